@@ -1,0 +1,528 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"muster/db"
+	"muster/mail"
+	"muster/org"
+	"muster/secret"
+)
+
+// EnrollTOTPInput is what enrollTOTP takes.
+type EnrollTOTPInput struct{ Name string }
+
+// EnrollTOTPPayload is what enrollTOTP answers: the seed in three forms. It never comes back from the client.
+type EnrollTOTPPayload struct {
+	Secret string
+	URI    string
+	QRCode string
+}
+
+// issuer is what authenticator apps show beside the account.
+const issuer = "Muster"
+
+// EnrollTOTP starts the set-up of an authenticator app in this session.
+func (a *App) EnrollTOTP(ctx context.Context, in EnrollTOTPInput) (*EnrollTOTPPayload, error) {
+	seed := secret.NewTOTPSeed()
+	pending, r, err := a.startEnrollment(ctx, org.KindTOTP, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	user := r.session.User
+	sealed, err := a.Keys.Seal(seed, []byte(user.ID))
+	if err != nil {
+		return nil, fmt.Errorf("seal the seed: %w", err)
+	}
+	account := user.Name
+	if user.Email != nil {
+		account = *user.Email
+	}
+	uri := secret.TOTPURI(seed, issuer, account)
+	qr, err := secret.TOTPQRCode(uri)
+	if err != nil {
+		return nil, fmt.Errorf("draw the QR code: %w", err)
+	}
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
+			return nil, err
+		}
+		if err := tx.AddTOTPSeed(ctx, db.TOTPSeed{AuthenticatorID: pending.ID, Sealed: sealed}); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventEnrollmentStarted, "Started to set up an authenticator app."), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &EnrollTOTPPayload{Secret: secret.TOTPSecret(seed), URI: uri, QRCode: qr}, nil
+}
+
+// startEnrollment checks what every enrollment needs: a session that may change factors, proof of the mailbox where the
+// rules ask for it, and room for one more.
+func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, name string) (*org.Authenticator, *Request, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	name, err = org.ParseName("name", name, 60)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.mayEnroll(ctx, r); err != nil {
+		return nil, nil, err
+	}
+	have, err := a.DB.Authenticators(ctx, r.session.User.ID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the authenticators: %w", err)
+	}
+	if err := org.CheckEnroll(kind, have); err != nil {
+		return nil, nil, err
+	}
+	if err := a.spend(ctx, limitEnroll, r.session.User.ID); err != nil {
+		return nil, nil, err
+	}
+	return &org.Authenticator{ID: db.NewID(db.AuthenticatorID), UserID: r.session.User.ID, Kind: kind, Name: name}, r, nil
+}
+
+// mayEnroll refuses a session that may not enroll; whoever lacks only the proof of the mailbox is mailed the link.
+func (a *App) mayEnroll(ctx context.Context, r *Request) error {
+	if err := org.CheckFactorChange(r.session); err != nil {
+		return err
+	}
+	memberships, err := a.DB.Memberships(ctx, r.session.User.ID)
+	if err != nil {
+		return fmt.Errorf("find the memberships: %w", err)
+	}
+	proofFor, refusal := org.CheckFirstEnrollment(r.session, memberships, a.Now())
+	if refusal == nil {
+		return nil
+	}
+	if err := a.mailProof(ctx, r, proofFor); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// mailProof mails the member's link, at most once in five minutes. A living link is mailed again as it is: making a new
+// one would let whoever knows the password kill the one that the owner of the mailbox is about to open.
+func (a *App) mailProof(ctx context.Context, r *Request, m *org.Member) error {
+	if limited := a.spend(ctx, limitMailboxProof, r.session.User.ID); limited != nil {
+		var refusal *org.Error
+		if errors.As(limited, &refusal) {
+			return nil // it was sent a moment ago, as the refusal that follows says
+		}
+		return limited
+	}
+	return a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if _, err := tx.LockOrganization(ctx, m.OrganizationID); err != nil {
+			return nil, err
+		}
+		link, err := tx.LinkOf(ctx, m.ID)
+		hash := []byte(nil)
+		switch {
+		case err == nil:
+			hash = link.TokenHash
+		case errors.Is(err, org.ErrNotFound):
+			if hash, err = a.setLink(ctx, tx, m.ID, org.ReasonRemovedFor2FA, m.ReinstatableUntil); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, err
+		}
+		if err := tx.Enqueue(ctx, linkMail(m.ID, hash)); err != nil {
+			return nil, err
+		}
+		return event(r.session.User.ID, r, org.EventMailboxProofSent, "Was sent the link that proves the mailbox, to set up two-factor authentication."), nil
+	})
+}
+
+// ConfirmTOTPInput is what confirmTOTP takes.
+type ConfirmTOTPInput struct{ Code string }
+
+// Confirmation is what confirming an authenticator answers.
+type Confirmation struct {
+	Authenticator *org.Authenticator
+	RecoveryCodes []string // with the first authenticator only
+	Reinstated    []*org.Reinstated
+}
+
+// The payloads of the two confirmations.
+type (
+	ConfirmTOTPPayload  = Confirmation
+	ConfirmPhonePayload = Confirmation
+)
+
+// ConfirmTOTP confirms the app that this session set up, with its current code.
+func (a *App) ConfirmTOTP(ctx context.Context, in ConfirmTOTPInput) (*Confirmation, error) {
+	return a.confirm(ctx, org.KindTOTP, func(userID, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+		seed, err := a.seed(ctx, userID, authenticatorID)
+		if err != nil {
+			return nil, err
+		}
+		step, ok := secret.CheckTOTP(seed, in.Code, a.Now())
+		if !ok {
+			return nil, org.ErrInvalidCode
+		}
+		return func(tx *db.Tx) (bool, error) { return tx.UseTOTPStep(ctx, authenticatorID, step) }, nil
+	})
+}
+
+// ConfirmPhoneInput is what confirmPhone takes.
+type ConfirmPhoneInput struct{ Code string }
+
+// ConfirmPhone confirms the phone that this session set up, with the code that was sent.
+func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirmation, error) {
+	return a.confirm(ctx, org.KindPhone, func(_, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+		if !secret.IsCode(in.Code) {
+			return nil, org.ErrInvalidCode
+		}
+		id, ok, err := a.checkPhoneCode(ctx, authenticatorID, nil, in.Code)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, org.ErrInvalidCode
+		}
+		return func(tx *db.Tx) (bool, error) { return tx.UsePhoneCode(ctx, id) }, nil
+	})
+}
+
+// confirm makes a pending authenticator count, and everything that follows from it: recovery codes with the first one, the
+// way back into every organization whose window is open, the end of all other sessions, and a mail that tells of it.
+// check looks at the code and gives what uses it up.
+func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
+	check func(userID, authenticatorID string) (use func(tx *db.Tx) (bool, error), err error),
+) (*Confirmation, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user := r.session.User
+	pending, err := a.DB.PendingAuthenticator(ctx, r.session.ID, kind)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, org.Refuse(org.CodeConflict, "There is nothing to confirm in this session. Start the set-up again.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the set-up: %w", err)
+	}
+	if err := a.spend(ctx, limitGuess, user.ID); err != nil {
+		return nil, err
+	}
+	use, err := check(user.ID, pending.ID)
+	if err != nil {
+		return nil, err
+	}
+	also, err := a.invitedOrganization(ctx, r.session)
+	if err != nil {
+		return nil, err
+	}
+	codes, done := secret.NewRecoveryCodes(), &Confirmation{Authenticator: pending, Reinstated: []*org.Reinstated{}}
+	cookie := ""
+	err = a.changeAccount(ctx, func(c *accountChange) error {
+		*done = Confirmation{Authenticator: pending, Reinstated: []*org.Reinstated{}}
+		if err := org.CheckFactorChange(r.session); err != nil {
+			return err
+		}
+		if _, err := org.CheckFirstEnrollment(r.session, c.Memberships, a.Now()); err != nil {
+			return err
+		}
+		have, err := c.Tx.Authenticators(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		if err := org.CheckEnroll(kind, have); err != nil {
+			return err
+		}
+		if ok, err := use(c.Tx); err != nil || !ok {
+			return errors.Join(err, org.ErrInvalidCode)
+		}
+		if ok, err := c.Tx.ConfirmAuthenticator(ctx, pending.ID); err != nil || !ok {
+			return errors.Join(err, org.ErrInvalidCode)
+		}
+		first := len(have) == 0
+		if first {
+			hashes := make([][]byte, len(codes))
+			for i, code := range codes {
+				hashes[i], _ = secret.RecoveryHash(code)
+			}
+			if err := c.Tx.ReplaceRecoveryCodes(ctx, user.ID, hashes); err != nil {
+				return err
+			}
+			done.RecoveryCodes = codes
+		}
+		c.logFactor(first, "set up an authenticator")
+		message := fmt.Sprintf("Added the authenticator %q.", pending.Name)
+		c.event(org.EventAuthenticatorAdded, message)
+		if done.Reinstated, err = a.comeBack(ctx, c); err != nil {
+			return err
+		}
+		if r.Browser {
+			cookie = secret.NewToken()
+		}
+		if err := c.Tx.RaiseSession(ctx, r.session.ID, hashOf(cookie)); err != nil {
+			return err
+		}
+		if err := c.Tx.EndOtherSessions(ctx, user.ID, r.session.ID); err != nil {
+			return err
+		}
+		c.jobs = append(c.jobs, accountMail(r, user.ID, message, a.Now()))
+		return nil
+	}, also...)
+	if err != nil {
+		return nil, err
+	}
+	if cookie != "" {
+		r.setCookie(cookie)
+	}
+	a.forgive(ctx, limitGuess, user.ID)
+	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
+		return nil, fmt.Errorf("find the session again: %w", err)
+	}
+	return done, nil
+}
+
+// logFactor writes one entry into each organization of the person.
+func (c *accountChange) logFactor(first bool, what string) {
+	action := org.ActionMember2FAChanged
+	if first {
+		action = org.ActionMember2FAEnabled
+	}
+	for _, m := range c.Memberships {
+		c.log(m, action, m.Label()+" "+what, nil)
+	}
+}
+
+func hashOf(token string) []byte {
+	if token == "" {
+		return nil
+	}
+	return secret.Hash(token)
+}
+
+// RegenerateRecoveryCodesInput is what regenerateRecoveryCodes takes.
+type RegenerateRecoveryCodesInput struct{ ClientMutationID *string }
+
+// RegenerateRecoveryCodesPayload is what regenerateRecoveryCodes answers.
+type RegenerateRecoveryCodesPayload struct {
+	RecoveryCodes    []string
+	ClientMutationID *string
+}
+
+// RegenerateRecoveryCodes makes ten new codes; the old ones are dead at once.
+func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecoveryCodesInput) (*RegenerateRecoveryCodesPayload, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	codes := secret.NewRecoveryCodes()
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		user, err := tx.LockUser(ctx, r.session.User.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		if !user.Compliant() {
+			return nil, org.Refuse(org.CodeConflict, "Recovery codes come with the first authenticator. Set one up.")
+		}
+		if err := org.CheckFactorChange(r.session); err != nil {
+			return nil, err
+		}
+		hashes := make([][]byte, len(codes))
+		for i, code := range codes {
+			hashes[i], _ = secret.RecoveryHash(code)
+		}
+		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, hashes); err != nil {
+			return nil, err
+		}
+		message := "Made new recovery codes; the old ones no longer work."
+		if err := tx.Enqueue(ctx, accountMail(r, user.ID, message, a.Now())); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventRecoveryRegenerated, message), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &RegenerateRecoveryCodesPayload{RecoveryCodes: codes, ClientMutationID: in.ClientMutationID}, nil
+}
+
+// RemoveAuthenticatorInput is what removeAuthenticator takes.
+type RemoveAuthenticatorInput struct{ AuthenticatorID string }
+
+// RemoveAuthenticatorPayload is what removeAuthenticator answers.
+type RemoveAuthenticatorPayload struct{ User *org.User }
+
+// RemoveAuthenticator removes one of the caller's authenticators; the recovery codes go with the last one.
+func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInput) (*RemoveAuthenticatorPayload, error) {
+	err := a.changeAccount(ctx, func(c *accountChange) error {
+		if err := org.CheckFactorChange(c.request.session); err != nil {
+			return err
+		}
+		have, err := c.Tx.Authenticators(ctx, c.User.ID)
+		if err != nil {
+			return err
+		}
+		var gone *org.Authenticator
+		for _, f := range have {
+			if f.ID == in.AuthenticatorID {
+				gone = f
+			}
+		}
+		if gone == nil {
+			return org.ErrNotFound
+		}
+		if err := org.CheckRemoveAuthenticator(gone.ID, have, c.Memberships); err != nil {
+			return err
+		}
+		if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID); err != nil {
+			return err
+		}
+		action := org.ActionMember2FAChanged
+		if len(have) == 1 {
+			action = org.ActionMember2FADisabled
+			if err := c.Tx.DeleteRecoveryCodes(ctx, c.User.ID); err != nil {
+				return err
+			}
+		}
+		for _, m := range c.Memberships {
+			c.log(m, action, m.Label()+" removed an authenticator", nil)
+		}
+		message := fmt.Sprintf("Removed the authenticator %q.", gone.Name)
+		c.event(org.EventAuthenticatorRemoved, message)
+		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, message, a.Now()))
+		return c.Tx.EndOtherSessions(ctx, c.User.ID, c.request.session.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	user, err := a.refreshedViewer(ctx)
+	return &RemoveAuthenticatorPayload{User: user}, err
+}
+
+// EnrollPhoneInput is what enrollPhone takes.
+type EnrollPhoneInput struct {
+	Number string
+	Name   string
+}
+
+// CodeSent says where a code went and until when it works.
+type CodeSent struct {
+	SentTo    string
+	ExpiresAt time.Time
+}
+
+// The payloads of the mutations that send a code.
+type (
+	EnrollPhonePayload          = CodeSent
+	SendSecondFactorCodePayload = CodeSent
+)
+
+// EnrollPhone starts the set-up of a phone in this session and sends it a code.
+func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, error) {
+	if _, err := caller(ctx); err != nil {
+		return nil, err
+	}
+	if a.Texter == nil {
+		return nil, errNoTexts()
+	}
+	parsed, err := phonenumbers.Parse(in.Number, "")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return nil, org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
+	}
+	number := phonenumbers.Format(parsed, phonenumbers.E164)
+	pending, r, err := a.startEnrollment(ctx, org.KindPhone, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
+			return nil, err
+		}
+		if err := tx.AddPhoneNumber(ctx, pending.ID, number); err != nil {
+			return nil, err
+		}
+		return event(r.session.User.ID, r, org.EventEnrollmentStarted, "Started to set up the phone "+org.MaskPhone(number)+"."), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.sendCode(ctx, r, r.session.User.ID, pending.ID, nil)
+}
+
+func errNoTexts() error {
+	return org.Refuse(org.CodeConflict, "This server sends no text messages, so phones cannot be used. Use an authenticator app.")
+}
+
+// SendSecondFactorCodeInput is what sendSecondFactorCode takes.
+type SendSecondFactorCodeInput struct{ ChallengeToken string }
+
+// SendSecondFactorCode sends a code to the phone of the account that a challenge is for.
+func (a *App) SendSecondFactorCode(ctx context.Context, in SendSecondFactorCodeInput) (*CodeSent, error) {
+	c, err := a.DB.Challenge(ctx, secret.Hash(in.ChallengeToken))
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, org.Refuse(org.CodeInvalidCode, "This sign-in has ended or was answered already. Sign in again.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the challenge: %w", err)
+	}
+	factors, err := a.DB.Authenticators(ctx, c.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("find the authenticators: %w", err)
+	}
+	for _, f := range factors {
+		if f.Kind == org.KindPhone {
+			return a.sendCode(ctx, request(ctx), c.UserID, f.ID, &c.ID)
+		}
+	}
+	return nil, org.Refuse(org.CodeConflict, "This account has no phone. Answer with your authenticator app or a recovery code.")
+}
+
+// codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
+const codeLife = 10 * time.Minute
+
+// sendCode makes a code for one purpose, stores its hash, and sends it after the commit. The code itself is in no row and
+// no job.
+func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID string, challengeID *string) (*CodeSent, error) {
+	if a.Texter == nil {
+		return nil, errNoTexts()
+	}
+	number, err := a.DB.PhoneNumber(ctx, authenticatorID)
+	if err != nil {
+		return nil, fmt.Errorf("find the number: %w", err)
+	}
+	for _, key := range []string{userID, number} {
+		if err := a.spend(ctx, limitText, key); err != nil {
+			return nil, err
+		}
+	}
+	code, id := secret.NewSMSCode(), db.NewID(db.PhoneCodeID)
+	expires := a.Now().Add(codeLife)
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		err := tx.AddPhoneCode(ctx, &db.PhoneCode{
+			ID: id, UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID,
+			CodeHash: a.Keys.CodeHash(code, id), ExpiresAt: expires,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return event(userID, r, org.EventCodeSent, "Was sent a code to "+org.MaskPhone(number)+"."), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sending, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	if err := a.Texter.SendText(sending, mail.Text{To: number, Body: mail.CodeText(code, a.host())}); err != nil {
+		a.Log.WarnContext(ctx, "a text message was not sent", "err", err)
+		return nil, org.Refuse(org.CodeConflict, "The text message could not be sent. Try again in a minute, or use another second factor.")
+	}
+	return &CodeSent{SentTo: org.MaskPhone(number), ExpiresAt: expires}, nil
+}

@@ -1,0 +1,283 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/riverqueue/river"
+
+	"muster/db"
+	"muster/org"
+)
+
+// change is one transaction in one organization, with its row locked and the caller let through the gate.
+type change struct {
+	Tx           *db.Tx
+	Organization *org.Organization
+	By           *org.Member
+	request      *Request
+	entries      []*org.AuditLogEntry
+	jobs         []river.JobArgs
+	unchanged    bool
+}
+
+// errUnlogged is a programmer's mistake: a change that would leave no trace.
+var errUnlogged = errors.New("a change wrote no log entry")
+
+// change is the one door for writes to an organization. A stranger is turned away before queueing on the lock; the
+// caller's row and session are read again under it, so that what was just revoked no longer works. Then decide asks org
+// and writes; its entries and jobs are saved with it or not at all.
+func (a *App) change(ctx context.Context, organizationID string, p org.Permission, decide func(c *change) error) error {
+	r, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := a.DB.MemberOf(ctx, organizationID, r.session.User.ID); err != nil {
+		return err
+	}
+	return a.DB.InTx(ctx, func(tx *db.Tx) error {
+		o, err := tx.LockOrganization(ctx, organizationID)
+		if err != nil {
+			return err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return err
+		}
+		m, err := tx.MemberOf(ctx, organizationID, r.session.User.ID)
+		if err != nil {
+			return err
+		}
+		access := org.Access{Organization: o, Member: m, Session: r.session}
+		if err := access.Gate(p, a.Now()); err != nil {
+			return err
+		}
+		c := &change{Tx: tx, Organization: o, By: m, request: r}
+		if err := decide(c); err != nil {
+			return err
+		}
+		if len(c.entries) == 0 && !c.unchanged {
+			return errUnlogged
+		}
+		if err := tx.AddAuditEntries(ctx, o.ID, c.entries); err != nil {
+			return err
+		}
+		return tx.Enqueue(ctx, c.jobs...)
+	})
+}
+
+// reload reads the caller's session again inside a transaction.
+func (a *App) reload(ctx context.Context, tx *db.Tx, r *Request) error {
+	s, err := tx.Session(ctx, r.session.ID)
+	if err != nil {
+		return fmt.Errorf("find the session again: %w", err)
+	}
+	if !s.Alive(a.Now(), a.SessionIdle) {
+		return org.ErrUnauthenticated
+	}
+	r.session = s
+	return nil
+}
+
+// log adds an entry by the caller about target.
+func (c *change) log(action string, target org.Node, message string, data map[string]any) {
+	e := entryBy(c.By.User, c.request, action, message, data)
+	e.TargetID, e.TargetLabel = label(target)
+	c.entries = append(c.entries, e)
+}
+
+// enqueue adds a job that exists if the change does.
+func (c *change) enqueue(jobs ...river.JobArgs) { c.jobs = append(c.jobs, jobs...) }
+
+// target finds a member of this organization.
+func (c *change) target(ctx context.Context, memberID string) (*org.Member, error) {
+	m, err := c.Tx.Member(ctx, memberID)
+	if err != nil {
+		return nil, err
+	}
+	if m.OrganizationID != c.Organization.ID {
+		return nil, org.ErrNotFound
+	}
+	return m, nil
+}
+
+func entryBy(by *org.User, r *Request, action, message string, data map[string]any) *org.AuditLogEntry {
+	return &org.AuditLogEntry{
+		Action: action, ActorID: &by.ID, ActorLabel: by.Label(), Message: message, Data: data,
+		IPAddress: optional(r.IPAddress), UserAgent: optional(r.UserAgent),
+	}
+}
+
+// label names what an entry is about.
+func label(target org.Node) (id *string, text string) {
+	switch t := target.(type) {
+	case *org.Member:
+		return &t.ID, t.Label()
+	case *org.Organization:
+		return &t.ID, t.Name
+	case *org.Team:
+		return &t.ID, t.Name
+	case *org.Project:
+		return &t.ID, t.Name
+	}
+	return nil, ""
+}
+
+// changeOfMember is change for a mutation that names a member and not the organization.
+func (a *App) changeOfMember(ctx context.Context, memberID string, p org.Permission, decide func(c *change, target *org.Member) error) error {
+	if _, err := caller(ctx); err != nil {
+		return err
+	}
+	m, err := a.DB.Member(ctx, memberID)
+	if err != nil {
+		return err
+	}
+	return a.change(ctx, m.OrganizationID, p, func(c *change) error {
+		target, err := c.target(ctx, memberID)
+		if err != nil {
+			return err
+		}
+		return decide(c, target)
+	})
+}
+
+// access reads what the gate decides on. A stranger's and a missing organization look the same.
+func (a *App) access(ctx context.Context, organizationID string) (*org.Access, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.DB.MemberOf(ctx, organizationID, r.session.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &org.Access{Organization: m.Organization, Member: m, Session: r.session}, nil
+}
+
+// read is the twin of change: it lets the caller through the gate, without a lock, and gives what it let through.
+func (a *App) read(ctx context.Context, organizationID string, p org.Permission) (*org.Access, error) {
+	access, err := a.access(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.Gate(p, a.Now()); err != nil {
+		return nil, err
+	}
+	return access, nil
+}
+
+// accountChange is one transaction over an account and all its organizations, everything locked.
+type accountChange struct {
+	Tx          *db.Tx
+	User        *org.User
+	Memberships []*org.Member
+	request     *Request
+	entries     map[string][]*org.AuditLogEntry
+	events      []*org.SecurityEvent
+	jobs        []river.JobArgs
+}
+
+// errGrew says that the person joined another organization between reading and locking.
+var errGrew = errors.New("the set of organizations grew")
+
+// changeAccount is the door for what touches all organizations of a person. It locks them in one order, then the user,
+// and starts over if the person has joined another one meanwhile.
+func (a *App) changeAccount(ctx context.Context, decide func(c *accountChange) error, also ...string) error {
+	r, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		err := a.tryChangeAccount(ctx, r, also, decide)
+		if !errors.Is(err, errGrew) {
+			return err
+		}
+	}
+}
+
+func (a *App) tryChangeAccount(ctx context.Context, r *Request, also []string, decide func(c *accountChange) error) error {
+	userID := r.session.User.ID
+	ids, err := a.DB.OrganizationIDs(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("find the organizations: %w", err)
+	}
+	ids = append(ids, also...)
+	return a.DB.InTx(ctx, func(tx *db.Tx) error {
+		if _, err := tx.LockOrganizations(ctx, ids); err != nil {
+			return fmt.Errorf("lock the organizations: %w", err)
+		}
+		user, err := tx.LockUser(ctx, userID)
+		if err != nil {
+			return fmt.Errorf("lock the account: %w", err)
+		}
+		again, err := tx.OrganizationIDs(ctx, userID)
+		if err != nil {
+			return fmt.Errorf("find the organizations again: %w", err)
+		}
+		for _, id := range again {
+			if !slices.Contains(ids, id) {
+				return errGrew
+			}
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return err
+		}
+		memberships, err := tx.Memberships(ctx, userID)
+		if err != nil {
+			return fmt.Errorf("find the memberships: %w", err)
+		}
+		c := &accountChange{Tx: tx, User: user, Memberships: memberships, request: r, entries: map[string][]*org.AuditLogEntry{}}
+		if err := decide(c); err != nil {
+			return err
+		}
+		if len(c.events) == 0 {
+			return errUnlogged
+		}
+		for id, entries := range c.entries {
+			if err := tx.AddAuditEntries(ctx, id, entries); err != nil {
+				return err
+			}
+		}
+		for _, e := range c.events {
+			if err := tx.AddSecurityEvent(ctx, e); err != nil {
+				return fmt.Errorf("write the account's log: %w", err)
+			}
+		}
+		return tx.Enqueue(ctx, c.jobs...)
+	})
+}
+
+// event adds a line to the account's own log.
+func (c *accountChange) event(action, message string) {
+	c.events = append(c.events, event(c.User.ID, c.request, action, message))
+}
+
+// log adds an entry about the person's own place to an organization's log, without address and user agent: an
+// organization is not told from where its members use their accounts.
+func (c *accountChange) log(m *org.Member, action, message string, data map[string]any) {
+	e := entryBy(c.User, &Request{}, action, message, data)
+	e.TargetID, e.TargetLabel = label(m)
+	c.entries[m.OrganizationID] = append(c.entries[m.OrganizationID], e)
+}
+
+func event(userID string, r *Request, action, message string) *org.SecurityEvent {
+	return &org.SecurityEvent{
+		ID: db.NewID(db.SecurityEventID), UserID: userID, Action: action, Message: message,
+		IPAddress: optional(r.IPAddress), UserAgent: optional(r.UserAgent),
+	}
+}
+
+// account is the door for what concerns an account alone: decide writes, and the event is written with it.
+func (a *App) account(ctx context.Context, decide func(tx *db.Tx) (*org.SecurityEvent, error)) error {
+	return a.DB.InTx(ctx, func(tx *db.Tx) error {
+		e, err := decide(tx)
+		if err != nil {
+			return err
+		}
+		if err := tx.AddSecurityEvent(ctx, e); err != nil {
+			return fmt.Errorf("write the account's log: %w", err)
+		}
+		return nil
+	})
+}

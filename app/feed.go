@@ -1,0 +1,377 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+
+	"muster/db"
+	"muster/org"
+)
+
+// feed brings an organization's new entries to everybody who watches it here: one read for each wake-up, however many
+// watch. The table is the truth: a wake-up may be lost, a watcher may fall behind, and both read again.
+type feed struct {
+	app    *App
+	mu     sync.Mutex
+	topics map[string]*topic // guarded by mu, as is everything in the topics
+}
+
+// topic is one watched organization.
+type topic struct {
+	organizationID string
+	last           int // the newest sequence that was handed out
+	watchers       map[*watcher]struct{}
+	woken          chan struct{} // room for one: several wake-ups are one
+	stop           context.CancelFunc
+}
+
+// watcher is one who watches. Nothing waits for it: when its queue is full it is told to read the table instead.
+type watcher struct {
+	feed   *feed
+	topic  *topic
+	queue  []*org.AuditLogEntry
+	behind bool
+	signal chan struct{} // room for one
+}
+
+// maxQueue bounds what is kept for a watcher who is slow to take it; beyond it the table is read.
+const maxQueue = 256
+
+// page is how many entries are read at a time.
+const page = 100
+
+func newFeed(a *App) *feed { return &feed{app: a, topics: map[string]*topic{}} }
+
+// join begins to watch an organization: every entry that commits from now on is queued.
+func (f *feed) join(ctx context.Context, organizationID string) (*watcher, error) {
+	w := &watcher{feed: f, signal: make(chan struct{}, 1)}
+	for {
+		f.mu.Lock()
+		if t := f.topics[organizationID]; t != nil {
+			w.topic = t
+			t.watchers[w] = struct{}{}
+			f.mu.Unlock()
+			return w, nil
+		}
+		f.mu.Unlock()
+		sequences, err := f.app.DB.AuditSequences(ctx, []string{organizationID})
+		if err != nil {
+			return nil, fmt.Errorf("find the end of the log: %w", err)
+		}
+		f.mu.Lock()
+		if f.topics[organizationID] == nil {
+			reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+			t := &topic{
+				organizationID: organizationID, last: sequences[organizationID], watchers: map[*watcher]struct{}{},
+				woken: make(chan struct{}, 1), stop: stop,
+			}
+			f.topics[organizationID] = t
+			f.app.loop(func() { f.run(reading, t) })
+		}
+		f.mu.Unlock()
+	}
+}
+
+// leave ends a watch; the last one out ends the topic.
+func (f *feed) leave(w *watcher) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(w.topic.watchers, w)
+	if len(w.topic.watchers) == 0 && f.topics[w.topic.organizationID] == w.topic {
+		w.topic.stop()
+		delete(f.topics, w.topic.organizationID)
+	}
+}
+
+// run reads a topic's new entries whenever it is woken.
+func (f *feed) run(ctx context.Context, t *topic) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.woken:
+		}
+		for more := true; more; {
+			entries, err := f.app.DB.AuditAfter(ctx, t.organizationID, t.last, page, nil)
+			if err != nil {
+				if ctx.Err() == nil {
+					f.app.Log.WarnContext(ctx, "new entries were not read; the poll will try again", "err", err)
+				}
+				break
+			}
+			more = len(entries) == page
+			f.hand(t, entries)
+		}
+	}
+}
+
+// hand queues entries for everybody who watches. Sweeps end without an entry, so even none is a sign of life.
+func (f *feed) hand(t *topic, entries []*org.AuditLogEntry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(entries); n > 0 {
+		t.last = entries[n-1].Sequence
+	}
+	for w := range t.watchers {
+		if len(w.queue)+len(entries) > maxQueue {
+			w.queue, w.behind = nil, true
+		} else if !w.behind {
+			w.queue = append(w.queue, entries...)
+		}
+		select {
+		case w.signal <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take gives what has been queued, or says that the table has to be read up to the sequence from which on the queue goes
+// on.
+func (w *watcher) take() (entries []*org.AuditLogEntry, behind bool) {
+	w.feed.mu.Lock()
+	defer w.feed.mu.Unlock()
+	entries, behind = w.queue, w.behind
+	w.queue, w.behind = nil, false
+	return entries, behind
+}
+
+// wake tells the topics that an organization's log grew, or, for "", that anything may have; and the transport that a
+// session ended.
+func (a *App) wake(id string) {
+	if strings.HasPrefix(id, db.SessionID+"_") {
+		a.sessionEnded(id)
+		return
+	}
+	a.feed.mu.Lock()
+	defer a.feed.mu.Unlock()
+	for organizationID, t := range a.feed.topics {
+		if id == "" || id == organizationID {
+			t.wake()
+		}
+	}
+}
+
+func (t *topic) wake() {
+	select {
+	case t.woken <- struct{}{}:
+	default:
+	}
+}
+
+// poll finds what wake-ups would have told: logs that grew and sessions that ended.
+func (a *App) poll(ctx context.Context, sessions []string) error {
+	a.feed.mu.Lock()
+	ids := make([]string, 0, len(a.feed.topics))
+	for id := range a.feed.topics {
+		ids = append(ids, id)
+	}
+	a.feed.mu.Unlock()
+	if len(ids) > 0 {
+		sequences, err := a.DB.AuditSequences(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("poll the logs: %w", err)
+		}
+		a.feed.mu.Lock()
+		for id, t := range a.feed.topics {
+			if sequences[id] > t.last {
+				t.wake()
+			}
+		}
+		a.feed.mu.Unlock()
+	}
+	if len(sessions) == 0 {
+		return nil
+	}
+	live, err := a.DB.LiveSessions(ctx, sessions, a.SessionIdle)
+	if err != nil {
+		return fmt.Errorf("poll the sessions: %w", err)
+	}
+	for _, id := range sessions {
+		if !slices.Contains(live, id) {
+			a.sessionEnded(id)
+		}
+	}
+	return nil
+}
+
+// askAgain asks the gate anew for somebody who has been watching: session, membership and requirement are read again.
+func (a *App) askAgain(ctx context.Context, organizationID string, p org.Permission) error {
+	r := request(ctx)
+	s, err := a.DB.Session(ctx, r.session.ID)
+	if err != nil {
+		return fmt.Errorf("find the session again: %w", err)
+	}
+	if !s.Alive(a.Now(), a.SessionIdle) {
+		return org.ErrUnauthenticated
+	}
+	again := *r
+	again.session = s
+	_, err = a.read(WithRequest(ctx, &again), organizationID, p)
+	return err
+}
+
+// WatchAudit gives each entry after a sequence, once, in order, without a gap: first from the table, then as they commit.
+// After nil it begins with the next one. It ends with a refusal as soon as the caller loses access, before any entry that
+// came later.
+func (a *App) WatchAudit(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (iter.Seq2[*org.AuditLogEntry, error], error) {
+	access, err := a.read(ctx, organizationID, org.SeeAudit)
+	if err != nil {
+		return nil, err
+	}
+	if err := filter.Check(); err != nil {
+		return nil, err
+	}
+	position, err := a.startOfWatch(ctx, access.Organization.ID, after)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(*org.AuditLogEntry, error) bool) {
+		err := a.watchAudit(ctx, organizationID, position, func(e *org.AuditLogEntry) bool {
+			return !filter.Matches(e) || yield(e, nil)
+		})
+		if err != nil && ctx.Err() == nil {
+			yield(nil, err)
+		}
+	}, nil
+}
+
+// startOfWatch is the sequence after which a watch begins.
+func (a *App) startOfWatch(ctx context.Context, organizationID string, after *int) (int, error) {
+	sequences, err := a.DB.AuditSequences(ctx, []string{organizationID})
+	if err != nil {
+		return 0, fmt.Errorf("find the end of the log: %w", err)
+	}
+	if after == nil {
+		return sequences[organizationID], nil
+	}
+	if *after < 0 {
+		return 0, org.BadInput("after", "`after` is a sequence: 0 to begin with the first entry.")
+	}
+	first, err := a.DB.FirstSequence(ctx, organizationID)
+	if err != nil {
+		return 0, fmt.Errorf("find the start of the log: %w", err)
+	}
+	if *after < first-1 {
+		return 0, &org.Error{
+			Code: org.CodeHistoryTrimmed, First: first,
+			Message: fmt.Sprintf("Entries before %d have been trimmed. Begin with after: %d.", first, first-1),
+		}
+	}
+	return *after, nil
+}
+
+// errStopped says that the one who watches has had enough.
+var errStopped = errors.New("stopped")
+
+// watchAudit hands entries after position to deliver until it says stop, ctx ends, or the gate refuses.
+func (a *App) watchAudit(ctx context.Context, organizationID string, position int, deliver func(*org.AuditLogEntry) bool) error {
+	w, err := a.feed.join(ctx, organizationID)
+	if err != nil {
+		return err
+	}
+	defer a.feed.leave(w)
+	// hand delivers what is new. Whatever may have changed who may watch is asked about before it, and so before
+	// everything later, is delivered: what was read has committed, so one question covers the rest of the batch.
+	hand := func(entries []*org.AuditLogEntry) error {
+		asked := false
+		for _, e := range entries {
+			if e.Sequence <= position {
+				continue
+			}
+			if !asked && e.ChangesAccess() {
+				if err := a.askAgain(ctx, organizationID, org.SeeAudit); err != nil {
+					return err
+				}
+				asked = true
+			}
+			if !deliver(e) {
+				return errStopped
+			}
+			position = e.Sequence
+		}
+		return nil
+	}
+	for behind := true; ; {
+		if behind {
+			if err := a.readOn(ctx, organizationID, &position, hand); err != nil {
+				return stopped(err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.signal:
+		}
+		var entries []*org.AuditLogEntry
+		if entries, behind = w.take(); !behind {
+			if err := hand(entries); err != nil {
+				return stopped(err)
+			}
+		}
+	}
+}
+
+func stopped(err error) error {
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	return err
+}
+
+// readOn reads the table from position to its end. What commits meanwhile is in the queue too, and skipped there.
+func (a *App) readOn(ctx context.Context, organizationID string, position *int, hand func([]*org.AuditLogEntry) error) error {
+	for {
+		entries, err := a.DB.AuditAfter(ctx, organizationID, *position, page, nil)
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if err := hand(entries); err != nil {
+			return err
+		}
+		if len(entries) < page {
+			return nil
+		}
+	}
+}
+
+// WatchRemovals gives each removal after a sequence, like WatchAudit.
+func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *int) (iter.Seq2[*org.MemberRemoved, error], error) {
+	entries, err := a.WatchAudit(ctx, organizationID, after, &org.AuditLogFilter{Actions: org.RemovalActions})
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(*org.MemberRemoved, error) bool) {
+		for e, err := range entries {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			removal := &org.MemberRemoved{Entry: e}
+			removal.Reason, _ = e.Removal()
+			if removal.Member, err = a.removedMember(ctx, organizationID, e); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(removal, nil) {
+				return
+			}
+		}
+	}, nil
+}
+
+// removedMember is who an entry tells of, as far as still there: whoever was removed for 2FA is.
+func (a *App) removedMember(ctx context.Context, organizationID string, e *org.AuditLogEntry) (*org.Member, error) {
+	if e.TargetID == nil {
+		return nil, nil
+	}
+	m, err := a.Member(ctx, organizationID, *e.TargetID)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, nil
+	}
+	return m, err
+}

@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"muster/db"
+	"muster/org"
+)
+
+// limit is a budget of hits by key. Two windows each: the long one keeps a patient guesser out.
+type limit struct {
+	name        string
+	short, long db.Limit
+	message     string
+}
+
+// The budgets. Where RULES of the field give numbers they are theirs: five guesses in five minutes and ten in an hour for
+// codes (NIST SP 800-63B-4 section 3.2.2 bounds them at a hundred in all).
+var (
+	limitGuess = limit{
+		"guess",
+		db.Limit{Hits: 5, Window: 5 * time.Minute},
+		db.Limit{Hits: 10, Window: time.Hour},
+		"Too many wrong codes.",
+	}
+	limitPassword = limit{
+		"password",
+		db.Limit{Hits: 10, Window: 15 * time.Minute},
+		db.Limit{Hits: 30, Window: 24 * time.Hour},
+		"Too many wrong passwords.",
+	}
+	limitPasswordNetwork = limit{
+		"password-network",
+		db.Limit{Hits: 100, Window: 15 * time.Minute},
+		db.Limit{Hits: 1000, Window: 24 * time.Hour},
+		"Too many wrong passwords from your network.",
+	}
+	limitEmailTaken = limit{
+		"email-taken",
+		db.Limit{Hits: 20, Window: 15 * time.Minute},
+		db.Limit{Hits: 60, Window: 24 * time.Hour},
+		"Too many tries to sign up with addresses that have an account.",
+	}
+	limitText = limit{
+		"text",
+		db.Limit{Hits: 3, Window: time.Hour},
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		"Too many text messages.",
+	}
+	limitEnroll = limit{
+		"enroll",
+		db.Limit{Hits: 20, Window: time.Hour},
+		db.Limit{Hits: 50, Window: 24 * time.Hour},
+		"Too many tries to set up an authenticator.",
+	}
+	limitInviteAddress = limit{
+		"invite-address",
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		"Too many mails to this address.",
+	}
+	limitInvite = limit{
+		"invite",
+		db.Limit{Hits: 500, Window: time.Hour},
+		db.Limit{Hits: 2000, Window: 24 * time.Hour},
+		"Too many invitations from this organization.",
+	}
+	limitMailboxProof = limit{
+		"mailbox-proof",
+		db.Limit{Hits: 1, Window: 5 * time.Minute},
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		"The mail was sent a moment ago.",
+	}
+)
+
+// spend counts a hit and commits it; it refuses with RATE_LIMITED where the budget is used up.
+func (a *App) spend(ctx context.Context, l limit, key string) error {
+	wait, err := a.DB.Spend(ctx, l.name+" "+key, l.short, l.long)
+	if err != nil {
+		return fmt.Errorf("count a try: %w", err)
+	}
+	if wait > 0 {
+		wait = time.Duration(math.Ceil(wait.Seconds())) * time.Second
+		return &org.Error{Code: org.CodeRateLimited, RetryAfter: wait, Message: fmt.Sprintf("%s Try again in %s.", l.message, roughly(wait))}
+	}
+	return nil
+}
+
+// forgive takes a hit back: it was no guess. That it may fail costs the person a part of their budget, nothing else.
+func (a *App) forgive(ctx context.Context, l limit, key string) {
+	if err := a.DB.Forgive(ctx, l.name+" "+key); err != nil {
+		a.Log.WarnContext(ctx, "a try was not taken back", "err", err)
+	}
+}
+
+func passwordKey(email string, r *Request) string { return strings.ToLower(email) + " " + r.network() }
+
+// spendPassword counts a try of a password by account and network, and by network. A browser that signed in to the account
+// before is never refused: an attacker cannot lock a victim out.
+func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) error {
+	err := a.spend(ctx, limitPassword, passwordKey(email, r))
+	if err == nil {
+		err = a.spend(ctx, limitPasswordNetwork, r.network())
+	}
+	if err == nil || user == nil {
+		return err
+	}
+	known, lookup := a.DB.SignedInBefore(ctx, user.ID, r.IPAddress, r.UserAgent)
+	if lookup != nil {
+		return fmt.Errorf("look for an earlier sign-in: %w", lookup)
+	}
+	if known {
+		return nil
+	}
+	return err
+}
+
+func (a *App) forgivePassword(ctx context.Context, email string, r *Request) {
+	a.forgive(ctx, limitPassword, passwordKey(email, r))
+	a.forgive(ctx, limitPasswordNetwork, r.network())
+}
+
+// roughly says a duration as a person would.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(math.Ceil(d.Seconds())))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(math.Ceil(d.Minutes())))
+	}
+	return fmt.Sprintf("%d hours", int(math.Ceil(d.Hours())))
+}

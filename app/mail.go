@@ -1,0 +1,291 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"muster/db"
+	"muster/mail"
+	"muster/org"
+)
+
+// MailJob sends one mail. It holds ids, never an address, a token or a secret: whom and what is asked again when it is
+// sent, so that nobody is mailed about what is no longer so.
+type MailJob struct {
+	Template string `json:"template"`
+	MemberID string `json:"member_id,omitempty"`
+	UserID   string `json:"user_id,omitempty"`
+	// LinkHash names the link to send; the mail is dropped where another has replaced it.
+	LinkHash []byte    `json:"link_hash,omitempty"`
+	What     string    `json:"what,omitempty"`
+	By       string    `json:"by,omitempty"`
+	At       time.Time `json:"at"`
+	Restored []string  `json:"restored,omitempty"`
+	IP       string    `json:"ip,omitempty"`
+	Agent    string    `json:"agent,omitempty"`
+}
+
+// Kind is the job's name in the queue.
+func (MailJob) Kind() string { return "mail" }
+
+// NotifyJob mails the members of an organization who want to hear of it, or all without 2FA as a reminder: it makes a
+// MailJob for each.
+type NotifyJob struct {
+	OrganizationID string    `json:"organization_id"`
+	Security       bool      `json:"security,omitempty"`
+	Remind         bool      `json:"remind,omitempty"`
+	What           string    `json:"what,omitempty"`
+	By             string    `json:"by"`
+	At             time.Time `json:"at"`
+	Except         string    `json:"except,omitempty"` // the user who did it knows already
+}
+
+// Kind is the job's name in the queue.
+func (NotifyJob) Kind() string { return "notify" }
+
+// The templates that a MailJob names.
+const (
+	templateLink       = "link"
+	templateReinstated = "reinstated"
+	templateMembership = "membership"
+	templateSecurity   = "security"
+	templateReminder   = "reminder"
+	templateAccount    = "account"
+)
+
+// linkMail is the mail with a member's link: an invitation, or the way back.
+func linkMail(memberID string, linkHash []byte) MailJob {
+	return MailJob{Template: templateLink, MemberID: memberID, LinkHash: linkHash}
+}
+
+func reinstatedMail(r *org.Reinstated) MailJob {
+	return MailJob{Template: templateReinstated, MemberID: r.Member.ID, Restored: r.Restored}
+}
+
+// accountMail tells a person of a change to their own account.
+func accountMail(r *Request, userID, what string, at time.Time) MailJob {
+	return MailJob{Template: templateAccount, UserID: userID, What: what, At: at, IP: r.IPAddress, Agent: r.UserAgent}
+}
+
+// notify tells the members who want to hear of it, other than the caller.
+func (c *change) notify(security bool, what string) {
+	c.enqueue(NotifyJob{
+		OrganizationID: c.Organization.ID, Security: security, What: what,
+		By: c.By.User.Label(), At: time.Now(), Except: c.By.User.ID,
+	})
+}
+
+type notifyWorker struct {
+	river.WorkerDefaults[NotifyJob]
+	app *App
+}
+
+// Work makes the mails of one notification, all or none.
+func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyJob]) error {
+	n := job.Args
+	return w.app.DB.InTx(ctx, func(tx *db.Tx) error {
+		members, err := w.recipients(ctx, tx, n)
+		if err != nil {
+			return fmt.Errorf("find whom to notify: %w", err)
+		}
+		template := templateMembership
+		switch {
+		case n.Remind:
+			template = templateReminder
+		case n.Security:
+			template = templateSecurity
+		}
+		var mails []river.JobArgs
+		for _, m := range members {
+			if m.UserID() != n.Except {
+				mails = append(mails, MailJob{Template: template, MemberID: m.ID, What: n.What, By: n.By, At: n.At})
+			}
+		}
+		if err := tx.Enqueue(ctx, mails...); err != nil {
+			return err
+		}
+		return db.Complete(ctx, tx, job)
+	})
+}
+
+// recipients are those who want the notification; a reminder is for every active member without 2FA.
+func (w *notifyWorker) recipients(ctx context.Context, tx *db.Tx, n NotifyJob) ([]*org.Member, error) {
+	if !n.Remind {
+		return tx.MembersToNotify(ctx, n.OrganizationID, n.Security)
+	}
+	var all []*org.Member
+	req := org.PageRequest{First: 1000}
+	for {
+		members, err := tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Affected: true, Page: req})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, members[:min(len(members), req.First)]...)
+		if len(members) <= req.First {
+			return all, nil
+		}
+		req.After = all[len(all)-1].ID
+	}
+}
+
+type mailWorker struct {
+	river.WorkerDefaults[MailJob]
+	app *App
+}
+
+// errNoMail says that what the mail was to tell is no longer so.
+var errNoMail = errors.New("no longer so")
+
+// Work sends one mail. A mail that the server refuses for good is not tried again.
+func (w *mailWorker) Work(ctx context.Context, job *river.Job[MailJob]) error {
+	message, err := w.app.compose(ctx, fmt.Sprintf("mail-%d", job.ID), job.Args)
+	if errors.Is(err, errNoMail) || errors.Is(err, org.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("compose the mail: %w", err)
+	}
+	err = w.app.Mailer.Send(ctx, message)
+	rejected := errors.Is(err, mail.ErrRejected)
+	if err != nil && !rejected && job.Attempt < job.MaxAttempts {
+		return fmt.Errorf("send the mail: %w", err)
+	}
+	delivery := org.DeliverySent
+	if err != nil {
+		delivery = org.DeliveryFailed
+	}
+	if job.Args.LinkHash != nil {
+		if err := w.app.DB.SetDelivery(ctx, job.Args.MemberID, job.Args.LinkHash, delivery); err != nil {
+			return fmt.Errorf("note the delivery: %w", err)
+		}
+	}
+	if err != nil {
+		return river.JobCancel(fmt.Errorf("send the mail: %w", err))
+	}
+	return nil
+}
+
+// compose writes the mail of a job from what is so now.
+func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message, error) {
+	if job.Template == templateAccount {
+		user, err := a.DB.User(ctx, job.UserID)
+		if err != nil {
+			return mail.Message{}, err
+		}
+		if user.Email == nil {
+			return mail.Message{}, errNoMail
+		}
+		return mail.AccountSecurity{
+			To: mail.Person{Name: user.Name, Email: *user.Email}, What: job.What, At: job.At, IPAddress: job.IP, UserAgent: job.Agent,
+			Advice: "If this was not you, somebody else can use your account: sign in, sign out of all sessions, remove what you do not know, and ask an owner of your organization for help.",
+		}.Message(id)
+	}
+	m, err := a.DB.Member(ctx, job.MemberID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	if m.Email == nil {
+		return mail.Message{}, errNoMail
+	}
+	to := mail.Person{Email: *m.Email}
+	if m.Name != nil {
+		to.Name = *m.Name
+	}
+	if job.Template == templateLink {
+		return a.composeLink(ctx, id, job, m, to)
+	}
+	if m.Status != org.StatusActive {
+		return mail.Message{}, errNoMail
+	}
+	organization := m.Organization.Name
+	switch job.Template {
+	case templateReinstated:
+		return mail.Reinstated{To: to, Organization: organization, Role: string(m.Role), Restored: job.Restored}.Message(id)
+	case templateMembership:
+		return mail.MembershipChanged{To: to, Organization: organization, What: job.What, By: job.By, At: job.At}.Message(id)
+	case templateSecurity:
+		return mail.SecurityChanged{To: to, Organization: organization, What: job.What, By: job.By, At: job.At}.Message(id)
+	case templateReminder:
+		if m.Compliant() {
+			return mail.Message{}, errNoMail
+		}
+		return mail.Reminder{To: to, Organization: organization, By: job.By, Link: a.PublicURL}.Message(id)
+	}
+	return mail.Message{}, fmt.Errorf("there is no template %q", job.Template)
+}
+
+// composeLink writes the mail with a member's link, derived again from the nonce: the token is in no row and no job.
+func (a *App) composeLink(ctx context.Context, id string, job MailJob, m *org.Member, to mail.Person) (mail.Message, error) {
+	link, err := a.DB.LinkOf(ctx, m.ID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	if !bytes.Equal(link.TokenHash, job.LinkHash) {
+		return mail.Message{}, errNoMail
+	}
+	token := a.Keys.Link(link.Nonce)
+	by, contact, err := a.behind(ctx, m)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	switch m.Status {
+	case org.StatusInvited:
+		return mail.Invited{
+			To: to, Organization: m.Organization.Name, By: by, Role: string(m.Role), Link: a.link("join", token),
+			Until: link.ExpiresAt, RequiresTwoFactor: m.Organization.Enforced,
+		}.Message(id)
+	case org.StatusRemovedFor2FA:
+		teams := []string{}
+		for _, t := range m.Teams {
+			teams = append(teams, t.Name)
+		}
+		return mail.TwoFactorRequired{
+			To: to, Organization: m.Organization.Name, By: by, Link: a.link("rejoin", token), Until: link.ExpiresAt,
+			Contact: contact, Role: string(m.Role), Teams: teams,
+		}.Message(id)
+	}
+	return mail.SetUpTwoFactor{
+		To: to, Organization: m.Organization.Name, By: by, Contact: contact, Link: a.link("rejoin", token), Until: link.ExpiresAt,
+	}.Message(id)
+}
+
+// behind says who asked for it and whom to ask about it: who invited, or who turned the requirement on; and an owner.
+func (a *App) behind(ctx context.Context, m *org.Member) (by, contact string, err error) {
+	owner, err := a.DB.AnOwner(ctx, m.OrganizationID)
+	switch {
+	case err == nil:
+		contact = owner.Label()
+	case !errors.Is(err, org.ErrNotFound):
+		return "", "", err
+	}
+	by = contact
+	if m.Status == org.StatusInvited {
+		if m.InvitedBy != nil {
+			by = m.InvitedBy.Label()
+		}
+		return by, contact, nil
+	}
+	sweep, err := a.DB.LatestSweep(ctx, m.OrganizationID)
+	switch {
+	case err == nil:
+		by = sweep.ActorLabel
+	case !errors.Is(err, org.ErrNotFound):
+		return "", "", err
+	}
+	return by, contact, nil
+}
+
+// host is the public URL's, which a text message names so that browsers fill the code in only there.
+func (a *App) host() string {
+	u, err := url.Parse(a.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

@@ -1,0 +1,357 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"muster/db"
+	"muster/org"
+)
+
+// Viewer is the signed-in user, nil for nobody.
+func (a *App) Viewer(ctx context.Context) (*org.User, error) {
+	r := request(ctx)
+	if r.session == nil {
+		return nil, nil
+	}
+	return r.session.User, nil
+}
+
+// refreshedViewer is the caller as a change has just left them.
+func (a *App) refreshedViewer(ctx context.Context) (*org.User, error) {
+	r := request(ctx)
+	user, err := a.DB.User(ctx, r.session.User.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the account again: %w", err)
+	}
+	r.session.User = user
+	return user, nil
+}
+
+// own says whether the user is the caller: everything else about an account is its owner's alone.
+func own(ctx context.Context, userID string) bool {
+	r := request(ctx)
+	return r.session != nil && r.session.User.ID == userID
+}
+
+// Authenticators are the caller's own; nil of anybody else.
+func (a *App) Authenticators(ctx context.Context, userID string) ([]*org.Authenticator, error) {
+	if !own(ctx, userID) {
+		return nil, nil
+	}
+	return a.DB.Authenticators(ctx, userID)
+}
+
+// SecurityEvents are the newest of the caller's own log; nil of anybody else's.
+func (a *App) SecurityEvents(ctx context.Context, userID string, first *int) ([]*org.SecurityEvent, error) {
+	if !own(ctx, userID) {
+		return nil, nil
+	}
+	page, err := org.ParsePage(first, nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.DB.SecurityEvents(ctx, userID, int64(page.First))
+}
+
+// RecoveryCodes says how many the caller has left; nil before the first, and of anybody else.
+func (a *App) RecoveryCodes(ctx context.Context, userID string) (*org.RecoveryCodes, error) {
+	if !own(ctx, userID) {
+		return nil, nil
+	}
+	codes, err := a.DB.RecoveryCodes(ctx, userID)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, nil
+	}
+	return codes, err
+}
+
+// Memberships are the caller's own places; nil of anybody else. Where the gate keeps the caller out, only what helps to
+// find the way back is shown.
+func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, error) {
+	if !own(ctx, userID) {
+		return nil, nil
+	}
+	memberships, err := a.DB.Memberships(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	seen := []*org.Member{}
+	for _, m := range memberships {
+		access := org.Access{Organization: m.Organization, Member: m, Session: request(ctx).session}
+		switch err := access.Enter(a.Now()); {
+		case err == nil:
+			seen = append(seen, m.SeenBy(m))
+		case !errors.Is(err, org.ErrNotFound):
+			seen = append(seen, m.Limited())
+		}
+	}
+	return seen, nil
+}
+
+// ViewerIn is the caller's own place in an organization.
+func (a *App) ViewerIn(ctx context.Context, organizationID string) (*org.Member, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	return access.Member.SeenBy(access.Member), nil
+}
+
+// Member is one member of an organization.
+func (a *App) Member(ctx context.Context, organizationID, id string) (*org.Member, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.DB.Member(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if m.OrganizationID != organizationID || m.Status == org.StatusRemovedFor2FA && !m.WindowOpen(a.Now()) {
+		return nil, org.ErrNotFound
+	}
+	return m.SeenBy(access.Member), nil
+}
+
+// Members is a page of an organization's members, as the caller sees them.
+func (a *App) Members(ctx context.Context, organizationID string, first *int, after *string, filter *org.MemberFilter) (*org.MemberConnection, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	page, err := org.ParsePage(first, after)
+	if err != nil {
+		return nil, err
+	}
+	if err := filter.Check(access.Member); err != nil {
+		return nil, err
+	}
+	manager := access.Member.Role.AtLeast(org.RoleManager)
+	members, err := a.DB.Members(ctx, db.MemberList{OrganizationID: organizationID, Filter: filter, WithEmail: manager, Page: page})
+	if err != nil {
+		return nil, err
+	}
+	var total *int
+	if filter.Empty() {
+		o, err := a.DB.Organization(ctx, organizationID)
+		if err != nil {
+			return nil, err
+		}
+		total = &o.MemberCount
+	}
+	return memberPage(members, access.Member, page, total), nil
+}
+
+func memberPage(members []*org.Member, viewer *org.Member, page org.PageRequest, total *int) *org.MemberConnection {
+	seen := make([]*org.Member, len(members))
+	for i, m := range members {
+		seen[i] = m.SeenBy(viewer)
+	}
+	return org.NewPage(seen, page.First, page.After, func(m *org.Member) string { return m.ID }, total)
+}
+
+// SetMemberTeamsInput is what setMemberTeams takes.
+type SetMemberTeamsInput struct {
+	MemberID string
+	TeamIDs  []string
+}
+
+// MemberPayload is what mutations of a member answer.
+type MemberPayload struct{ Member *org.Member }
+
+// The payloads that are a member.
+type (
+	SetMemberTeamsPayload             = MemberPayload
+	UpdateNotificationSettingsPayload = MemberPayload
+	InviteMemberPayload               = MemberPayload
+	ResendInvitePayload               = MemberPayload
+	ChangeMemberRolePayload           = MemberPayload
+)
+
+// answer reads a member again inside the change, as its author sees it.
+func (c *change) answer(ctx context.Context, memberID string) (*MemberPayload, error) {
+	m, err := c.Tx.Member(ctx, memberID)
+	if err != nil {
+		return nil, err
+	}
+	return &MemberPayload{Member: m.SeenBy(c.By)}, nil
+}
+
+// SetMemberTeams sets which teams a member is in.
+func (a *App) SetMemberTeams(ctx context.Context, in SetMemberTeamsInput) (payload *MemberPayload, err error) {
+	teamIDs, err := checkTeamIDs("teamIds", in.TeamIDs)
+	if err != nil {
+		return nil, err
+	}
+	err = a.changeOfMember(ctx, in.MemberID, org.CreateTeams, func(c *change, target *org.Member) error {
+		if err := org.CheckOver(c.By, target); err != nil {
+			return err
+		}
+		if err := c.setTeams(ctx, target.ID, teamIDs); err != nil {
+			return err
+		}
+		if payload, err = c.answer(ctx, target.ID); err != nil {
+			return err
+		}
+		slugs := []string{}
+		for _, t := range payload.Member.Teams {
+			slugs = append(slugs, t.Slug)
+		}
+		c.log(org.ActionMemberEdit, target, "set the teams of "+target.Label(), map[string]any{"teams": slugs})
+		return nil
+	})
+	return payload, err
+}
+
+// maxTeams is the most teams that one member is in.
+const maxTeams = 100
+
+func checkTeamIDs(field string, ids []string) ([]string, error) {
+	if len(ids) > maxTeams {
+		return nil, org.BadInput(field, "A member is in at most %d teams.", maxTeams)
+	}
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// setTeams sets a member's teams; one that is not the organization's is NOT_FOUND.
+func (c *change) setTeams(ctx context.Context, memberID string, teamIDs []string) error {
+	n, err := c.Tx.SetTeams(ctx, c.Organization.ID, memberID, teamIDs)
+	if err != nil {
+		return fmt.Errorf("set the teams: %w", err)
+	}
+	if n != len(teamIDs) {
+		return org.ErrNotFound
+	}
+	return nil
+}
+
+// UpdateNotificationSettingsInput is what updateNotificationSettings takes: what is nil stays.
+type UpdateNotificationSettingsInput struct {
+	OrganizationID string
+	Membership     *bool
+	Security       *bool
+}
+
+// UpdateNotificationSettings sets which mails the caller wants.
+func (a *App) UpdateNotificationSettings(ctx context.Context, in UpdateNotificationSettingsInput) (payload *MemberPayload, err error) {
+	err = a.change(ctx, in.OrganizationID, org.NotifyMe, func(c *change) error {
+		settings := *c.By.NotificationSettings
+		if in.Membership != nil {
+			settings.Membership = *in.Membership
+		}
+		if in.Security != nil {
+			settings.Security = *in.Security
+		}
+		if err := c.Tx.SetNotifications(ctx, c.By.ID, settings); err != nil {
+			return err
+		}
+		if settings == *c.By.NotificationSettings {
+			c.unchanged = true
+		} else {
+			c.log(org.ActionMemberEdit, c.By, "changed their notification settings", map[string]any{
+				"notifications": map[string]any{"membership": settings.Membership, "security": settings.Security},
+			})
+		}
+		payload, err = c.answer(ctx, c.By.ID)
+		return err
+	})
+	return payload, err
+}
+
+// ChangeMemberRoleInput is what changeMemberRole takes.
+type ChangeMemberRoleInput struct {
+	MemberID string
+	Role     org.Role
+}
+
+// ChangeMemberRole changes a member's role, of removed and invited ones too.
+func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (payload *MemberPayload, err error) {
+	err = a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
+		others, err := c.Tx.OtherOwners(ctx, c.Organization.ID, target.ID)
+		if err != nil {
+			return err
+		}
+		if err := org.CheckRoleChange(c.Organization, c.By, target, in.Role, others); err != nil {
+			return err
+		}
+		if target.Role == in.Role {
+			c.unchanged = true
+		} else {
+			if err := c.Tx.SetRole(ctx, target.ID, in.Role); err != nil {
+				return err
+			}
+			message := fmt.Sprintf("changed the role of %s from %s to %s", target.Label(), target.Role, in.Role)
+			c.log(org.ActionMemberEdit, target, message, map[string]any{"role": in.Role, "role_before": target.Role})
+			c.notify(false, fmt.Sprintf("The role of %s is now %s.", target.Label(), in.Role))
+			if c.By.ID == target.ID {
+				c.By.Role = in.Role // the answer shows only what the new role may see
+			}
+		}
+		payload, err = c.answer(ctx, target.ID)
+		return err
+	})
+	return payload, err
+}
+
+// RemoveMemberInput is what removeMember takes.
+type RemoveMemberInput struct{ MemberID string }
+
+// RemoveMemberPayload is what removeMember answers.
+type RemoveMemberPayload struct {
+	Organization    *org.Organization
+	RemovedMemberID string
+}
+
+// RemoveMember removes a member for good, or withdraws an invitation.
+func (a *App) RemoveMember(ctx context.Context, in RemoveMemberInput) (*RemoveMemberPayload, error) {
+	payload := &RemoveMemberPayload{RemovedMemberID: in.MemberID}
+	err := a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
+		payload.Organization = c.Organization
+		if target.ID == c.By.ID {
+			return org.Refuse(org.CodeConflict, "To go yourself, use leaveOrganization.")
+		}
+		if err := org.CheckOver(c.By, target); err != nil {
+			return err
+		}
+		return c.end(ctx, target, org.ActionMemberRemove, "removed "+target.Label())
+	})
+	return payload, err
+}
+
+// LeaveOrganizationInput is what leaveOrganization takes.
+type LeaveOrganizationInput struct{ OrganizationID string }
+
+// LeaveOrganizationPayload is what leaveOrganization answers.
+type LeaveOrganizationPayload struct{ User *org.User }
+
+// LeaveOrganization ends the caller's own membership.
+func (a *App) LeaveOrganization(ctx context.Context, in LeaveOrganizationInput) (*LeaveOrganizationPayload, error) {
+	err := a.change(ctx, in.OrganizationID, org.Leave, func(c *change) error {
+		return c.end(ctx, c.By, org.ActionMemberLeave, "left the organization")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &LeaveOrganizationPayload{User: request(ctx).session.User}, nil
+}
+
+// end ends a membership for good, unless the organization would be left without an owner.
+func (c *change) end(ctx context.Context, target *org.Member, action, message string) error {
+	others, err := c.Tx.OtherOwners(ctx, c.Organization.ID, target.ID)
+	if err != nil {
+		return err
+	}
+	if err := org.CheckOwnerGoes(c.Organization, target, others); err != nil {
+		return err
+	}
+	c.log(action, target, message, map[string]any{"role": target.Role, "status": target.Status})
+	if target.Status == org.StatusActive {
+		c.notify(false, target.Label()+" is no longer a member.")
+	}
+	return c.Tx.DeleteMember(ctx, target.ID)
+}

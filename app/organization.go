@@ -1,0 +1,285 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/db"
+	"muster/org"
+)
+
+// OrganizationBySlug finds an organization of the caller; anything else is NOT_FOUND.
+func (a *App) OrganizationBySlug(ctx context.Context, slug string) (*org.Organization, error) {
+	if _, err := caller(ctx); err != nil {
+		return nil, err
+	}
+	o, err := a.DB.OrganizationBySlug(ctx, slug)
+	if err != nil {
+		return nil, err
+	}
+	access, err := a.read(ctx, o.ID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.DB.Seen(ctx, access.Member.ID); err != nil {
+		return nil, fmt.Errorf("note the visit: %w", err)
+	}
+	return access.Organization, nil
+}
+
+// Require2FA says whether the organization requires 2FA.
+func (a *App) Require2FA(ctx context.Context, organizationID string) (*bool, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	return &access.Organization.Enforced, nil
+}
+
+// SSO is the organization's provider, nil where there is none.
+func (a *App) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {
+	if _, err := a.read(ctx, organizationID, org.SeeSecurity); err != nil {
+		return nil, err
+	}
+	sso, err := a.DB.SSO(ctx, organizationID)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, nil
+	}
+	return sso, err
+}
+
+// Teams are the organization's.
+func (a *App) Teams(ctx context.Context, organizationID string) ([]*org.Team, error) {
+	if _, err := a.read(ctx, organizationID, org.See); err != nil {
+		return nil, err
+	}
+	return a.DB.Teams(ctx, organizationID)
+}
+
+// Projects are those that the caller can reach: their teams', or all from ADMIN up.
+func (a *App) Projects(ctx context.Context, organizationID string) ([]*org.Project, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	memberID := access.Member.ID
+	if access.Gate(org.SeeProjects, a.Now()) == nil {
+		memberID = ""
+	}
+	return a.DB.Projects(ctx, organizationID, memberID)
+}
+
+// CreateOrganizationInput is what createOrganization takes.
+type CreateOrganizationInput struct {
+	Slug string
+	Name string
+}
+
+// OrganizationPayload is what mutations of an organization answer.
+type OrganizationPayload struct{ Organization *org.Organization }
+
+// The payloads that are an organization.
+type (
+	CreateOrganizationPayload = OrganizationPayload
+	UpdateOrganizationPayload = OrganizationPayload
+	ConnectSSOPayload         = OrganizationPayload
+	DisconnectSSOPayload      = OrganizationPayload
+)
+
+// CreateOrganization creates an organization with the caller as its owner.
+func (a *App) CreateOrganization(ctx context.Context, in CreateOrganizationInput) (*OrganizationPayload, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &org.Organization{ID: db.NewID(db.OrganizationID)}
+	if o.Slug, err = org.ParseSlug("slug", in.Slug); err != nil {
+		return nil, err
+	}
+	if o.Name, err = org.ParseName("name", in.Name, 100); err != nil {
+		return nil, err
+	}
+	// There is no organization to lock yet, and nobody else can know of it before the commit.
+	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
+		if err := a.reload(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := tx.CreateOrganization(ctx, o); err != nil {
+			return err
+		}
+		if err := tx.CreateMember(ctx, db.NewID(db.MemberID), o.ID, r.session.User.ID, org.RoleOwner); err != nil {
+			return err
+		}
+		e := entryBy(r.session.User, r, org.ActionOrgCreate, "created the organization", map[string]any{"slug": o.Slug, "name": o.Name})
+		e.TargetID, e.TargetLabel = label(o)
+		return tx.AddAuditEntries(ctx, o.ID, []*org.AuditLogEntry{e})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &OrganizationPayload{Organization: o}, nil
+}
+
+// UpdateOrganizationInput is what updateOrganization takes: what is nil stays.
+type UpdateOrganizationInput struct {
+	OrganizationID string
+	Name           *string
+	Slug           *string
+}
+
+// UpdateOrganization changes name or short name.
+func (a *App) UpdateOrganization(ctx context.Context, in UpdateOrganizationInput) (*OrganizationPayload, error) {
+	var o *org.Organization
+	err := a.change(ctx, in.OrganizationID, org.ManageSettings, func(c *change) (err error) {
+		o = c.Organization
+		changes := map[string]any{}
+		if in.Name != nil {
+			name, err := org.ParseName("name", *in.Name, 100)
+			if err != nil {
+				return err
+			}
+			if name != o.Name {
+				o.Name, changes["name"] = name, name
+			}
+		}
+		if in.Slug != nil {
+			slug, err := org.ParseSlug("slug", *in.Slug)
+			if err != nil {
+				return err
+			}
+			if slug != o.Slug {
+				o.Slug, changes["slug"] = slug, slug
+			}
+		}
+		if len(changes) == 0 {
+			c.unchanged = true
+			return nil
+		}
+		c.log(org.ActionOrgEdit, o, "edited the organization", changes)
+		return c.Tx.UpdateOrganization(ctx, o)
+	})
+	return &OrganizationPayload{Organization: o}, err
+}
+
+// CreateTeamInput is what createTeam takes.
+type CreateTeamInput struct {
+	OrganizationID string
+	Slug           string
+	Name           string
+}
+
+// CreateTeamPayload is what createTeam answers.
+type CreateTeamPayload struct{ Team *org.Team }
+
+// CreateTeam creates a team.
+func (a *App) CreateTeam(ctx context.Context, in CreateTeamInput) (*CreateTeamPayload, error) {
+	team := &org.Team{ID: db.NewID(db.TeamID), OrganizationID: in.OrganizationID}
+	err := a.change(ctx, in.OrganizationID, org.CreateTeams, func(c *change) (err error) {
+		if team.Slug, err = org.ParseSlug("slug", in.Slug); err != nil {
+			return err
+		}
+		if team.Name, err = org.ParseName("name", in.Name, 100); err != nil {
+			return err
+		}
+		c.log(org.ActionTeamCreate, team, "created the team "+team.Name, map[string]any{"slug": team.Slug})
+		return c.Tx.CreateTeam(ctx, team)
+	})
+	return &CreateTeamPayload{Team: team}, err
+}
+
+// CreateProjectInput is what createProject takes.
+type CreateProjectInput struct {
+	OrganizationID string
+	TeamID         string
+	Slug           string
+	Name           string
+}
+
+// CreateProjectPayload is what createProject answers.
+type CreateProjectPayload struct{ Project *org.Project }
+
+// CreateProject creates a project in a team of the same organization.
+func (a *App) CreateProject(ctx context.Context, in CreateProjectInput) (*CreateProjectPayload, error) {
+	p := &org.Project{ID: db.NewID(db.ProjectID), OrganizationID: in.OrganizationID, TeamID: in.TeamID}
+	err := a.change(ctx, in.OrganizationID, org.CreateTeams, func(c *change) (err error) {
+		if p.Slug, err = org.ParseSlug("slug", in.Slug); err != nil {
+			return err
+		}
+		if p.Name, err = org.ParseName("name", in.Name, 100); err != nil {
+			return err
+		}
+		if p.Team, err = c.Tx.Team(ctx, in.TeamID); err != nil {
+			return err
+		}
+		if p.Team.OrganizationID != c.Organization.ID {
+			return org.ErrNotFound
+		}
+		c.log(org.ActionProjectCreate, p, "created the project "+p.Name, map[string]any{"slug": p.Slug, "team": p.Team.Slug})
+		return c.Tx.CreateProject(ctx, p)
+	})
+	return &CreateProjectPayload{Project: p}, err
+}
+
+// ConnectSSOInput is what connectSSO takes.
+type ConnectSSOInput struct {
+	OrganizationID string
+	Issuer         string
+	ClientID       string
+	ClientSecret   string
+}
+
+// ConnectSSO stores a provider, its secret sealed. It calls nobody.
+func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*OrganizationPayload, error) {
+	if _, err := caller(ctx); err != nil {
+		return nil, err
+	}
+	var o *org.Organization
+	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
+		o = c.Organization
+		if err := org.CheckConnectSSO(o); err != nil {
+			return err
+		}
+		if err := org.CheckIssuer("issuer", in.Issuer); err != nil {
+			return err
+		}
+		clientID, err := org.ParseName("clientId", in.ClientID, 200)
+		if err != nil {
+			return err
+		}
+		if n := len(in.ClientSecret); n < 1 || n > 1000 {
+			return org.BadInput("clientSecret", "A client secret has 1 to 1000 characters.")
+		}
+		sealed, err := a.Keys.Seal([]byte(in.ClientSecret), []byte(o.ID))
+		if err != nil {
+			return fmt.Errorf("seal the client secret: %w", err)
+		}
+		c.log(org.ActionSSOEnable, o, "connected single sign-on through "+in.Issuer, map[string]any{"issuer": in.Issuer, "client_id": clientID})
+		c.notify(true, "Single sign-on was connected through "+in.Issuer+".")
+		return c.Tx.ConnectSSO(ctx, o.ID, &org.SSO{Issuer: in.Issuer, ClientID: clientID}, sealed)
+	})
+	return &OrganizationPayload{Organization: o}, err
+}
+
+// DisconnectSSOInput is what disconnectSSO takes.
+type DisconnectSSOInput struct{ OrganizationID string }
+
+// DisconnectSSO removes the provider; without one nothing happens.
+func (a *App) DisconnectSSO(ctx context.Context, in DisconnectSSOInput) (*OrganizationPayload, error) {
+	var o *org.Organization
+	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
+		o = c.Organization
+		had, err := c.Tx.DisconnectSSO(ctx, o.ID)
+		if err != nil {
+			return err
+		}
+		if !had {
+			c.unchanged = true
+			return nil
+		}
+		c.log(org.ActionSSODisable, o, "disconnected single sign-on", nil)
+		c.notify(true, "Single sign-on was disconnected.")
+		return nil
+	})
+	return &OrganizationPayload{Organization: o}, err
+}

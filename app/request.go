@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"muster/org"
+	"muster/secret"
+)
+
+// Request is who is calling, and from where: one HTTP request, or one operation on a WebSocket.
+type Request struct {
+	Bearer    string // of the Authorization header or connection_init; it wins, and never falls back to the cookie
+	Cookie    string
+	IPAddress string
+	UserAgent string
+	// Browser says that the answer can carry a cookie.
+	Browser bool
+
+	session *org.Session
+	// cookie is a new value for the session cookie, for the transport to set: "" to clear it, nil to leave it.
+	cookie *string
+}
+
+type requestKey struct{}
+
+// WithRequest puts the request into the context.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
+}
+
+// NewCookie is the value that the session cookie must get with this request's answer: ok false to leave it as it is,
+// "" to clear it.
+func NewCookie(ctx context.Context) (value string, ok bool) {
+	r, _ := ctx.Value(requestKey{}).(*Request)
+	if r == nil || r.cookie == nil {
+		return "", false
+	}
+	return *r.cookie, true
+}
+
+// Authenticate finds the request's session and puts the request into the context. Somebody without a living session is
+// nobody: what needs one is refused later, by the operation. It says which session it found, "" for none.
+func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, string, error) {
+	ctx = WithRequest(ctx, r)
+	var s *org.Session
+	var err error
+	switch {
+	case r.Bearer != "":
+		s, err = a.DB.SessionByToken(ctx, secret.Hash(r.Bearer))
+	case r.Cookie != "":
+		s, err = a.DB.SessionByCookie(ctx, secret.Hash(r.Cookie))
+	default:
+		return ctx, "", nil
+	}
+	if errors.Is(err, org.ErrNotFound) || err == nil && !s.Alive(a.Now(), a.SessionIdle) {
+		return ctx, "", nil
+	}
+	if err != nil {
+		return ctx, "", fmt.Errorf("find the session: %w", err)
+	}
+	r.session = s
+	if err := a.DB.UseSession(ctx, s.ID); err != nil {
+		return ctx, "", fmt.Errorf("note the session's use: %w", err)
+	}
+	return ctx, s.ID, nil
+}
+
+// Resume is Authenticate for each operation of a socket: the session that the socket began with, read again. The context
+// is one that Authenticate gave.
+func (a *App) Resume(ctx context.Context) (context.Context, error) {
+	r := *request(ctx)
+	r.cookie = nil
+	if r.session == nil {
+		return WithRequest(ctx, &r), nil
+	}
+	s, err := a.DB.Session(ctx, r.session.ID)
+	if err != nil {
+		return ctx, fmt.Errorf("find the session: %w", err)
+	}
+	if !s.Alive(a.Now(), a.SessionIdle) {
+		return ctx, org.ErrUnauthenticated
+	}
+	r.session = s
+	if err := a.DB.UseSession(ctx, s.ID); err != nil {
+		return ctx, fmt.Errorf("note the session's use: %w", err)
+	}
+	return WithRequest(ctx, &r), nil
+}
+
+// request is the caller's, an empty one where the context has none.
+func request(ctx context.Context) *Request {
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return r
+	}
+	return &Request{}
+}
+
+// caller is the request of somebody who is signed in.
+func caller(ctx context.Context) (*Request, error) {
+	r := request(ctx)
+	if r.session == nil {
+		return nil, org.ErrUnauthenticated
+	}
+	return r, nil
+}
+
+// network is what wrong passwords are counted by: the /24 of an IPv4 address, the /64 of an IPv6 one, which is what one
+// customer of a provider gets.
+func (r *Request) network() string {
+	ip, err := netip.ParseAddr(r.IPAddress)
+	if err != nil {
+		return r.IPAddress
+	}
+	ip = ip.Unmap()
+	bits := 64
+	if ip.Is4() {
+		bits = 24
+	}
+	prefix, err := ip.Prefix(bits)
+	if err != nil {
+		return ip.String()
+	}
+	return prefix.String()
+}
+
+// setCookie gives a browser's session cookie a new value with the answer.
+func (r *Request) setCookie(value string) { r.cookie = &value }
+
+// optional is a nullable column's value.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

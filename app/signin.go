@@ -1,0 +1,450 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"muster/db"
+	"muster/org"
+	"muster/secret"
+)
+
+// SessionToken is the token of a new session.
+type SessionToken struct {
+	Token     string
+	ExpiresAt time.Time
+}
+
+// SignUpInput is what signUp takes.
+type SignUpInput struct {
+	Email       string
+	Name        string
+	Password    string
+	InviteToken *string
+}
+
+// SignUpPayload is what signUp answers.
+type SignUpPayload struct{ Session *SessionToken }
+
+// SignUp creates an account and signs in. With the token of an invitation to the address, the address is proved: it moves
+// here from an account that only claimed it.
+func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error) {
+	r := request(ctx)
+	email, err := org.ParseEmail("email", in.Email)
+	if err != nil {
+		return nil, err
+	}
+	name, err := org.ParseName("name", in.Name, 100)
+	if err != nil {
+		return nil, err
+	}
+	if err := org.CheckPassword("password", in.Password, email, name); err != nil {
+		return nil, err
+	}
+	hash, err := a.hashPassword(ctx, in.Password)
+	if err != nil {
+		return nil, err
+	}
+	user := &org.User{ID: db.NewID(db.UserID), Name: name, Email: &email}
+	var session *SessionToken
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if in.InviteToken != nil {
+			if err := claimAddress(ctx, tx, *in.InviteToken, email); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.CreateUser(ctx, user, hash); err != nil {
+			return nil, err
+		}
+		if in.InviteToken != nil {
+			if err := tx.VerifyEmail(ctx, user.ID); err != nil {
+				return nil, err
+			}
+		}
+		if session, err = a.newSession(ctx, tx, r, user.ID, false, false); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventSignUp, "Created the account."), nil
+	})
+	if errors.Is(err, &org.Error{Code: org.CodeEmailTaken}) {
+		// Only this answer tells something about others, so only it is limited.
+		if limited := a.spend(ctx, limitEmailTaken, r.network()); limited != nil {
+			return nil, limited
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &SignUpPayload{Session: session}, nil
+}
+
+// claimAddress moves an invited address away from an account that never proved it. The link is not used up: joining does
+// that.
+func claimAddress(ctx context.Context, tx *db.Tx, token, email string) error {
+	link, err := tx.LinkByToken(ctx, secret.Hash(token))
+	if errors.Is(err, org.ErrNotFound) {
+		return org.ErrInvalidLink
+	}
+	if err != nil {
+		return err
+	}
+	if link.Member.Status != org.StatusInvited || !org.SameEmail(*link.Member.Email, email) {
+		return org.Refuse(org.CodeInvalidLink, "This link was sent to another address. Sign up with the address that the invitation was sent to.")
+	}
+	loser, err := tx.ReleaseEmail(ctx, email)
+	if err != nil || loser == "" {
+		return err
+	}
+	return tx.AddSecurityEvent(ctx, &org.SecurityEvent{
+		ID: db.NewID(db.SecurityEventID), UserID: loser, Action: org.EventAddressReleased,
+		Message: "The address was taken from this account: it was never verified, and its owner has proved that it is theirs.",
+	})
+}
+
+// SignInInput is what signIn takes.
+type SignInInput struct {
+	Email    string
+	Password string
+}
+
+// SignInPayload is what signIn answers: one of the two.
+type SignInPayload struct {
+	Session   *SessionToken
+	Challenge *SignInChallenge
+}
+
+// SignInChallenge says that the password was right and what can answer next.
+type SignInChallenge struct {
+	Token     string
+	Methods   []org.SecondFactorMethod
+	ExpiresAt time.Time
+}
+
+// challengeLife is how long a sign-in waits for its second factor.
+const challengeLife = 5 * time.Minute
+
+// SignIn checks email and password. Absent accounts cost the same as present ones and get the same answer.
+func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error) {
+	r := request(ctx)
+	user, err := a.DB.UserByEmail(ctx, in.Email)
+	if err != nil && !errors.Is(err, org.ErrNotFound) {
+		return nil, fmt.Errorf("find the account: %w", err)
+	}
+	if limited := a.spendPassword(ctx, user, in.Email, r); limited != nil {
+		return nil, limited
+	}
+	encoded := ""
+	if user != nil {
+		if encoded, err = a.DB.PasswordHash(ctx, user.ID); err != nil {
+			return nil, fmt.Errorf("find the credentials: %w", err)
+		}
+	}
+	ok, err := a.Passwords.Verify(ctx, encoded, in.Password)
+	if errors.Is(err, secret.ErrBusy) {
+		return nil, errBusy()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify the password: %w", err)
+	}
+	if !ok || user == nil {
+		return nil, org.ErrCredentials
+	}
+	a.forgivePassword(ctx, in.Email, r)
+	newHash := ""
+	if a.Passwords.NeedsRehash(encoded) {
+		if newHash, err = a.hashPassword(ctx, in.Password); err != nil {
+			return nil, err
+		}
+	}
+	factors, err := a.DB.Authenticators(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the authenticators: %w", err)
+	}
+	if len(factors) == 0 {
+		return a.signInWithoutFactor(ctx, r, user, newHash)
+	}
+	return a.challenge(ctx, r, user, factors, newHash)
+}
+
+func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.User, newHash string) (*SignInPayload, error) {
+	var session *SessionToken
+	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		locked, err := tx.LockUser(ctx, user.ID)
+		if err != nil {
+			return nil, err
+		}
+		if locked.Compliant() {
+			// An authenticator was confirmed since we looked: this sign-in must prove it.
+			return nil, org.Refuse(org.CodeConflict, "The account has just got a second factor. Sign in again.")
+		}
+		if newHash != "" {
+			if err := tx.SetPasswordHash(ctx, user.ID, newHash); err != nil {
+				return nil, err
+			}
+		}
+		if session, err = a.newSession(ctx, tx, r, user.ID, false, false); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventSignIn, "Signed in with the password."), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &SignInPayload{Session: session}, nil
+}
+
+func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors []*org.Authenticator, newHash string) (*SignInPayload, error) {
+	token := secret.NewToken()
+	c := &db.Challenge{ID: db.NewID(db.ChallengeID), UserID: user.ID, ExpiresAt: a.Now().Add(challengeLife)}
+	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if newHash != "" {
+			if err := tx.SetPasswordHash(ctx, user.ID, newHash); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.CreateChallenge(ctx, c, secret.Hash(token)); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventChallenge, "Gave the right password and was asked for a second factor."), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	payload := &SignInPayload{Challenge: &SignInChallenge{Token: token, ExpiresAt: c.ExpiresAt}}
+	phone := ""
+	for _, f := range factors {
+		method := org.SecondFactorMethod(f.Kind)
+		if !slices.Contains(payload.Challenge.Methods, method) {
+			payload.Challenge.Methods = append(payload.Challenge.Methods, method)
+		}
+		if f.Kind == org.KindPhone {
+			phone = f.ID
+		}
+	}
+	if len(payload.Challenge.Methods) == 1 && phone != "" && a.Texter != nil {
+		// Nothing else can answer, so the code is sent without being asked for. Where it cannot be sent, the recovery codes
+		// still work and sendSecondFactorCode says why.
+		if _, err := a.sendCode(ctx, r, user.ID, phone, &c.ID); err != nil {
+			a.Log.WarnContext(ctx, "a sign-in code was not sent", "err", err)
+		}
+	}
+	payload.Challenge.Methods = append(payload.Challenge.Methods, org.MethodRecoveryCode)
+	return payload, nil
+}
+
+// VerifySecondFactorInput is what verifySecondFactor takes.
+type VerifySecondFactorInput struct {
+	ChallengeToken string
+	Code           string
+}
+
+// VerifySecondFactorPayload is what verifySecondFactor answers.
+type VerifySecondFactorPayload struct{ Session *SessionToken }
+
+// VerifySecondFactor answers a challenge with a code of the app, of a text message, or a recovery code. The guess is
+// counted and committed before it is looked at.
+func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput) (*VerifySecondFactorPayload, error) {
+	r := request(ctx)
+	c, err := a.DB.Challenge(ctx, secret.Hash(in.ChallengeToken))
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, org.Refuse(org.CodeInvalidCode, "This sign-in has ended or was answered already. Sign in again.")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the challenge: %w", err)
+	}
+	if limited := a.spend(ctx, limitGuess, c.UserID); limited != nil {
+		return nil, limited
+	}
+	proof, err := a.checkCode(ctx, c.UserID, &c.ID, in.Code)
+	if err != nil {
+		return nil, err
+	}
+	var session *SessionToken
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if ok, err := tx.UseChallenge(ctx, c.ID); err != nil || !ok {
+			return nil, errors.Join(err, org.ErrInvalidCode)
+		}
+		if _, err := tx.LockUser(ctx, c.UserID); err != nil {
+			return nil, err
+		}
+		message, err := proof.use(ctx, tx, c.UserID)
+		if err != nil {
+			return nil, err
+		}
+		if session, err = a.newSession(ctx, tx, r, c.UserID, true, proof.recovery != nil); err != nil {
+			return nil, err
+		}
+		if proof.recovery != nil {
+			if err := tx.AddSecurityEvent(ctx, event(c.UserID, r, org.EventRecoveryUsed, message)); err != nil {
+				return nil, err
+			}
+			if err := tx.Enqueue(ctx, accountMail(r, c.UserID, message, a.Now())); err != nil {
+				return nil, err
+			}
+		}
+		return event(c.UserID, r, org.EventSignIn, "Signed in. "+message), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.forgive(ctx, limitGuess, c.UserID)
+	return &VerifySecondFactorPayload{Session: session}, nil
+}
+
+// proof is a code that was found right and has yet to be used up.
+type proof struct {
+	authenticatorID string
+	step            int64  // of an app
+	phoneCodeID     string // of a text message
+	recovery        []byte // of a recovery code
+}
+
+// checkCode finds out which of the account's second factors a code belongs to. It uses nothing up.
+func (a *App) checkCode(ctx context.Context, userID string, challengeID *string, code string) (*proof, error) {
+	if !secret.IsCode(code) {
+		if hash, ok := secret.RecoveryHash(code); ok {
+			return &proof{recovery: hash}, nil
+		}
+		return nil, org.ErrInvalidCode
+	}
+	seeds, err := a.DB.TOTPSeeds(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("find the authenticator apps: %w", err)
+	}
+	for _, s := range seeds {
+		seed, err := a.Keys.Open(s.Sealed, []byte(userID))
+		if err != nil {
+			return nil, fmt.Errorf("unseal an authenticator app: %w", err)
+		}
+		if step, ok := secret.CheckTOTP(seed, code, a.Now()); ok {
+			return &proof{authenticatorID: s.AuthenticatorID, step: step}, nil
+		}
+	}
+	factors, err := a.DB.Authenticators(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("find the authenticators: %w", err)
+	}
+	for _, f := range factors {
+		if f.Kind != org.KindPhone {
+			continue
+		}
+		id, ok, err := a.checkPhoneCode(ctx, f.ID, challengeID, code)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return &proof{authenticatorID: f.ID, phoneCodeID: id}, nil
+		}
+	}
+	return nil, org.ErrInvalidCode
+}
+
+// checkPhoneCode compares a guess with the code that was sent, having counted it.
+func (a *App) checkPhoneCode(ctx context.Context, authenticatorID string, challengeID *string, code string) (id string, ok bool, err error) {
+	sent, err := a.DB.GuessPhoneCode(ctx, authenticatorID, challengeID)
+	if errors.Is(err, org.ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("count the guess: %w", err)
+	}
+	return sent.ID, hmac.Equal(sent.CodeHash, a.Keys.CodeHash(code, sent.ID)), nil
+}
+
+// use uses the proof up, exactly once however many requests bring it, and says what it was.
+func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message string, err error) {
+	var ok bool
+	switch {
+	case p.recovery != nil:
+		var left int
+		if ok, left, err = tx.UseRecoveryCode(ctx, userID, p.recovery); err == nil && ok {
+			return fmt.Sprintf("A recovery code was used; %d are left.", left), nil
+		}
+	case p.phoneCodeID != "":
+		ok, err = tx.UsePhoneCode(ctx, p.phoneCodeID)
+		message = "The second factor was a text message."
+	default:
+		ok, err = tx.UseTOTPStep(ctx, p.authenticatorID, p.step)
+		message = "The second factor was an authenticator app."
+	}
+	if err != nil {
+		return "", fmt.Errorf("use the code up: %w", err)
+	}
+	if !ok {
+		return "", org.ErrInvalidCode
+	}
+	return message, tx.TouchAuthenticator(ctx, p.authenticatorID)
+}
+
+// SignOutInput is what signOut takes.
+type SignOutInput struct{ Everywhere bool }
+
+// SignOutPayload is what signOut answers.
+type SignOutPayload struct{ Ok bool }
+
+// SignOut ends the session, or all sessions of the account.
+func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		message := "Signed out."
+		if in.Everywhere {
+			message = "Signed out of all sessions."
+			if err := tx.EndOtherSessions(ctx, r.session.User.ID, r.session.ID); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.EndSession(ctx, r.session.ID); err != nil {
+			return nil, err
+		}
+		return event(r.session.User.ID, r, org.EventSignOut, message), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.session = nil
+	r.setCookie("")
+	return &SignOutPayload{Ok: true}, nil
+}
+
+// newSession begins a session, with a new token and, for browsers, a new cookie.
+func (a *App) newSession(ctx context.Context, tx *db.Tx, r *Request, userID string, proved, recovery bool) (*SessionToken, error) {
+	token := secret.NewToken()
+	s := &db.NewSession{
+		ID: db.NewID(db.SessionID), UserID: userID, TokenHash: secret.Hash(token), Proved: proved, Recovery: recovery,
+		IPAddress: r.IPAddress, UserAgent: r.UserAgent, ExpiresAt: a.Now().Add(a.SessionMax),
+	}
+	cookie := ""
+	if r.Browser {
+		cookie = secret.NewToken()
+		s.CookieHash = secret.Hash(cookie)
+	}
+	if err := tx.CreateSession(ctx, s); err != nil {
+		return nil, fmt.Errorf("begin the session: %w", err)
+	}
+	if cookie != "" {
+		r.setCookie(cookie)
+	}
+	return &SessionToken{Token: token, ExpiresAt: s.ExpiresAt}, nil
+}
+
+func (a *App) hashPassword(ctx context.Context, password string) (string, error) {
+	hash, err := a.Passwords.Hash(ctx, password)
+	if errors.Is(err, secret.ErrBusy) {
+		return "", errBusy()
+	}
+	if err != nil {
+		return "", fmt.Errorf("hash the password: %w", err)
+	}
+	return hash, nil
+}
+
+func errBusy() error {
+	return &org.Error{Code: org.CodeRateLimited, RetryAfter: 5 * time.Second, Message: "Too many people are signing in at once. Try again in a few seconds."}
+}

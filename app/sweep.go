@@ -1,0 +1,194 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"muster/db"
+	"muster/org"
+	"muster/secret"
+)
+
+// sweepTurn is how long one job works on a sweep before the next one goes on: well below the jobs' timeout.
+const sweepTurn = 15 * time.Second
+
+// SweepJob works on a sweep. The sweep's row is the truth; the job only says that there is something to do.
+type SweepJob struct {
+	SweepID string `json:"sweep_id"`
+}
+
+// Kind is the job's name in the queue.
+func (SweepJob) Kind() string { return "sweep" }
+
+type sweepWorker struct {
+	river.WorkerDefaults[SweepJob]
+	app *App
+}
+
+func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepJob]) error {
+	return w.app.runSweep(ctx, job.Args.SweepID)
+}
+
+// takeOverSweeps works on sweeps that nobody holds: of an instance that died, or whose job was lost.
+func (a *App) takeOverSweeps(ctx context.Context) error {
+	ids, err := a.DB.UnheldSweeps(ctx)
+	if err != nil {
+		return fmt.Errorf("look for sweeps that nobody works on: %w", err)
+	}
+	var failed error
+	for _, id := range ids {
+		failed = errors.Join(failed, a.runSweep(ctx, id))
+	}
+	return failed
+}
+
+// runSweep claims a sweep and works on it batch by batch, for a turn. Where somebody else holds it there is nothing to do.
+func (a *App) runSweep(ctx context.Context, id string) error {
+	holder := a.Instance + "/" + secret.NewToken()[:12]
+	sweep, err := a.DB.ClaimSweep(ctx, id, holder)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("claim the sweep: %w", err)
+	}
+	defer func() {
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if err := a.DB.ReleaseSweep(release, id, holder); err != nil {
+			a.Log.WarnContext(ctx, "a sweep was not given back; its lease will end", "err", err)
+		}
+	}()
+	for started := time.Now(); time.Since(started) < sweepTurn; {
+		more, err := a.sweepBatch(ctx, sweep, holder)
+		if err != nil {
+			return fmt.Errorf("remove a batch of members: %w", err)
+		}
+		if !more {
+			return nil
+		}
+	}
+	return nil
+}
+
+// sweepBatch removes up to a batch of members in one transaction: each with the new status, its entry, its link and its
+// mail. It says whether there may be more.
+func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string) (more bool, err error) {
+	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
+		o, err := tx.LockOrganization(ctx, sweep.OrganizationID)
+		if err != nil {
+			return err
+		}
+		held, err := tx.HoldSweep(ctx, sweep.ID, holder)
+		if err != nil || !held {
+			more = false
+			return err
+		}
+		if !o.Enforced {
+			more = false
+			return tx.CancelSweep(ctx, o.ID)
+		}
+		removed, err := tx.RemoveNonCompliant(ctx, o.ID, a.SweepBatch)
+		if err != nil {
+			return fmt.Errorf("remove the members: %w", err)
+		}
+		if err := a.saveRemoved(ctx, tx, sweep, removed); err != nil {
+			return err
+		}
+		if err := tx.AdvanceSweep(ctx, sweep.ID, len(removed)); err != nil {
+			return err
+		}
+		tx.Wake(o.ID)
+		if more = len(removed) == a.SweepBatch; more {
+			return nil
+		}
+		impact, err := tx.Impact(ctx, o.ID)
+		if err != nil {
+			return err
+		}
+		return tx.FinishSweep(ctx, sweep.ID, impact.UnmailableCount)
+	})
+	return more && err == nil, err
+}
+
+// saveRemoved writes what belongs to a batch of removals: links, entries and mails.
+func (a *App) saveRemoved(ctx context.Context, tx *db.Tx, sweep *org.Sweep, removed []*db.Removed) error {
+	n := len(removed)
+	if n == 0 {
+		return nil
+	}
+	ids, nonces, hashes := make([]string, n), make([][]byte, n), make([][]byte, n)
+	entries, mails := make([]*org.AuditLogEntry, n), make([]river.JobArgs, n)
+	for i, m := range removed {
+		ids[i], nonces[i] = m.ID, secret.NewNonce()
+		hashes[i] = secret.Hash(a.Keys.Link(nonces[i]))
+		mails[i] = linkMail(m.ID, hashes[i])
+		who := m.Name + " <" + m.Email + ">"
+		entries[i] = &org.AuditLogEntry{
+			Action: org.ActionMemberPending, ActorID: &sweep.ActorID, ActorLabel: sweep.ActorLabel,
+			TargetID: &m.ID, TargetLabel: who, Message: "required " + who + " to set up two-factor authentication",
+			IPAddress: sweep.IPAddress, UserAgent: sweep.UserAgent,
+			Data: map[string]any{
+				"email": m.Email, "user": m.UserID, "role": m.Role, "teams": m.Teams, "sweep": sweep.ID,
+				"reinstatable_until": m.ReinstatableUntil.UTC(),
+			},
+		}
+	}
+	if err := tx.SetLinks(ctx, ids, nonces, hashes); err != nil {
+		return fmt.Errorf("store the links: %w", err)
+	}
+	if err := tx.AddAuditEntries(ctx, sweep.OrganizationID, entries); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, mails...)
+}
+
+// WatchSweep gives a sweep whenever it has got further, to its end.
+func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, error], error) {
+	if _, err := caller(ctx); err != nil {
+		return nil, err
+	}
+	sweep, err := a.DB.Sweep(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.read(ctx, sweep.OrganizationID, org.SeeSecurity); err != nil {
+		return nil, err
+	}
+	return func(yield func(*org.Sweep, error) bool) {
+		w, err := a.feed.join(ctx, sweep.OrganizationID)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer a.feed.leave(w)
+		var last org.Sweep
+		for {
+			if err := a.askAgain(ctx, sweep.OrganizationID, org.SeeSecurity); err != nil {
+				yield(nil, err)
+				return
+			}
+			now, err := a.DB.Sweep(ctx, id)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if (now.State != last.State || now.Done != last.Done || now.Failed != last.Failed) && !yield(now, nil) || now.Finished() {
+				return
+			}
+			last = *now
+			select {
+			case <-ctx.Done():
+				return
+			case <-w.signal:
+				w.take()
+			case <-time.After(time.Second): // a sweep ends without an entry where there was nobody to remove
+			}
+		}
+	}, nil
+}

@@ -1,0 +1,139 @@
+// The part of Muster's GraphQL API that these pages use. `npm run check-documents` holds the documents to the schema.
+import acceptInvite from './graphql/acceptInvite.graphql?raw';
+import confirmPhone from './graphql/confirmPhone.graphql?raw';
+import confirmTOTP from './graphql/confirmTOTP.graphql?raw';
+import enrollPhone from './graphql/enrollPhone.graphql?raw';
+import enrollTOTP from './graphql/enrollTOTP.graphql?raw';
+import invitation from './graphql/invitation.graphql?raw';
+import sendSecondFactorCode from './graphql/sendSecondFactorCode.graphql?raw';
+import signIn from './graphql/signIn.graphql?raw';
+import signOut from './graphql/signOut.graphql?raw';
+import signUp from './graphql/signUp.graphql?raw';
+import verifySecondFactor from './graphql/verifySecondFactor.graphql?raw';
+import viewer from './graphql/viewer.graphql?raw';
+
+export type Role = 'OWNER' | 'MANAGER' | 'ADMIN' | 'MEMBER';
+export type NextStep = 'SIGN_IN' | 'SIGN_UP' | 'SET_UP_2FA' | 'ACCEPT' | 'NOTHING';
+export type Method = 'TOTP' | 'PHONE' | 'SECURITY_KEY' | 'RECOVERY_CODE';
+
+export interface Viewer {
+  id: string;
+  name: string;
+  email: string | null;
+  twoFactor: 'DISABLED' | 'INSECURE' | 'SECURE' | null;
+}
+
+export interface Invitation {
+  organizationName: string;
+  email: string;
+  role: Role;
+  reason: 'INVITED' | 'REMOVED_FOR_2FA';
+  expiresAt: string;
+  nextStep: NextStep;
+}
+
+export interface Reinstated {
+  organization: { name: string; slug: string };
+  member: { role: Role; teams: { name: string }[] | null };
+  restored: string[];
+  skipped: { what: string; reason: string }[];
+}
+
+export interface Challenge {
+  token: string;
+  methods: Method[];
+}
+
+export interface Confirmed {
+  authenticator: { id: string };
+  recoveryCodes: string[] | null;
+  reinstated: Reinstated[];
+}
+
+/** A refusal or a failure. Its message is a sentence for the person in front of the page: the server's own, where it sent one. */
+export class ApiError extends Error {
+  /** A value of the schema's ErrorCode, or UNREACHABLE where no answer of Muster arrived. */
+  readonly code: string;
+  /** The input field that is not acceptable, where the server names one. */
+  readonly field: string | undefined;
+
+  constructor(message: string, code: string, field?: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.code = code;
+    this.field = field;
+  }
+}
+
+interface Answer {
+  data?: Record<string, unknown> | null;
+  errors?: { message: string; extensions?: { code?: string; field?: string } }[];
+}
+
+async function ask(document: string, variables: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+  let response: Response;
+  try {
+    // The mode stays `cors`, fetch's default: in any other, a page with `Referrer-Policy: no-referrer` sends
+    // `Origin: null`, and the server accepts the session's cookie from its own origin only.
+    response = await fetch('/graphql', {
+      method: 'POST',
+      credentials: 'same-origin',
+      cache: 'no-store',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, application/json;q=0.9',
+      },
+      body: JSON.stringify({ query: document, variables }),
+    });
+  } catch {
+    throw new ApiError('Muster cannot be reached. Check your connection and try again.', 'UNREACHABLE');
+  }
+  let answer: Answer;
+  try {
+    answer = (await response.json()) as Answer;
+  } catch {
+    throw new ApiError(`Muster gave no usable answer (status ${response.status}). Try again in a moment.`, 'UNREACHABLE');
+  }
+  const error = answer.errors?.[0];
+  if (error !== undefined) {
+    throw new ApiError(error.message, error.extensions?.code ?? 'INTERNAL', error.extensions?.field);
+  }
+  if (answer.data === undefined || answer.data === null) {
+    throw new ApiError(`Muster gave no usable answer (status ${response.status}). Try again in a moment.`, 'UNREACHABLE');
+  }
+  return answer.data;
+}
+
+async function mutate<T>(document: string, field: string, input: Record<string, unknown>): Promise<T> {
+  const data = await ask(document, { input });
+  const payload = data[field];
+  if (payload === null || payload === undefined) {
+    throw new ApiError('Muster gave no usable answer. Try again in a moment.', 'UNREACHABLE');
+  }
+  return payload as T;
+}
+
+export const api = {
+  viewer: async () => (await ask(viewer))['viewer'] as Viewer | null,
+  invitation: async (token: string) =>
+    (await ask(invitation, { token })) as unknown as { invitation: Invitation | null; viewer: Viewer | null },
+  signUp: (input: { email: string; name: string; password: string; inviteToken: string }) =>
+    mutate<object>(signUp, 'signUp', input),
+  signIn: (input: { email: string; password: string }) =>
+    mutate<{ challenge: Challenge | null }>(signIn, 'signIn', input),
+  sendSecondFactorCode: (challengeToken: string) =>
+    mutate<{ sentTo: string }>(sendSecondFactorCode, 'sendSecondFactorCode', { challengeToken }),
+  verifySecondFactor: (input: { challengeToken: string; code: string }) =>
+    mutate<object>(verifySecondFactor, 'verifySecondFactor', input),
+  signOut: () => mutate<{ ok: boolean }>(signOut, 'signOut', {}),
+  acceptInvite: (token: string) =>
+    mutate<{ nextStep: NextStep; member: { id: string; role: Role }; reinstated: Reinstated[] }>(
+      acceptInvite,
+      'acceptInvite',
+      { token },
+    ),
+  enrollTOTP: () => mutate<{ secret: string; uri: string; qrCode: string }>(enrollTOTP, 'enrollTOTP', {}),
+  confirmTOTP: (code: string) => mutate<Confirmed>(confirmTOTP, 'confirmTOTP', { code }),
+  enrollPhone: (number: string) => mutate<{ sentTo: string }>(enrollPhone, 'enrollPhone', { number }),
+  confirmPhone: (code: string) => mutate<Confirmed>(confirmPhone, 'confirmPhone', { code }),
+};

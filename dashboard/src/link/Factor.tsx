@@ -1,0 +1,241 @@
+import { type FormEvent, useState } from 'react';
+
+import { api, type ApiError, type Confirmed } from '../api';
+import { Alert, Button, CodeField, CopyButton, Field, Title, useAction } from '../ui';
+
+export type Kind = 'app' | 'phone';
+
+// What a form cannot mend by trying again: the session ended, or no longer stands for the mailbox.
+const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED', 'STEP_UP_REQUIRED'];
+
+interface FactorProps {
+  organization: string;
+  confirmed: (kind: Kind, answer: Confirmed) => void;
+  restart: () => Promise<void>;
+}
+
+/** The choice of a first authenticator, and its set-up. */
+export function Factor({ organization, confirmed, restart }: FactorProps) {
+  const [kind, setKind] = useState<Kind | null>(null);
+  const back = () => setKind(null);
+  if (kind === 'app') return <AppSetUp confirmed={(answer) => confirmed('app', answer)} back={back} restart={restart} />;
+  if (kind === 'phone') {
+    return (
+      <>
+        <Title>Set up your phone</Title>
+        <PhoneSetUp confirmed={(answer) => confirmed('phone', answer)} restart={restart} back={back} backLabel="Back" />
+      </>
+    );
+  }
+  return (
+    <>
+      <Title>Setup Two-Factor Authentication</Title>
+      <p>
+        From now on you sign in with your password and a code. How do you want to get your codes? {organization} accepts
+        either.
+      </p>
+      <div className="choices">
+        <button type="button" className="choice" onClick={() => setKind('app')}>
+          <span className="choice-name">
+            Authenticator app <span className="tag">Recommended</span>
+          </span>
+          <span>An app on your phone or computer shows a new code every 30 seconds. It works without a network.</span>
+        </button>
+        <button type="button" className="choice" onClick={() => setKind('phone')}>
+          <span className="choice-name">Phone</span>
+          <span>You get codes by text message. Easier to intercept, so your account is marked as less secure.</span>
+        </button>
+      </div>
+    </>
+  );
+}
+
+interface SetUpProps {
+  confirmed: (answer: Confirmed) => void;
+  back: () => void;
+  restart?: () => Promise<void>;
+}
+
+function Trouble({ error, restart }: { error: ApiError | null; restart: (() => Promise<void>) | undefined }) {
+  return (
+    <Alert error={error}>
+      {error !== null && restart !== undefined && lost.includes(error.code) && (
+        <Button className="secondary" onClick={() => void restart()}>
+          Start again
+        </Button>
+      )}
+    </Alert>
+  );
+}
+
+/** The set-up of an authenticator app: its secret, then its first code. */
+export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
+  const [enrolled, setEnrolled] = useState<{ secret: string; uri: string; qrCode: string } | null>(null);
+  const [code, setCode] = useState('');
+  const enrolling = useAction();
+  const confirming = useAction();
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void confirming.run(async () => confirmed(await api.confirmTOTP(code)));
+  };
+
+  if (enrolled === null) {
+    return (
+      <>
+        <Title>Set up your authenticator app</Title>
+        <p>
+          You need an authenticator app, for example the one that your phone or password manager brings along, Aegis, 2FAS,
+          Google Authenticator or Microsoft Authenticator. Any of them will do.
+        </p>
+        <Trouble error={enrolling.error} restart={restart} />
+        <div className="actions">
+          <Button
+            busy={enrolling.busy}
+            progress="One moment…"
+            onClick={() => void enrolling.run(async () => setEnrolled(await api.enrollTOTP()))}
+          >
+            I have an app: show the QR code
+          </Button>
+          <Button className="secondary" onClick={back}>
+            Back
+          </Button>
+        </div>
+      </>
+    );
+  }
+  return (
+    <>
+      <Title>Scan the QR code</Title>
+      <p>Add an account in your authenticator app and point its camera here.</p>
+      <img className="qr" src={enrolled.qrCode} alt="QR code with the secret for your authenticator app" />
+      <p className="same-device">
+        The app is on this device? <a href={enrolled.uri}>Open it with the secret</a>
+      </p>
+      <details>
+        <summary>You cannot scan it?</summary>
+        <p>Type this secret into the app. It is time-based, with six digits.</p>
+        <div className="secret">
+          <code>{enrolled.secret.replace(/(.{4})(?=.)/g, '$1 ')}</code>
+        </div>
+        <CopyButton text={enrolled.secret}>Copy the secret</CopyButton>
+      </details>
+      <form onSubmit={submit}>
+        <CodeField
+          label="Code that the app shows now"
+          value={code}
+          onValue={setCode}
+          error={confirming.error}
+        />
+        <Trouble error={confirming.error} restart={restart} />
+        <div className="actions">
+          <Button type="submit" busy={confirming.busy} progress="Checking…">
+            Confirm
+          </Button>
+          <Button className="secondary" onClick={back}>
+            Back
+          </Button>
+        </div>
+      </form>
+    </>
+  );
+}
+
+/** The set-up of a phone: its number, then the code that it got. */
+export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps & { backLabel: string }) {
+  const [number, setNumber] = useState('');
+  const [sentTo, setSentTo] = useState<string | null>(null);
+  const [code, setCode] = useState('');
+  const sending = useAction();
+  const confirming = useAction();
+
+  const send = () => sending.run(async () => setSentTo((await api.enrollPhone(number.trim())).sentTo));
+
+  if (sentTo === null) {
+    return (
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+      >
+        <Field
+          label="Phone number"
+          name="number"
+          type="tel"
+          autoComplete="tel"
+          inputMode="tel"
+          hint="In international form, for example +43 660 1234567."
+          required
+          value={number}
+          onValue={setNumber}
+          error={sending.error}
+        />
+        <Trouble error={sending.error} restart={restart} />
+        <div className="actions">
+          <Button type="submit" busy={sending.busy} progress="Sending a code…">
+            Text me a code
+          </Button>
+          <Button className="secondary" onClick={back}>
+            {backLabel}
+          </Button>
+        </div>
+      </form>
+    );
+  }
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void confirming.run(async () => confirmed(await api.confirmPhone(code)));
+      }}
+    >
+      <p role="status">A code is on its way to {sentTo}. It works for ten minutes.</p>
+      <CodeField label="Code from the text message" value={code} onValue={setCode} error={confirming.error} autoFocus />
+      <Trouble error={confirming.error ?? sending.error} restart={restart} />
+      <div className="actions">
+        <Button type="submit" busy={confirming.busy} progress="Checking…">
+          Confirm
+        </Button>
+        <Button className="secondary" busy={sending.busy} progress="Sending…" onClick={() => void send()}>
+          Send another code
+        </Button>
+        <Button className="secondary" onClick={() => setSentTo(null)}>
+          Another number
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** The advice to have a second authenticator, which may be left for later. */
+export function SecondFactor({ first, next }: { first: Kind; next: () => void }) {
+  const [adding, setAdding] = useState(false);
+  if (first === 'phone') {
+    if (adding) return <AppSetUp confirmed={next} back={() => setAdding(false)} />;
+    return (
+      <>
+        <Title>Add an authenticator app</Title>
+        <p>
+          Text messages can be intercepted, so an account with a phone only is shown as less secure. An authenticator app
+          makes it secure, and you have two ways in if you lose one.
+        </p>
+        <div className="actions">
+          <Button onClick={() => setAdding(true)}>Add an authenticator app</Button>
+          <Button className="secondary" onClick={next}>
+            Not now
+          </Button>
+        </div>
+      </>
+    );
+  }
+  return (
+    <>
+      <Title>Add a backup phone</Title>
+      <p>
+        If you lose the device with your authenticator app, a code by text message gets you in. We advise it to everybody.
+      </p>
+      <PhoneSetUp confirmed={next} back={next} backLabel="Not now" />
+    </>
+  );
+}

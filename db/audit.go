@@ -1,0 +1,155 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"muster/org"
+)
+
+// AddAuditEntries writes entries into an organization's log, numbered on from the last one. The organization's row must
+// be locked by this transaction: so numbers follow the order of commits and have no gap.
+func (t *Tx) AddAuditEntries(ctx context.Context, organizationID string, entries []*org.AuditLogEntry) error {
+	n := len(entries)
+	if n == 0 {
+		return nil
+	}
+	var last int
+	err := t.pg.QueryRow(ctx, `UPDATE organizations SET audit_seq = audit_seq + $2 WHERE id = $1 RETURNING audit_seq`, organizationID, n).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("number the audit entries: %w", notFound(err))
+	}
+	ids, actions, actors, actorLabels := make([]string, n), make([]string, n), make([]*string, n), make([]string, n)
+	targets, targetLabels, messages := make([]*string, n), make([]string, n), make([]string, n)
+	ips, agents, data := make([]*string, n), make([]*string, n), make([]*string, n)
+	for i, e := range entries {
+		e.ID, e.OrganizationID, e.Sequence = NewID(AuditEntryID), organizationID, last-n+1+i
+		ids[i], actions[i], actors[i], actorLabels[i] = e.ID, e.Action, e.ActorID, e.ActorLabel
+		targets[i], targetLabels[i], messages[i] = e.TargetID, e.TargetLabel, e.Message
+		ips[i], agents[i] = e.IPAddress, e.UserAgent
+		if e.Data != nil {
+			raw, err := json.Marshal(e.Data)
+			if err != nil {
+				return fmt.Errorf("encode an audit entry: %w", err)
+			}
+			s := string(raw)
+			data[i] = &s
+		}
+	}
+	_, err = t.pg.Exec(ctx, `
+INSERT INTO audit_entries (organization_id, sequence, id, action, actor_id, actor_label, target_id, target_label, message,
+                           ip_address, user_agent, data)
+SELECT $1, $2 + e.n, e.id, e.action, e.actor, e.actor_label, e.target, e.target_label, e.message, e.ip, e.agent, e.data::jsonb
+  FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+       WITH ORDINALITY AS e (id, action, actor, actor_label, target, target_label, message, ip, agent, data, n) ORDER BY e.n`,
+		organizationID, last-n, ids, actions, actors, actorLabels, targets, targetLabels, messages, ips, agents, data)
+	if err != nil {
+		return fmt.Errorf("write the audit entries: %w", err)
+	}
+	t.Wake(organizationID)
+	return nil
+}
+
+// auditQuery joins the actor, whose address shows only while they have a place in the organization.
+const auditQuery = `
+SELECT e.id, e.organization_id, e.sequence, e.action, e.actor_id, e.actor_label, e.target_id, e.target_label, e.message,
+       e.ip_address, e.user_agent, e.data, e.created_at, u.name AS actor_name,
+       CASE WHEN EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.organization_id = e.organization_id) THEN u.email END AS actor_email
+  FROM audit_entries e LEFT JOIN users u ON u.id = e.actor_id `
+
+type auditRow struct {
+	org.AuditLogEntry
+	ActorName, ActorEmail *string
+}
+
+func (r *auditRow) entry() *org.AuditLogEntry {
+	if r.ActorName != nil {
+		r.Actor = &org.User{ID: *r.ActorID, Name: *r.ActorName, Email: r.ActorEmail}
+	}
+	return &r.AuditLogEntry
+}
+
+// AuditBefore are at most limit entries of an organization below a sequence (0 for all), newest first.
+func (q Queries) AuditBefore(ctx context.Context, organizationID string, before, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
+	return q.audit(ctx, organizationID, "($%[1]d = 0 OR e.sequence < $%[1]d)", before, "DESC", limit, f)
+}
+
+// AuditAfter are at most limit entries of an organization above a sequence, oldest first.
+func (q Queries) AuditAfter(ctx context.Context, organizationID string, after, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
+	return q.audit(ctx, organizationID, "e.sequence > $%d", after, "ASC", limit, f)
+}
+
+func (q Queries) audit(ctx context.Context, organizationID, position string, sequence int, order string, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
+	where := []string{"e.organization_id = $1"}
+	args := []any{organizationID}
+	and := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	and(position, sequence)
+	if f != nil {
+		if len(f.Actions) > 0 {
+			and("e.action = ANY($%d)", f.Actions)
+		}
+		if f.Actor != nil {
+			and("e.actor_id = $%d", *f.Actor)
+		}
+		if f.Target != nil {
+			and("e.target_id = $%d", *f.Target)
+		}
+		if f.Since != nil {
+			and("e.created_at >= $%d", *f.Since)
+		}
+		if f.Until != nil {
+			and("e.created_at < $%d", *f.Until)
+		}
+	}
+	args = append(args, limit)
+	sql := fmt.Sprintf("%sWHERE %s ORDER BY e.sequence %s LIMIT $%d", auditQuery, strings.Join(where, " AND "), order, len(args))
+	rows, err := all[auditRow](ctx, q.pg, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]*org.AuditLogEntry, len(rows))
+	for i, row := range rows {
+		entries[i] = row.entry()
+	}
+	return entries, nil
+}
+
+// AuditEntry finds an entry by id.
+func (q Queries) AuditEntry(ctx context.Context, id string) (*org.AuditLogEntry, error) {
+	row, err := one[auditRow](ctx, q.pg, auditQuery+`WHERE e.id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	return row.entry(), nil
+}
+
+// FirstSequence is the first entry that is still kept, 1 where there is none yet.
+func (q Queries) FirstSequence(ctx context.Context, organizationID string) (int, error) {
+	var first int
+	err := q.pg.QueryRow(ctx, `SELECT coalesce(min(sequence), 1) FROM audit_entries WHERE organization_id = $1`, organizationID).Scan(&first)
+	return first, err
+}
+
+// AuditSequences are the newest sequences of several organizations, in one query.
+func (q Queries) AuditSequences(ctx context.Context, organizationIDs []string) (map[string]int, error) {
+	rows, err := q.pg.Query(ctx, `SELECT id, audit_seq FROM organizations WHERE id = ANY($1)`, organizationIDs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	sequences := make(map[string]int, len(organizationIDs))
+	for rows.Next() {
+		var id string
+		var sequence int
+		if err := rows.Scan(&id, &sequence); err != nil {
+			return nil, err
+		}
+		sequences[id] = sequence
+	}
+	return sequences, rows.Err()
+}

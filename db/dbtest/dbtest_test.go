@@ -1,0 +1,263 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"muster/db/embedded"
+)
+
+// helperMode makes this test binary run as another one, to be looked at from outside.
+const helperMode = "DBTEST_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(helperMode) == "without main" {
+		os.Exit(m.Run())
+	}
+	Main(m)
+}
+
+// as runs one test in a process of its own and returns its output.
+func as(t *testing.T, mode, test string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+test+"$", "-test.v", "-test.count=1")
+	cmd.Env = append(os.Environ(), helperMode+"="+mode)
+	output, err := cmd.CombinedOutput()
+	return string(output), err
+}
+
+func TestNewIsMigratedAndAlone(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			if New(t) == nil {
+				t.Fatal("no database")
+			}
+			begin := time.Now()
+			conn := Admin(t, URL(t))
+			t.Logf("clone and connect: %s", time.Since(begin))
+			ctx := t.Context()
+			var organizations int
+			if err := conn.QueryRow(ctx, `SELECT count(*) FROM organizations`).Scan(&organizations); err != nil {
+				t.Fatal(err)
+			}
+			// Would fail in the second test if they shared a database.
+			if _, err := conn.Exec(ctx, `CREATE TABLE mine()`); err != nil {
+				t.Error(err)
+			}
+			var super bool
+			err := conn.QueryRow(ctx, `SELECT rolsuper FROM pg_roles WHERE rolname = current_user`).Scan(&super)
+			if err != nil || !super {
+				t.Errorf("Admin is no superuser (%v)", err)
+			}
+		})
+	}
+}
+
+func TestDatabaseIsDropped(t *testing.T) {
+	t.Parallel()
+	var url string
+	var open *pgx.Conn
+	t.Run("a test", func(t *testing.T) {
+		url = URL(t)
+		var err error
+		if open, err = pgx.Connect(t.Context(), url); err != nil { // left open: it must not keep the database
+			t.Fatal(err)
+		}
+	})
+	_ = open.Close(t.Context()) // cut by the server
+	conn, err := pgx.Connect(t.Context(), url)
+	if err == nil {
+		_ = conn.Close(t.Context())
+		t.Fatal("the database is still there")
+	}
+	if !strings.Contains(err.Error(), "does not exist") {
+		t.Error(err)
+	}
+}
+
+// TestCheck runs the check on small tables of the same names, so that this test depends on nothing but the contract.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		sql  string
+		says string
+	}{
+		"nothing":        {sql: ``},
+		"no entries":     {sql: `INSERT INTO o VALUES (1, 0)`},
+		"no gap":         {sql: `INSERT INTO o VALUES (1, 2); INSERT INTO e VALUES (1, 1), (1, 2)`},
+		"counter behind": {sql: `INSERT INTO o VALUES (1, 1); INSERT INTO e VALUES (1, 1), (1, 2)`, says: "audit_seq 1, last sequence 2, 2 entries"},
+		"counter ahead":  {sql: `INSERT INTO o VALUES (1, 1)`, says: "organization 1: audit_seq 1, last sequence 0, 0 entries"},
+		"a gap": {
+			sql:  `INSERT INTO o VALUES (1, 0), (2, 3); INSERT INTO e VALUES (2, 1), (2, 3)`,
+			says: "organization 2: audit_seq 3, last sequence 3, 2 entries",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := URL(t)
+			conn := Admin(t, url)
+			ctx := t.Context()
+			_, err := conn.Exec(ctx, `
+				ALTER DATABASE `+conn.Config().Database+` SET search_path = small, public;
+				CREATE SCHEMA small; SET search_path = small;
+				CREATE TABLE o (id int, audit_seq bigint); CREATE TABLE e (organization_id int, sequence bigint);
+				`+test.sql+`;
+				ALTER TABLE o RENAME TO organizations; ALTER TABLE e RENAME TO audit_entries`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = check(url)
+			if test.says == "" && err != nil || test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("says %v, want %q", err, test.says)
+			}
+			// The test itself has to end with a log without gaps.
+			if _, err := conn.Exec(ctx, `DROP SCHEMA small CASCADE`); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestCheckFailsTheTest: a test that leaves a gap fails, although it reports nothing itself.
+func TestCheckFailsTheTest(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(helperMode) == "gap" {
+		if _, err := Admin(t, URL(t)).Exec(t.Context(), `DROP TABLE audit_entries CASCADE`); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	output, err := as(t, "gap", t.Name())
+	if err == nil || !strings.Contains(output, "--- FAIL: "+t.Name()) || !strings.Contains(output, "check the audit log") {
+		t.Errorf("%v:\n%s", err, output)
+	}
+}
+
+func TestMissingServerIsAFailure(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(helperMode) == "no room" {
+		shared.places = func() []string { return []string{filepath.Join(t.TempDir(), "missing")} }
+		New(t)
+		return
+	}
+	// A machine without PostgreSQL cannot be had here; a folder that cannot be made takes the same way.
+	output, err := as(t, "no room", t.Name())
+	if err == nil || !strings.Contains(output, "--- FAIL: "+t.Name()) || !strings.Contains(output, "these tests need a PostgreSQL server") {
+		t.Errorf("%v:\n%s", err, output)
+	}
+}
+
+func TestMainIsNeeded(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(helperMode) == "without main" {
+		New(t)
+		return
+	}
+	output, err := as(t, "without main", t.Name())
+	if err == nil || !strings.Contains(output, "dbtest.Main(m)") {
+		t.Errorf("%v:\n%s", err, output)
+	}
+}
+
+// TestNothingIsLeft: neither the folder nor the server outlives Main.
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(helperMode) == "tidy" {
+		New(t)
+		t.Logf("folder=%s", filepath.Dir(shared.dir.path))
+		return
+	}
+	output, err := as(t, "tidy", t.Name())
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, output)
+	}
+	_, rest, found := strings.Cut(output, "folder=")
+	folder, _, _ := strings.Cut(rest, "\n")
+	if !found || !strings.Contains(folder, scratchPrefix) {
+		t.Fatalf("no folder in:\n%s", output)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there (%v)", folder, err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	old := time.Now().Add(-2 * unlockedFor)
+	for _, name := range []string{"killed", "young", "used"} {
+		if err := os.MkdirAll(filepath.Join(parent, scratchPrefix+name, "server"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(parent, "foreign"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := embedded.LockDir(filepath.Join(parent, scratchPrefix+"used"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lock.Unlock() })
+	for _, name := range []string{scratchPrefix + "killed", scratchPrefix + "used", "foreign"} {
+		if err := os.Chtimes(filepath.Join(parent, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sweep(parent); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{scratchPrefix + "killed": false, scratchPrefix + "young": true, scratchPrefix + "used": true, "foreign": true} {
+		if _, err := os.Stat(filepath.Join(parent, name)); (err == nil) != want {
+			t.Errorf("%s: there %v, want %v", name, err == nil, want)
+		}
+	}
+}
+
+func TestRoomy(t *testing.T) {
+	t.Parallel()
+	if roomy(t.TempDir(), 1<<62) {
+		t.Error("a folder with four exabytes")
+	}
+	if roomy(filepath.Join(t.TempDir(), "missing"), 0) {
+		t.Error("a folder that is not there has room")
+	}
+}
+
+// BenchmarkClone measures what a test pays for its database: clone, check, drop.
+func BenchmarkClone(b *testing.B) {
+	URL(b) // starts the server
+	b.ResetTimer()
+	for b.Loop() {
+		if err := shared.clone("bench"); err != nil {
+			b.Fatal(err)
+		}
+		if err := check(shared.pg.URLOf("bench")); err != nil {
+			b.Fatal(err)
+		}
+		if err := shared.exec(`DROP DATABASE bench WITH (FORCE)`); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSetup measures what a package pays once: server and migrations.
+func BenchmarkSetup(b *testing.B) {
+	for b.Loop() {
+		s := server{places: places}
+		if err := errors.Join(s.start(), s.stop()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"muster/org"
+)
+
+// NewLink is a link to be stored: its token is not among it, only what the token can be derived from and checked by.
+type NewLink struct {
+	MemberID  string
+	Reason    org.InvitationReason
+	Nonce     []byte
+	TokenHash []byte
+	ExpiresAt *time.Time // nil: seven days from now
+}
+
+// SetLink makes this the member's one living link; the one before is dead at once.
+func (t *Tx) SetLink(ctx context.Context, l NewLink) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at)
+VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'))
+ON CONFLICT (member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, expires_at = excluded.expires_at,
+  delivery = 'QUEUED', created_at = clock_timestamp()`, l.MemberID, l.Reason, l.Nonce, l.TokenHash, l.ExpiresAt)
+	return err
+}
+
+// SetLinks stores the links of many removed members at once; they end when the members' windows do.
+func (t *Tx) SetLinks(ctx context.Context, memberIDs []string, nonces, hashes [][]byte) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at)
+SELECT m.id, 'REMOVED_FOR_2FA', l.nonce, l.hash, m.reinstatable_until
+  FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS l (id, nonce, hash) JOIN members m ON m.id = l.id
+ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, nonce = excluded.nonce, token_hash = excluded.token_hash,
+  expires_at = excluded.expires_at, delivery = 'QUEUED', created_at = clock_timestamp()`, memberIDs, nonces, hashes)
+	return err
+}
+
+// DeleteLink ends a member's link: it was used.
+func (t *Tx) DeleteLink(ctx context.Context, memberID string) error {
+	_, err := t.pg.Exec(ctx, `DELETE FROM invitations WHERE member_id = $1`, memberID)
+	return err
+}
+
+// SetDelivery notes how far a link's mail has got, unless the link has been replaced meanwhile.
+func (d *DB) SetDelivery(ctx context.Context, memberID string, tokenHash []byte, delivery org.InviteDelivery) error {
+	_, err := d.pg.Exec(ctx, `UPDATE invitations SET delivery = $3 WHERE member_id = $1 AND token_hash = $2`, memberID, tokenHash, delivery)
+	return err
+}
+
+type linkRow struct {
+	MemberID         string
+	Reason           org.InvitationReason
+	Nonce, TokenHash []byte
+	ExpiresAt        time.Time
+}
+
+func (q Queries) link(ctx context.Context, where string, arg any) (*org.Link, error) {
+	row, err := one[linkRow](ctx, q.pg, `
+SELECT member_id, reason, nonce, token_hash, expires_at FROM invitations WHERE expires_at > clock_timestamp() AND `+where, arg)
+	if err != nil {
+		return nil, err
+	}
+	m, err := q.Member(ctx, row.MemberID)
+	if err != nil {
+		return nil, err
+	}
+	return &org.Link{Member: m, Reason: row.Reason, Nonce: row.Nonce, TokenHash: row.TokenHash, ExpiresAt: row.ExpiresAt}, nil
+}
+
+// LinkByToken finds a living link by the hash of its token; NOT_FOUND for a dead one.
+func (q Queries) LinkByToken(ctx context.Context, tokenHash []byte) (*org.Link, error) {
+	return q.link(ctx, `token_hash = $1`, tokenHash)
+}
+
+// LinkOf finds a member's living link; NOT_FOUND where there is none.
+func (q Queries) LinkOf(ctx context.Context, memberID string) (*org.Link, error) {
+	return q.link(ctx, `member_id = $1`, memberID)
+}

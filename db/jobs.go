@@ -1,0 +1,68 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// Jobs is a running worker of jobs.
+type Jobs struct{ stop func(context.Context) error }
+
+// StartJobs works on jobs until Stop. The instance's name must be its own and the same after a restart: what an earlier
+// life left half done is taken up again at once instead of after River's rescue.
+func (d *DB) StartJobs(ctx context.Context, instance string, workers *river.Workers, log *slog.Logger) (*Jobs, error) {
+	_, err := d.pg.Exec(ctx, `
+UPDATE river_job SET state = 'available' WHERE state = 'running' AND attempted_by[cardinality(attempted_by)] = $1`, instance)
+	if err != nil {
+		return nil, fmt.Errorf("take up the jobs of the last run: %w", err)
+	}
+	client, err := river.NewClient(riverpgxv5.New(d.pool), &river.Config{
+		ID:                   instance,
+		Logger:               slog.New(quiet{log.Handler()}),
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		Workers:              workers,
+		FetchCooldown:        20 * time.Millisecond,
+		FetchPollInterval:    200 * time.Millisecond,
+		JobTimeout:           30 * time.Second,
+		RescueStuckJobsAfter: time.Minute,
+		SoftStopTimeout:      5 * time.Second,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the jobs: %w", err)
+	}
+	// The client has an end of its own: it must stop after the requests that add jobs, not with the signal.
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, fmt.Errorf("start the jobs: %w", err)
+	}
+	return &Jobs{stop: client.Stop}, nil
+}
+
+// Stop waits for running jobs, or until ctx ends.
+func (j *Jobs) Stop(ctx context.Context) error { return j.stop(ctx) }
+
+// Complete ends a job with the transaction: what it did and that it is done are true together.
+func Complete[T river.JobArgs](ctx context.Context, t *Tx, job *river.Job[T]) error {
+	if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, t.pgx, job); err != nil {
+		return fmt.Errorf("complete the job: %w", err)
+	}
+	return nil
+}
+
+// quiet leaves out what River tells of its ordinary life.
+type quiet struct{ slog.Handler }
+
+// Enabled says that only warnings and worse are told.
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs keeps the handler quiet.
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+
+// WithGroup keeps the handler quiet.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

@@ -1,0 +1,95 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/migrate"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationLock is the advisory lock that lets one instance migrate at a time; the number is arbitrary and Muster's own.
+const migrationLock = 0x6d757374
+
+// Migrate brings the database at url to this version's schema: Muster's tables, River's tables, the role muster_app and
+// its grants. Instances that start at once wait for each other. The url's role must own the tables and may create roles.
+func Migrate(ctx context.Context, url string) error {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return errors.New("MUSTER_MIGRATE_URL is not a PostgreSQL connection URL, like postgres://user:password@host/database")
+	}
+	defer pool.Close()
+	lock, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	defer lock.Release()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
+		return fmt.Errorf("wait for other migrations: %w", err)
+	}
+	// Closing the connection gives the lock back even where ctx has ended.
+	defer func() { _ = lock.Conn().Close(context.WithoutCancel(ctx)) }()
+
+	if err := migrateMuster(ctx, pool); err != nil {
+		return err
+	}
+	river, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return fmt.Errorf("read the jobs' migrations: %w", err)
+	}
+	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate the jobs' tables: %w", err)
+	}
+	return grant(ctx, lock.Conn())
+}
+
+func migrateMuster(ctx context.Context, pool *pgxpool.Pool) error {
+	sqldb := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = sqldb.Close() }()
+	found := migrate.NewMigrations()
+	if err := found.Discover(migrations); err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	migrator := migrate.NewMigrator(bun.NewDB(sqldb, pgdialect.New()), found, migrate.WithMarkAppliedOnSuccess(true))
+	if err := migrator.Init(ctx); err != nil {
+		return fmt.Errorf("prepare the migrations: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// grant gives muster_app what serving needs and no more. It runs at every start, so that River's new tables are covered.
+// The logs are append-only: muster_app reads and adds.
+func grant(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'muster_app') THEN CREATE ROLE muster_app NOLOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- another database of this server was migrated meanwhile
+END $$;
+DO $$ BEGIN
+  IF NOT pg_has_role(current_user, 'muster_app', 'MEMBER') THEN EXECUTE format('GRANT muster_app TO %I', current_user); END IF;
+END $$;
+GRANT USAGE ON SCHEMA public TO muster_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO muster_app;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO muster_app;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO muster_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, security_events FROM muster_app;
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON bun_migrations, bun_migration_locks FROM muster_app;`)
+	if err != nil {
+		return fmt.Errorf("grant to the role %s: %w", AppRole, err)
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+-- People. The address is a claim until email_verified_at; it is null once somebody else has proved that it is theirs.
+CREATE TABLE users (
+  id                text PRIMARY KEY,
+  name              text NOT NULL,
+  email             text,
+  email_verified_at timestamptz,
+  two_factor        text NOT NULL DEFAULT 'DISABLED' CHECK (two_factor IN ('DISABLED', 'INSECURE', 'SECURE')),
+  created_at        timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX users_email ON users (lower(email));
+
+-- Secrets have rows of their own, so that no query for a user can ever return them.
+CREATE TABLE credentials (
+  user_id       text PRIMARY KEY REFERENCES users,
+  password_hash text NOT NULL
+);
+
+CREATE TABLE authenticators (
+  id           text PRIMARY KEY,
+  user_id      text NOT NULL REFERENCES users,
+  kind         text NOT NULL CHECK (kind IN ('TOTP', 'PHONE', 'SECURITY_KEY')),
+  name         text NOT NULL,
+  session_id   text, -- the session that started the set-up, while it is unconfirmed
+  confirmed_at timestamptz,
+  last_used_at timestamptz,
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX authenticators_user ON authenticators (user_id);
+CREATE UNIQUE INDEX authenticators_pending ON authenticators (session_id, kind) WHERE confirmed_at IS NULL;
+
+CREATE TABLE totp_seeds (
+  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  sealed           bytea NOT NULL,
+  last_step        bigint NOT NULL DEFAULT 0
+);
+
+CREATE TABLE phone_numbers (
+  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  number           text NOT NULL
+);
+
+-- How well an account is protected is kept where lists and sweeps look, by the only thing that cannot forget it.
+CREATE FUNCTION keep_two_factor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE users u SET two_factor = s.state
+    FROM (SELECT CASE WHEN bool_or(kind <> 'PHONE') THEN 'SECURE' WHEN count(*) > 0 THEN 'INSECURE' ELSE 'DISABLED' END AS state
+            FROM authenticators WHERE user_id = coalesce(NEW.user_id, OLD.user_id) AND confirmed_at IS NOT NULL) s
+   WHERE u.id = coalesce(NEW.user_id, OLD.user_id) AND u.two_factor <> s.state;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_two_factor AFTER INSERT OR DELETE OR UPDATE OF confirmed_at ON authenticators
+  FOR EACH ROW EXECUTE FUNCTION keep_two_factor();
+
+CREATE TABLE recovery_codes (
+  user_id    text NOT NULL REFERENCES users,
+  hash       bytea NOT NULL,
+  used_at    timestamptz,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (user_id, hash)
+);
+
+CREATE TABLE sessions (
+  id                   text PRIMARY KEY,
+  user_id              text NOT NULL REFERENCES users,
+  token_hash           bytea NOT NULL UNIQUE,
+  cookie_hash          bytea UNIQUE,
+  proved_at            timestamptz, -- when it last proved a second factor
+  recovery             boolean NOT NULL DEFAULT false, -- it was a recovery code that proved it
+  mailbox_proved_at    timestamptz, -- when an emailed link of this account was used in it
+  invitation_member_id text, -- the invitation that confirming an authenticator completes
+  invitation_hash      bytea,
+  ip_address           text NOT NULL DEFAULT '',
+  user_agent           text NOT NULL DEFAULT '',
+  created_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+  used_at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at           timestamptz NOT NULL,
+  ended_at             timestamptz
+);
+CREATE INDEX sessions_user ON sessions (user_id) WHERE ended_at IS NULL;
+
+CREATE TABLE challenges (
+  id         text PRIMARY KEY,
+  user_id    text NOT NULL REFERENCES users,
+  token_hash bytea NOT NULL UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL
+);
+
+-- A code that was sent by text message: to answer one challenge, or to confirm one phone.
+CREATE TABLE phone_codes (
+  id               text PRIMARY KEY,
+  user_id          text NOT NULL REFERENCES users,
+  authenticator_id text NOT NULL REFERENCES authenticators ON DELETE CASCADE,
+  challenge_id     text REFERENCES challenges ON DELETE CASCADE,
+  code_hash        bytea NOT NULL,
+  guesses          integer NOT NULL DEFAULT 0,
+  created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at       timestamptz NOT NULL
+);
+CREATE INDEX phone_codes_authenticator ON phone_codes (authenticator_id);
+
+-- Each key's recent hits; a sliding window, so that a limit of five in five minutes is five in any five minutes.
+CREATE TABLE rate_limits (
+  key        text PRIMARY KEY,
+  hits       timestamptz[] NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+CREATE INDEX rate_limits_expires ON rate_limits (expires_at);
+
+CREATE TABLE security_events (
+  id         text PRIMARY KEY,
+  user_id    text NOT NULL REFERENCES users,
+  action     text NOT NULL,
+  message    text NOT NULL,
+  ip_address text,
+  user_agent text,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX security_events_user ON security_events (user_id, id DESC);
+
+CREATE TABLE organizations (
+  id           text PRIMARY KEY,
+  slug         text NOT NULL UNIQUE,
+  name         text NOT NULL,
+  require2fa   boolean NOT NULL DEFAULT false,
+  audit_seq    bigint NOT NULL DEFAULT 0,
+  member_count bigint NOT NULL DEFAULT 0,
+  reminded_at  timestamptz,
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE sso_connections (
+  organization_id text PRIMARY KEY REFERENCES organizations,
+  issuer          text NOT NULL,
+  client_id       text NOT NULL,
+  sealed_secret   bytea NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE members (
+  id                 text PRIMARY KEY,
+  organization_id    text NOT NULL REFERENCES organizations,
+  user_id            text REFERENCES users,
+  email              text, -- of an invitation; afterwards the user's own counts
+  role               text NOT NULL CHECK (role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER')),
+  status             text NOT NULL CHECK (status IN ('ACTIVE', 'INVITED', 'REMOVED_FOR_2FA')),
+  invited_by_id      text REFERENCES users,
+  notify_membership  boolean NOT NULL DEFAULT true,
+  notify_security    boolean NOT NULL DEFAULT true,
+  removed_at         timestamptz,
+  reinstatable_until timestamptz,
+  last_seen_at       timestamptz,
+  created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  CHECK ((status = 'INVITED') = (user_id IS NULL)),
+  CHECK ((status = 'INVITED') = (email IS NOT NULL)),
+  CHECK ((status = 'REMOVED_FOR_2FA') = (removed_at IS NOT NULL)),
+  CHECK ((status = 'REMOVED_FOR_2FA') = (reinstatable_until IS NOT NULL))
+);
+CREATE INDEX members_organization ON members (organization_id, id);
+CREATE INDEX members_status ON members (organization_id, status, id);
+CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
+CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
+CREATE UNIQUE INDEX members_invited ON members (organization_id, lower(email)) WHERE status = 'INVITED';
+CREATE INDEX members_window ON members (reinstatable_until) WHERE status = 'REMOVED_FOR_2FA';
+
+-- A kept counter instead of count(*): in the organization's row, which every writer of members has locked anyway.
+CREATE FUNCTION keep_member_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    UPDATE organizations o SET member_count = o.member_count + c.n
+      FROM (SELECT organization_id, count(*) AS n FROM changed GROUP BY 1) c WHERE o.id = c.organization_id;
+  ELSE
+    UPDATE organizations o SET member_count = o.member_count - c.n
+      FROM (SELECT organization_id, count(*) AS n FROM changed GROUP BY 1) c WHERE o.id = c.organization_id;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_member_count_up AFTER INSERT ON members REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_count();
+CREATE TRIGGER keep_member_count_down AFTER DELETE ON members REFERENCING OLD TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_count();
+
+-- The one living link of a member. Its token is derived from the nonce with a key that the database does not have.
+CREATE TABLE invitations (
+  member_id  text PRIMARY KEY REFERENCES members ON DELETE CASCADE,
+  reason     text NOT NULL CHECK (reason IN ('INVITED', 'REMOVED_FOR_2FA')),
+  nonce      bytea NOT NULL,
+  token_hash bytea NOT NULL UNIQUE,
+  expires_at timestamptz NOT NULL,
+  delivery   text NOT NULL DEFAULT 'QUEUED' CHECK (delivery IN ('QUEUED', 'SENT', 'FAILED')),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE teams (
+  id              text PRIMARY KEY,
+  organization_id text NOT NULL REFERENCES organizations,
+  slug            text NOT NULL,
+  name            text NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  UNIQUE (organization_id, slug)
+);
+
+CREATE TABLE projects (
+  id              text PRIMARY KEY,
+  organization_id text NOT NULL REFERENCES organizations,
+  team_id         text NOT NULL REFERENCES teams,
+  slug            text NOT NULL,
+  name            text NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  UNIQUE (organization_id, slug)
+);
+CREATE INDEX projects_team ON projects (team_id);
+
+CREATE TABLE member_teams (
+  member_id text NOT NULL REFERENCES members ON DELETE CASCADE,
+  team_id   text NOT NULL REFERENCES teams,
+  PRIMARY KEY (member_id, team_id)
+);
+CREATE INDEX member_teams_team ON member_teams (team_id);
+
+CREATE TABLE audit_entries (
+  organization_id text NOT NULL REFERENCES organizations,
+  sequence        bigint NOT NULL,
+  id              text NOT NULL UNIQUE,
+  action          text NOT NULL,
+  actor_id        text,
+  actor_label     text NOT NULL,
+  target_id       text,
+  target_label    text NOT NULL,
+  message         text NOT NULL,
+  ip_address      text,
+  user_agent      text,
+  data            jsonb,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organization_id, sequence)
+);
+CREATE INDEX audit_entries_action ON audit_entries (organization_id, action, sequence);
+CREATE INDEX audit_entries_actor ON audit_entries (organization_id, actor_id, sequence);
+CREATE INDEX audit_entries_target ON audit_entries (organization_id, target_id, sequence);
+
+-- A log that can be rewritten proves nothing. Grants keep muster_app from it; this keeps everybody from doing it by accident.
+CREATE FUNCTION refuse_rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON security_events
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
+
+CREATE TABLE sweeps (
+  id              text PRIMARY KEY,
+  organization_id text NOT NULL REFERENCES organizations,
+  actor_id        text NOT NULL REFERENCES users,
+  actor_label     text NOT NULL,
+  ip_address      text,
+  user_agent      text,
+  state           text NOT NULL DEFAULT 'QUEUED' CHECK (state IN ('QUEUED', 'RUNNING', 'DONE', 'CANCELED')),
+  total           bigint NOT NULL,
+  done            bigint NOT NULL DEFAULT 0,
+  failed          bigint NOT NULL DEFAULT 0,
+  lease_until     timestamptz,
+  lease_holder    text,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  started_at      timestamptz,
+  finished_at     timestamptz
+);
+CREATE UNIQUE INDEX sweeps_unfinished ON sweeps (organization_id) WHERE state IN ('QUEUED', 'RUNNING');
+CREATE INDEX sweeps_organization ON sweeps (organization_id, id DESC);

@@ -1,0 +1,138 @@
+package db
+
+import (
+	"context"
+
+	"muster/org"
+)
+
+const organizationQuery = `
+SELECT o.id, o.slug, o.name, o.require2fa AS enforced, o.audit_seq, o.member_count, o.reminded_at FROM organizations o `
+
+// Organization finds an organization by id.
+func (q Queries) Organization(ctx context.Context, id string) (*org.Organization, error) {
+	return one[org.Organization](ctx, q.pg, organizationQuery+`WHERE o.id = $1`, id)
+}
+
+// OrganizationBySlug finds an organization by its short name.
+func (q Queries) OrganizationBySlug(ctx context.Context, slug string) (*org.Organization, error) {
+	return one[org.Organization](ctx, q.pg, organizationQuery+`WHERE o.slug = $1`, slug)
+}
+
+// LockOrganization locks an organization's row until the transaction ends, as a statement of its own: within the one that
+// acts, the snapshot would be older than the lock. NO KEY, so that rows which reference it can still be inserted.
+func (t *Tx) LockOrganization(ctx context.Context, id string) (*org.Organization, error) {
+	return one[org.Organization](ctx, t.pg, organizationQuery+`WHERE o.id = $1 FOR NO KEY UPDATE`, id)
+}
+
+// LockOrganizations locks several, in the order of their ids, so that two who need the same ones never wait in a circle.
+func (t *Tx) LockOrganizations(ctx context.Context, ids []string) ([]*org.Organization, error) {
+	return all[org.Organization](ctx, t.pg, organizationQuery+`WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE`, ids)
+}
+
+// CreateOrganization adds an organization. CONFLICT where the short name is taken.
+func (t *Tx) CreateOrganization(ctx context.Context, o *org.Organization) error {
+	_, err := t.bun.NewInsert().Model(o).Column("id", "slug", "name").Exec(ctx)
+	return slugTaken(err, "organizations_slug_key", o.Slug)
+}
+
+// UpdateOrganization stores name and short name. CONFLICT where the short name is taken.
+func (t *Tx) UpdateOrganization(ctx context.Context, o *org.Organization) error {
+	_, err := t.bun.NewUpdate().Model(o).Column("slug", "name").Where("id = ?", o.ID).Exec(ctx)
+	return slugTaken(err, "organizations_slug_key", o.Slug)
+}
+
+// SetEnforced stores the requirement.
+func (t *Tx) SetEnforced(ctx context.Context, o *org.Organization) error {
+	_, err := t.bun.NewUpdate().Model(o).Column("require2fa").Where("id = ?", o.ID).Exec(ctx)
+	return err
+}
+
+// Reminded notes when members without 2FA were reminded.
+func (t *Tx) Reminded(ctx context.Context, organizationID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE organizations SET reminded_at = clock_timestamp() WHERE id = $1`, organizationID)
+	return err
+}
+
+func slugTaken(err error, constraint, slug string) error {
+	if violates(err, constraint) {
+		return org.Refuse(org.CodeConflict, "The short name %s is taken. Choose another.", slug)
+	}
+	return err
+}
+
+// Teams are an organization's, by name.
+func (q Queries) Teams(ctx context.Context, organizationID string) ([]*org.Team, error) {
+	teams := []*org.Team{}
+	err := q.bun.NewSelect().Model(&teams).Where("organization_id = ?", organizationID).OrderExpr("name, id").Limit(1000).Scan(ctx)
+	return teams, err
+}
+
+// Team finds a team by id.
+func (q Queries) Team(ctx context.Context, id string) (*org.Team, error) {
+	team := new(org.Team)
+	err := q.bun.NewSelect().Model(team).Where("id = ?", id).Scan(ctx)
+	return team, notFound(err)
+}
+
+// CreateTeam adds a team. CONFLICT where the short name is taken.
+func (t *Tx) CreateTeam(ctx context.Context, team *org.Team) error {
+	_, err := t.bun.NewInsert().Model(team).Exec(ctx)
+	return slugTaken(err, "teams_organization_id_slug_key", team.Slug)
+}
+
+// CreateProject adds a project. CONFLICT where the short name is taken.
+func (t *Tx) CreateProject(ctx context.Context, p *org.Project) error {
+	_, err := t.bun.NewInsert().Model(p).Exec(ctx)
+	return slugTaken(err, "projects_organization_id_slug_key", p.Slug)
+}
+
+// Project finds a project by id, with its team.
+func (q Queries) Project(ctx context.Context, id string) (*org.Project, error) {
+	p := new(org.Project)
+	err := q.bun.NewSelect().Model(p).Relation("Team").Where("project.id = ?", id).Scan(ctx)
+	return p, notFound(err)
+}
+
+// Projects are an organization's, by name, with their teams; those of one member's teams where memberID is given.
+func (q Queries) Projects(ctx context.Context, organizationID, memberID string) ([]*org.Project, error) {
+	projects := []*org.Project{}
+	query := q.bun.NewSelect().Model(&projects).Relation("Team").Where("project.organization_id = ?", organizationID).
+		OrderExpr("project.name, project.id").Limit(1000)
+	if memberID != "" {
+		query = query.Where("project.team_id IN (SELECT team_id FROM member_teams WHERE member_id = ?)", memberID)
+	}
+	err := query.Scan(ctx)
+	return projects, err
+}
+
+// SSO is the organization's provider; NOT_FOUND where there is none.
+func (q Queries) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {
+	return one[org.SSO](ctx, q.pg, `SELECT issuer, client_id, created_at FROM sso_connections WHERE organization_id = $1`, organizationID)
+}
+
+// ConnectSSO stores a provider in place of an earlier one.
+func (t *Tx) ConnectSSO(ctx context.Context, organizationID string, sso *org.SSO, sealedSecret []byte) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret) VALUES ($1, $2, $3, $4)
+ON CONFLICT (organization_id) DO UPDATE SET issuer = $2, client_id = $3, sealed_secret = $4, created_at = clock_timestamp()`,
+		organizationID, sso.Issuer, sso.ClientID, sealedSecret)
+	return err
+}
+
+// DisconnectSSO removes the provider. It says whether there was one.
+func (t *Tx) DisconnectSSO(ctx context.Context, organizationID string) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `DELETE FROM sso_connections WHERE organization_id = $1`, organizationID)
+	return tag.RowsAffected() == 1, err
+}
+
+// Impact counts what requiring 2FA would do now.
+func (q Queries) Impact(ctx context.Context, organizationID string) (*org.Require2FAImpact, error) {
+	return one[org.Require2FAImpact](ctx, q.pg, `
+SELECT $1::text AS organization_id,
+       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NOT NULL)::int AS removed_count,
+       count(*) FILTER (WHERE u.two_factor <> 'DISABLED')::int AS compliant_count,
+       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NULL)::int AS unmailable_count,
+       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NOT NULL AND m.role = 'OWNER')::int AS owners_removed_count
+  FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.status = 'ACTIVE'`, organizationID)
+}

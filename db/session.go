@@ -1,0 +1,154 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"muster/org"
+)
+
+type sessionRow struct {
+	org.Session
+	UserID        string
+	Name          string
+	Email         *string
+	EmailVerified bool
+	TwoFactor     org.TwoFactorState
+}
+
+const sessionQuery = `
+SELECT s.id, s.user_id, s.proved_at, s.recovery, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
+       s.created_at, s.used_at, s.expires_at, s.ended_at,
+       u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
+  FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
+
+func (q Queries) session(ctx context.Context, where string, arg any) (*org.Session, error) {
+	row, err := one[sessionRow](ctx, q.pg, sessionQuery+where, arg)
+	if err != nil {
+		return nil, err
+	}
+	row.User = &org.User{ID: row.UserID, Name: row.Name, Email: row.Email, EmailVerified: &row.EmailVerified, TwoFactor: &row.TwoFactor}
+	return &row.Session, nil
+}
+
+// Session finds a session with its user by id, ended ones too.
+func (q Queries) Session(ctx context.Context, id string) (*org.Session, error) {
+	return q.session(ctx, "s.id = $1", id)
+}
+
+// SessionByToken finds a session by the hash of its bearer token.
+func (q Queries) SessionByToken(ctx context.Context, hash []byte) (*org.Session, error) {
+	return q.session(ctx, "s.token_hash = $1", hash)
+}
+
+// SessionByCookie finds a session by the hash of its cookie.
+func (q Queries) SessionByCookie(ctx context.Context, hash []byte) (*org.Session, error) {
+	return q.session(ctx, "s.cookie_hash = $1", hash)
+}
+
+// NewestSession is the user's latest that has not ended.
+func (q Queries) NewestSession(ctx context.Context, userID string) (*org.Session, error) {
+	return q.session(ctx, "s.user_id = $1 AND s.ended_at IS NULL ORDER BY s.id DESC LIMIT 1", userID)
+}
+
+// NewSession is what a session begins with.
+type NewSession struct {
+	ID         string
+	UserID     string
+	TokenHash  []byte
+	CookieHash []byte
+	Proved     bool
+	Recovery   bool
+	IPAddress  string
+	UserAgent  string
+	ExpiresAt  time.Time
+}
+
+// CreateSession adds a session.
+func (t *Tx) CreateSession(ctx context.Context, s *NewSession) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO sessions (id, user_id, token_hash, cookie_hash, proved_at, recovery, ip_address, user_agent, expires_at)
+VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END, $6, $7, $8, $9)`,
+		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.Proved, s.Recovery, s.IPAddress, s.UserAgent, s.ExpiresAt)
+	return err
+}
+
+// UseSession notes that a session was used, at most once a minute.
+func (d *DB) UseSession(ctx context.Context, id string) error {
+	_, err := d.pg.Exec(ctx, `
+UPDATE sessions SET used_at = clock_timestamp() WHERE id = $1 AND used_at < clock_timestamp() - interval '1 minute' AND ended_at IS NULL`, id)
+	return err
+}
+
+// RaiseSession notes that the session has proved a second factor and gives its cookie a new value.
+func (t *Tx) RaiseSession(ctx context.Context, id string, cookieHash []byte) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE sessions SET proved_at = clock_timestamp(), recovery = false, cookie_hash = coalesce($2, cookie_hash),
+       invitation_member_id = NULL, invitation_hash = NULL WHERE id = $1`, id, cookieHash)
+	return err
+}
+
+// ProveMailbox notes that an emailed link was used in the session, and which invitation confirming a factor completes.
+func (t *Tx) ProveMailbox(ctx context.Context, id, memberID string, linkHash []byte) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE sessions SET mailbox_proved_at = clock_timestamp(), invitation_member_id = $2, invitation_hash = $3 WHERE id = $1`,
+		id, memberID, linkHash)
+	return err
+}
+
+// EndSession ends one session.
+func (t *Tx) EndSession(ctx context.Context, id string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE sessions SET ended_at = clock_timestamp() WHERE id = $1 AND ended_at IS NULL`, id)
+	t.Wake(id)
+	return err
+}
+
+// EndOtherSessions ends all sessions of a user but one.
+func (t *Tx) EndOtherSessions(ctx context.Context, userID, exceptID string) error {
+	ended, err := column[string](ctx, t.pg, `
+UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`, userID, exceptID)
+	t.wakeups = append(t.wakeups, ended...)
+	return err
+}
+
+// LiveSessions are those of the given sessions that still hold.
+func (q Queries) LiveSessions(ctx context.Context, ids []string, idle time.Duration) ([]string, error) {
+	return column[string](ctx, q.pg, `
+SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL AND expires_at > clock_timestamp()
+   AND used_at > clock_timestamp() - $2::interval`, ids, idle)
+}
+
+// Challenge is a sign-in that waits for its second factor.
+type Challenge struct {
+	ID        string
+	UserID    string
+	ExpiresAt time.Time
+}
+
+// CreateChallenge adds a challenge.
+func (t *Tx) CreateChallenge(ctx context.Context, c *Challenge, tokenHash []byte) error {
+	_, err := t.pg.Exec(ctx, `INSERT INTO challenges (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, $4)`,
+		c.ID, c.UserID, tokenHash, c.ExpiresAt)
+	return err
+}
+
+// Challenge finds a living challenge by the hash of its token.
+func (q Queries) Challenge(ctx context.Context, tokenHash []byte) (*Challenge, error) {
+	return one[Challenge](ctx, q.pg, `
+SELECT id, user_id, expires_at FROM challenges WHERE token_hash = $1 AND expires_at > clock_timestamp()`, tokenHash)
+}
+
+// UseChallenge uses a challenge up. It says whether nobody else did before.
+func (t *Tx) UseChallenge(ctx context.Context, id string) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `DELETE FROM challenges WHERE id = $1`, id)
+	return tag.RowsAffected() == 1, err
+}
+
+// SignedInBefore says whether the user had a session from this address and browser: wrong passwords never keep a known
+// browser out.
+func (q Queries) SignedInBefore(ctx context.Context, userID, ip, userAgent string) (bool, error) {
+	var known bool
+	err := q.pg.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1 AND ip_address = $2 AND user_agent = $3)`, userID, ip, userAgent).Scan(&known)
+	return known, err
+}

@@ -1,0 +1,118 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"muster/org"
+)
+
+const sweepQuery = `
+SELECT id, organization_id, actor_id, actor_label, ip_address, user_agent, state, total, done, failed, started_at, finished_at FROM sweeps `
+
+// Sweep finds a sweep by id.
+func (q Queries) Sweep(ctx context.Context, id string) (*org.Sweep, error) {
+	return one[org.Sweep](ctx, q.pg, sweepQuery+`WHERE id = $1`, id)
+}
+
+// LatestSweep is the organization's newest; NOT_FOUND before the first.
+func (q Queries) LatestSweep(ctx context.Context, organizationID string) (*org.Sweep, error) {
+	return one[org.Sweep](ctx, q.pg, sweepQuery+`WHERE organization_id = $1 ORDER BY id DESC LIMIT 1`, organizationID)
+}
+
+// UnfinishedSweep is the one that is queued or running, of which there is at most one; NOT_FOUND where there is none.
+func (q Queries) UnfinishedSweep(ctx context.Context, organizationID string) (*org.Sweep, error) {
+	return one[org.Sweep](ctx, q.pg, sweepQuery+`WHERE organization_id = $1 AND state IN ('QUEUED', 'RUNNING')`, organizationID)
+}
+
+// CreateSweep adds a sweep.
+func (t *Tx) CreateSweep(ctx context.Context, s *org.Sweep) error {
+	_, err := t.bun.NewInsert().Model(s).Column("id", "organization_id", "actor_id", "actor_label", "ip_address", "user_agent", "state", "total").Exec(ctx)
+	return err
+}
+
+// CancelSweep ends the organization's unfinished sweep.
+func (t *Tx) CancelSweep(ctx context.Context, organizationID string) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE sweeps SET state = 'CANCELED', finished_at = clock_timestamp(), lease_until = NULL
+ WHERE organization_id = $1 AND state IN ('QUEUED', 'RUNNING')`, organizationID)
+	return err
+}
+
+// Lease is how long a sweep stays with the one who works on it without a sign of life; another instance takes over then.
+const Lease = 30 * time.Second
+
+// ClaimSweep takes an unfinished sweep that nobody holds. NOT_FOUND where there is nothing to claim.
+func (d *DB) ClaimSweep(ctx context.Context, id, holder string) (*org.Sweep, error) {
+	return one[org.Sweep](ctx, d.pg, `
+UPDATE sweeps SET lease_holder = $2, lease_until = clock_timestamp() + $3::interval, state = 'RUNNING',
+       started_at = coalesce(started_at, clock_timestamp())
+ WHERE id = $1 AND state IN ('QUEUED', 'RUNNING') AND (lease_until IS NULL OR lease_until < clock_timestamp())
+RETURNING id, organization_id, actor_id, actor_label, ip_address, user_agent, state, total, done, failed, started_at, finished_at`,
+		id, holder, Lease)
+}
+
+// ReleaseSweep gives a sweep back, so that the next one need not wait for the lease to end.
+func (d *DB) ReleaseSweep(ctx context.Context, id, holder string) error {
+	_, err := d.pg.Exec(ctx, `UPDATE sweeps SET lease_until = NULL WHERE id = $1 AND lease_holder = $2`, id, holder)
+	return err
+}
+
+// ReleaseSweepsOf gives back what an earlier life of this instance held; holders begin with the instance's name.
+func (d *DB) ReleaseSweepsOf(ctx context.Context, instance string) error {
+	_, err := d.pg.Exec(ctx, `UPDATE sweeps SET lease_until = NULL WHERE starts_with(lease_holder, $1) AND state IN ('QUEUED', 'RUNNING')`, instance+"/")
+	return err
+}
+
+// UnheldSweeps are the unfinished ones that nobody works on.
+func (q Queries) UnheldSweeps(ctx context.Context) ([]string, error) {
+	return column[string](ctx, q.pg, `
+SELECT id FROM sweeps WHERE state IN ('QUEUED', 'RUNNING') AND (lease_until IS NULL OR lease_until < clock_timestamp()) ORDER BY id LIMIT 100`)
+}
+
+// HoldSweep renews the lease inside a batch's transaction. It says whether the sweep is still the holder's and unfinished.
+func (t *Tx) HoldSweep(ctx context.Context, id, holder string) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `
+UPDATE sweeps SET lease_until = clock_timestamp() + $3::interval WHERE id = $1 AND lease_holder = $2 AND state = 'RUNNING'`, id, holder, Lease)
+	return tag.RowsAffected() == 1, err
+}
+
+// AdvanceSweep adds to what is done.
+func (t *Tx) AdvanceSweep(ctx context.Context, id string, done int) error {
+	_, err := t.pg.Exec(ctx, `UPDATE sweeps SET done = done + $2, total = greatest(total, done + $2 + failed) WHERE id = $1`, id, done)
+	return err
+}
+
+// FinishSweep ends a sweep; failed are those who could not be removed because they have no address.
+func (t *Tx) FinishSweep(ctx context.Context, id string, failed int) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE sweeps SET state = 'DONE', failed = $2, total = done + $2, finished_at = clock_timestamp(), lease_until = NULL WHERE id = $1`, id, failed)
+	return err
+}
+
+// Removed is a member whom a sweep has just removed.
+type Removed struct {
+	ID                string
+	UserID            string
+	Name              string
+	Email             string
+	Role              org.Role
+	Teams             []string
+	ReinstatableUntil time.Time
+}
+
+// RemoveNonCompliant removes up to limit active members without an authenticator who have an address, in order of
+// joining. The organization must be locked. The end of their window is written here and nowhere else: three calendar
+// months in UTC.
+func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
+	return all[Removed](ctx, t.pg, `
+UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
+       reinstatable_until = (clock_timestamp() AT TIME ZONE 'UTC' + interval '3 months') AT TIME ZONE 'UTC'
+ WHERE m.id = ANY(ARRAY(SELECT c.id FROM members c JOIN users u ON u.id = c.user_id
+                         WHERE c.organization_id = $1 AND c.status = 'ACTIVE' AND u.two_factor = 'DISABLED' AND u.email IS NOT NULL
+                         ORDER BY c.id LIMIT $2 FOR UPDATE OF c))
+RETURNING m.id, m.user_id, m.role, m.reinstatable_until,
+  (SELECT name FROM users WHERE id = m.user_id) AS name, (SELECT email FROM users WHERE id = m.user_id) AS email,
+  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id ORDER BY t.slug) AS teams`,
+		organizationID, limit)
+}

@@ -1,0 +1,268 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"muster/org"
+)
+
+// userColumns are a user's, in the order and names of org.User. Credentials and seeds are never among them.
+const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor`
+
+// User finds a user by id.
+func (q Queries) User(ctx context.Context, id string) (*org.User, error) {
+	return one[org.User](ctx, q.pg, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
+}
+
+// UserByEmail finds a user by address, without regard to case.
+func (q Queries) UserByEmail(ctx context.Context, email string) (*org.User, error) {
+	return one[org.User](ctx, q.pg, `SELECT `+userColumns+` FROM users u WHERE lower(u.email) = lower($1)`, email)
+}
+
+// Empty says whether nobody has an account yet.
+func (q Queries) Empty(ctx context.Context) (bool, error) {
+	var empty bool
+	err := q.pg.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&empty)
+	return empty, err
+}
+
+// LockUser locks a user's row until the transaction ends. Whoever holds it never asks for an organization's lock.
+func (t *Tx) LockUser(ctx context.Context, id string) (*org.User, error) {
+	return one[org.User](ctx, t.pg, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, id)
+}
+
+// CreateUser adds an account with its password hash. EMAIL_TAKEN where another account has the address.
+func (t *Tx) CreateUser(ctx context.Context, u *org.User, passwordHash string) error {
+	_, err := t.pg.Exec(ctx, `INSERT INTO users (id, name, email) VALUES ($1, $2, $3)`, u.ID, u.Name, u.Email)
+	if violates(err, "users_email") {
+		return org.Refuse(org.CodeEmailTaken, "An account with this email exists. Sign in instead.")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.pg.Exec(ctx, `INSERT INTO credentials (user_id, password_hash) VALUES ($1, $2)`, u.ID, passwordHash)
+	return err
+}
+
+// VerifyEmail marks the account's address as proved.
+func (t *Tx) VerifyEmail(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE users SET email_verified_at = coalesce(email_verified_at, clock_timestamp()) WHERE id = $1`, userID)
+	return err
+}
+
+// ReleaseEmail takes the address from an account that never proved it, since somebody else just has. It says whether
+// there was such an account; a proved address stays where it is.
+func (t *Tx) ReleaseEmail(ctx context.Context, email string) (userID string, err error) {
+	ids, err := column[string](ctx, t.pg, `
+UPDATE users SET email = NULL WHERE lower(email) = lower($1) AND email_verified_at IS NULL RETURNING id`, email)
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// PasswordHash is the account's, "" where there is none.
+func (q Queries) PasswordHash(ctx context.Context, userID string) (string, error) {
+	hashes, err := column[string](ctx, q.pg, `SELECT password_hash FROM credentials WHERE user_id = $1`, userID)
+	if err != nil || len(hashes) == 0 {
+		return "", err
+	}
+	return hashes[0], nil
+}
+
+// SetPasswordHash replaces the account's, when the cost has been raised.
+func (t *Tx) SetPasswordHash(ctx context.Context, userID, hash string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE credentials SET password_hash = $2 WHERE user_id = $1`, userID, hash)
+	return err
+}
+
+// SharedOrganizations are those in which both users have a place and the viewer is active: what decides whether a user
+// may be seen.
+func (q Queries) SharedOrganizations(ctx context.Context, viewerID, otherID string) ([]string, error) {
+	return column[string](ctx, q.pg, `
+SELECT v.organization_id FROM members v JOIN members o ON o.organization_id = v.organization_id AND o.user_id = $2
+ WHERE v.user_id = $1 AND v.status = 'ACTIVE' ORDER BY v.organization_id LIMIT 100`, viewerID, otherID)
+}
+
+// SecurityEvents are the newest of an account.
+func (q Queries) SecurityEvents(ctx context.Context, userID string, first int64) ([]*org.SecurityEvent, error) {
+	events := []*org.SecurityEvent{}
+	err := q.bun.NewSelect().Model(&events).Where("user_id = ?", userID).OrderExpr("id DESC").Limit(first).Scan(ctx)
+	return events, err
+}
+
+// AddSecurityEvent writes a line into an account's own log.
+func (t *Tx) AddSecurityEvent(ctx context.Context, e *org.SecurityEvent) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO security_events (id, user_id, action, message, ip_address, user_agent) VALUES ($1, $2, $3, $4, $5, $6)`,
+		e.ID, e.UserID, e.Action, e.Message, e.IPAddress, e.UserAgent)
+	return err
+}
+
+// Authenticators are the confirmed ones of an account, oldest first.
+func (q Queries) Authenticators(ctx context.Context, userID string) ([]*org.Authenticator, error) {
+	return all[org.Authenticator](ctx, q.pg, `
+SELECT id, user_id, kind, name, confirmed_at AS created_at, last_used_at
+  FROM authenticators WHERE user_id = $1 AND confirmed_at IS NOT NULL ORDER BY confirmed_at, id LIMIT 20`, userID)
+}
+
+// AddAuthenticator starts an enrollment in a session; one that the same session started before is replaced.
+func (t *Tx) AddAuthenticator(ctx context.Context, a *org.Authenticator, sessionID string) error {
+	if _, err := t.pg.Exec(ctx, `
+DELETE FROM authenticators WHERE user_id = $1 AND kind = $2 AND confirmed_at IS NULL
+   AND (session_id = $3 OR created_at < clock_timestamp() - interval '1 day')`, a.UserID, a.Kind, sessionID); err != nil {
+		return err
+	}
+	_, err := t.pg.Exec(ctx, `INSERT INTO authenticators (id, user_id, kind, name, session_id) VALUES ($1, $2, $3, $4, $5)`,
+		a.ID, a.UserID, a.Kind, a.Name, sessionID)
+	return err
+}
+
+// PendingAuthenticator is the enrollment of a kind that the session started, if any is open.
+func (q Queries) PendingAuthenticator(ctx context.Context, sessionID string, kind org.AuthenticatorKind) (*org.Authenticator, error) {
+	return one[org.Authenticator](ctx, q.pg, `
+SELECT id, user_id, kind, name, created_at, last_used_at FROM authenticators
+ WHERE session_id = $1 AND kind = $2 AND confirmed_at IS NULL`, sessionID, kind)
+}
+
+// ConfirmAuthenticator makes a pending authenticator count. It says whether it was pending still.
+func (t *Tx) ConfirmAuthenticator(ctx context.Context, id string) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `
+UPDATE authenticators SET confirmed_at = clock_timestamp(), last_used_at = clock_timestamp(), session_id = NULL
+ WHERE id = $1 AND confirmed_at IS NULL`, id)
+	return tag.RowsAffected() == 1, err
+}
+
+// TouchAuthenticator notes that an authenticator was used.
+func (t *Tx) TouchAuthenticator(ctx context.Context, id string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE authenticators SET last_used_at = clock_timestamp() WHERE id = $1`, id)
+	return err
+}
+
+// RemoveAuthenticator deletes an authenticator with its secret.
+func (t *Tx) RemoveAuthenticator(ctx context.Context, userID, id string) error {
+	_, err := t.pg.Exec(ctx, `DELETE FROM authenticators WHERE id = $1 AND user_id = $2`, id, userID)
+	return err
+}
+
+// TOTPSeed is a sealed seed.
+type TOTPSeed struct {
+	AuthenticatorID string
+	Sealed          []byte
+	LastStep        int64
+}
+
+// AddTOTPSeed stores the sealed seed of an authenticator.
+func (t *Tx) AddTOTPSeed(ctx context.Context, s TOTPSeed) error {
+	_, err := t.pg.Exec(ctx, `INSERT INTO totp_seeds (authenticator_id, sealed) VALUES ($1, $2)`, s.AuthenticatorID, s.Sealed)
+	return err
+}
+
+// TOTPSeed is the sealed seed of one authenticator.
+func (q Queries) TOTPSeed(ctx context.Context, authenticatorID string) (*TOTPSeed, error) {
+	return one[TOTPSeed](ctx, q.pg, `SELECT authenticator_id, sealed, last_step FROM totp_seeds WHERE authenticator_id = $1`, authenticatorID)
+}
+
+// TOTPSeeds are the sealed seeds of an account's confirmed apps.
+func (q Queries) TOTPSeeds(ctx context.Context, userID string) ([]*TOTPSeed, error) {
+	return all[TOTPSeed](ctx, q.pg, `
+SELECT s.authenticator_id, s.sealed, s.last_step FROM totp_seeds s JOIN authenticators a ON a.id = s.authenticator_id
+ WHERE a.user_id = $1 AND a.confirmed_at IS NOT NULL ORDER BY a.confirmed_at`, userID)
+}
+
+// UseTOTPStep accepts a time step of a seed if it is later than every one accepted before: the same code never works
+// twice (RFC 6238 section 5.2), however many requests bring it at once.
+func (t *Tx) UseTOTPStep(ctx context.Context, authenticatorID string, step int64) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `UPDATE totp_seeds SET last_step = $2 WHERE authenticator_id = $1 AND last_step < $2`, authenticatorID, step)
+	return tag.RowsAffected() == 1, err
+}
+
+// AddPhoneNumber stores the number of a phone.
+func (t *Tx) AddPhoneNumber(ctx context.Context, authenticatorID, number string) error {
+	_, err := t.pg.Exec(ctx, `INSERT INTO phone_numbers (authenticator_id, number) VALUES ($1, $2)`, authenticatorID, number)
+	return err
+}
+
+// PhoneNumber is the number of a phone.
+func (q Queries) PhoneNumber(ctx context.Context, authenticatorID string) (string, error) {
+	numbers, err := column[string](ctx, q.pg, `SELECT number FROM phone_numbers WHERE authenticator_id = $1`, authenticatorID)
+	if err != nil || len(numbers) == 0 {
+		return "", errors.Join(err, org.ErrNotFound)
+	}
+	return numbers[0], nil
+}
+
+// PhoneCode is a code that was sent by text message.
+type PhoneCode struct {
+	ID              string
+	UserID          string
+	AuthenticatorID string
+	ChallengeID     *string
+	CodeHash        []byte
+	ExpiresAt       time.Time
+}
+
+// AddPhoneCode stores a sent code; earlier ones for the same phone are dead.
+func (t *Tx) AddPhoneCode(ctx context.Context, c *PhoneCode) error {
+	if _, err := t.pg.Exec(ctx, `DELETE FROM phone_codes WHERE authenticator_id = $1`, c.AuthenticatorID); err != nil {
+		return err
+	}
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO phone_codes (id, user_id, authenticator_id, challenge_id, code_hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		c.ID, c.UserID, c.AuthenticatorID, c.ChallengeID, c.CodeHash, c.ExpiresAt)
+	return err
+}
+
+// GuessPhoneCode counts a guess at a phone's living code and gives the code, as long as fewer than five were made before
+// (NIST SP 800-63B-4 section 3.1.3 wants out-of-band codes bounded). It commits before the guess is checked.
+func (d *DB) GuessPhoneCode(ctx context.Context, authenticatorID string, challengeID *string) (*PhoneCode, error) {
+	return one[PhoneCode](ctx, d.pg, `
+UPDATE phone_codes SET guesses = guesses + 1
+ WHERE authenticator_id = $1 AND challenge_id IS NOT DISTINCT FROM $2 AND guesses < 5 AND expires_at > clock_timestamp()
+RETURNING id, user_id, authenticator_id, challenge_id, code_hash, expires_at`, authenticatorID, challengeID)
+}
+
+// UsePhoneCode uses a code up. It says whether nobody else did before.
+func (t *Tx) UsePhoneCode(ctx context.Context, id string) (bool, error) {
+	tag, err := t.pg.Exec(ctx, `DELETE FROM phone_codes WHERE id = $1`, id)
+	return tag.RowsAffected() == 1, err
+}
+
+// ReplaceRecoveryCodes makes these the account's only recovery codes.
+func (t *Tx) ReplaceRecoveryCodes(ctx context.Context, userID string, hashes [][]byte) error {
+	if _, err := t.pg.Exec(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	_, err := t.pg.Exec(ctx, `INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])`, userID, hashes)
+	return err
+}
+
+// UseRecoveryCode uses one of the account's codes up, in one statement. It says whether the code was good and how many
+// are left.
+func (t *Tx) UseRecoveryCode(ctx context.Context, userID string, hash []byte) (ok bool, left int, err error) {
+	tag, err := t.pg.Exec(ctx, `
+UPDATE recovery_codes SET used_at = clock_timestamp() WHERE user_id = $1 AND hash = $2 AND used_at IS NULL`, userID, hash)
+	if err != nil || tag.RowsAffected() == 0 {
+		return false, 0, err
+	}
+	codes, err := t.RecoveryCodes(ctx, userID)
+	if err != nil {
+		return false, 0, err
+	}
+	return true, codes.Remaining, nil
+}
+
+// RecoveryCodes says how many codes the account has left; NOT_FOUND before the first set.
+func (q Queries) RecoveryCodes(ctx context.Context, userID string) (*org.RecoveryCodes, error) {
+	return one[org.RecoveryCodes](ctx, q.pg, `
+SELECT count(*) FILTER (WHERE used_at IS NULL)::int AS remaining, min(created_at) AS created_at
+  FROM recovery_codes WHERE user_id = $1 HAVING count(*) > 0`, userID)
+}
+
+// DeleteRecoveryCodes removes the account's codes, with its last authenticator.
+func (t *Tx) DeleteRecoveryCodes(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID)
+	return err
+}

@@ -1,0 +1,153 @@
+package db
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// channel is where wake-ups travel: the id of an organization whose log grew, or of a session that ended.
+const channel = "muster"
+
+// waker rings wake-ups after commits, several in one statement. Inside the transactions NOTIFY would make all of them
+// queue for one lock. A wake-up may be lost: the log is the truth and the poll finds it.
+type waker struct {
+	pool    *pgxpool.Pool
+	mu      sync.Mutex
+	pending []string // guarded by mu
+	signal  chan struct{}
+	done    chan struct{}
+	stop    context.CancelFunc
+}
+
+// coalesce is how long wake-ups are collected; far below what a person notices.
+const coalesce = 3 * time.Millisecond
+
+func newWaker(pool *pgxpool.Pool) *waker {
+	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the pool, not as a request
+	w := &waker{pool: pool, signal: make(chan struct{}, 1), done: make(chan struct{}), stop: stop}
+	go w.run(ctx)
+	return w
+}
+
+func (w *waker) ring(ids ...string) {
+	if len(ids) == 0 {
+		return
+	}
+	w.mu.Lock()
+	for _, id := range ids {
+		if !slices.Contains(w.pending, id) {
+			w.pending = append(w.pending, id)
+		}
+	}
+	w.mu.Unlock()
+	select {
+	case w.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (w *waker) run(ctx context.Context) {
+	defer close(w.done)
+	for {
+		select {
+		case <-ctx.Done():
+			w.flush(context.WithoutCancel(ctx))
+			return
+		case <-w.signal:
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(coalesce):
+		}
+		w.flush(context.WithoutCancel(ctx))
+	}
+}
+
+func (w *waker) flush(ctx context.Context) {
+	w.mu.Lock()
+	ids := w.pending
+	w.pending = nil
+	w.mu.Unlock()
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if _, err := w.pool.Exec(ctx, "SELECT pg_notify($1, id) FROM unnest($2::text[]) id", channel, ids); err != nil {
+		slog.WarnContext(ctx, "wake-ups were not rung; the poll will find what they tell", "err", err)
+	}
+}
+
+func (w *waker) close() {
+	w.stop()
+	<-w.done
+}
+
+// Wake rings a wake-up for an id after the commit of the transaction.
+func (t *Tx) Wake(id string) { t.wakeups = append(t.wakeups, id) }
+
+// Listen calls wake with the id of every wake-up until ctx ends, and with "" whenever it has (re)connected, since then
+// anything may have been missed. It reconnects with growing pauses of up to five seconds.
+func (d *DB) Listen(ctx context.Context, wake func(id string)) {
+	pause := 50 * time.Millisecond
+	for ctx.Err() == nil {
+		started := time.Now()
+		err := d.listen(ctx, wake)
+		if ctx.Err() != nil {
+			return
+		}
+		slog.WarnContext(ctx, "the connection that listens for wake-ups broke; polling goes on", "err", err)
+		if time.Since(started) > time.Minute {
+			pause = 50 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+}
+
+// listenerName lets an operator, and a test, find the connection in pg_stat_activity.
+const listenerName = "muster listener"
+
+func (d *DB) listen(ctx context.Context, wake func(id string)) error {
+	config := d.pool.Config().ConnConfig.Copy()
+	config.RuntimeParams["application_name"] = listenerName
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	wake("")
+	for {
+		// A quiet channel and a dead network look the same, so an idle listener asks the server once in a while.
+		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+		n, err := conn.WaitForNotification(wait)
+		cancel()
+		switch {
+		case err == nil:
+			wake(n.Payload)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case wait.Err() != nil:
+			ping, cancel := context.WithTimeout(ctx, 5*time.Second)
+			err := conn.Ping(ping)
+			cancel()
+			if err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}

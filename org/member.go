@@ -1,0 +1,205 @@
+package org
+
+import "time"
+
+// Role is what somebody may do in an organization.
+type Role string
+
+// The roles, from most to least.
+const (
+	RoleOwner   Role = "OWNER"
+	RoleManager Role = "MANAGER"
+	RoleAdmin   Role = "ADMIN"
+	RoleMember  Role = "MEMBER"
+)
+
+var rank = map[Role]int{RoleMember: 1, RoleAdmin: 2, RoleManager: 3, RoleOwner: 4}
+
+// AtLeast says whether r may do all that other may.
+func (r Role) AtLeast(other Role) bool { return rank[r] >= rank[other] }
+
+// MemberStatus is where a member stands.
+type MemberStatus string
+
+// The statuses of a member. Somebody removed by hand, or whose window is over, has no row.
+const (
+	StatusActive        MemberStatus = "ACTIVE"
+	StatusInvited       MemberStatus = "INVITED"
+	StatusRemovedFor2FA MemberStatus = "REMOVED_FOR_2FA"
+)
+
+// InviteDelivery is how far the mail with a member's link has got.
+type InviteDelivery string
+
+// The states of a link's mail.
+const (
+	DeliveryQueued InviteDelivery = "QUEUED"
+	DeliverySent   InviteDelivery = "SENT"
+	DeliveryFailed InviteDelivery = "FAILED"
+)
+
+// NotificationSettings say which mails of an organization a member wants.
+type NotificationSettings struct {
+	Membership bool
+	Security   bool
+}
+
+// Member is one user's, or one invited address's, place in one organization. Pointers are nil when withheld or absent.
+type Member struct {
+	ID                   string
+	OrganizationID       string
+	Organization         *Organization
+	User                 *User
+	Email                *string
+	Name                 *string
+	Role                 Role
+	Status               MemberStatus
+	TwoFactor            *TwoFactorState
+	Teams                []*Team
+	NotificationSettings *NotificationSettings
+	InvitedBy            *User
+	InviteReason         *InvitationReason
+	InviteExpiresAt      *time.Time
+	InviteDelivery       *InviteDelivery
+	RemovedAt            *time.Time
+	ReinstatableUntil    *time.Time
+	LastSeenAt           *time.Time
+	IsOnlyOwner          *bool
+}
+
+// Label is how the audit log names the member.
+func (m *Member) Label() string {
+	switch {
+	case m.Name != nil && m.Email != nil:
+		return *m.Name + " <" + *m.Email + ">"
+	case m.Name != nil:
+		return *m.Name
+	case m.Email != nil:
+		return *m.Email
+	}
+	return m.ID
+}
+
+// Compliant says whether the member's account has at least one confirmed authenticator.
+func (m *Member) Compliant() bool { return m.TwoFactor != nil && m.TwoFactor.Compliant() }
+
+// UserID is the account's id, "" for an invitation.
+func (m *Member) UserID() string {
+	if m.User == nil {
+		return ""
+	}
+	return m.User.ID
+}
+
+// SeenBy is what viewer, a member of the same organization who has passed its gate, sees of m. Names and roles are for
+// everybody; address, 2FA state and invitation for managers; notification settings for the member alone.
+func (m *Member) SeenBy(viewer *Member) *Member {
+	seen := *m
+	own := m.ID == viewer.ID
+	manager := viewer.Role.AtLeast(RoleManager)
+	seen.User = m.User.SeenBy(viewer.UserID(), manager)
+	seen.InvitedBy = m.InvitedBy.SeenBy(viewer.UserID(), manager)
+	if !own {
+		seen.NotificationSettings = nil
+	}
+	if !manager {
+		seen.InviteExpiresAt, seen.InviteDelivery, seen.LastSeenAt = nil, nil, nil
+	}
+	if !own && !manager {
+		seen.Email, seen.TwoFactor, seen.InvitedBy = nil, nil, nil
+	}
+	return &seen
+}
+
+// Limited is what somebody sees of their own membership while the gate keeps them out: enough to find the way back.
+func (m *Member) Limited() *Member {
+	return &Member{
+		ID: m.ID, OrganizationID: m.OrganizationID, Role: m.Role, Status: m.Status,
+		Organization: &Organization{ID: m.Organization.ID, Slug: m.Organization.Slug, Name: m.Organization.Name},
+		RemovedAt:    m.RemovedAt, ReinstatableUntil: m.ReinstatableUntil,
+	}
+}
+
+// WindowOpen says whether a removed member can still come back: until the moment that the database wrote at removal.
+func (m *Member) WindowOpen(now time.Time) bool {
+	return m.Status == StatusRemovedFor2FA && m.ReinstatableUntil != nil && now.Before(*m.ReinstatableUntil)
+}
+
+// MemberFilter narrows a list of members; all given conditions hold together.
+type MemberFilter struct {
+	Status    []MemberStatus
+	Role      []Role
+	TwoFactor []TwoFactorState
+	Query     *string
+}
+
+// Check refuses a filter that viewer may not use, since its result would tell what is withheld.
+func (f *MemberFilter) Check(viewer *Member) error {
+	if f == nil {
+		return nil
+	}
+	if len(f.TwoFactor) > 0 && !viewer.Role.AtLeast(RoleManager) {
+		return Refuse(CodeForbidden, "Only managers and owners see the 2FA state of others.")
+	}
+	if f.Query != nil && len([]rune(*f.Query)) > 100 {
+		return BadInput("filter.query", "Search for at most 100 characters.")
+	}
+	return nil
+}
+
+// Empty says whether the filter lets everybody pass.
+func (f *MemberFilter) Empty() bool {
+	return f == nil || len(f.Status) == 0 && len(f.Role) == 0 && len(f.TwoFactor) == 0 && (f.Query == nil || *f.Query == "")
+}
+
+// CheckGrant says whether by may give role: nobody grants a role above their own.
+func CheckGrant(by *Member, role Role) error {
+	if !by.Role.AtLeast(role) {
+		return Refuse(CodeForbidden, "You cannot give the role %s: it is above your own.", role)
+	}
+	return nil
+}
+
+// CheckOver says whether by may edit or remove target: nobody touches a role above their own.
+func CheckOver(by, target *Member) error {
+	if !by.Role.AtLeast(target.Role) {
+		return Refuse(CodeForbidden, "%s has the role %s, which is above your own.", target.Label(), target.Role)
+	}
+	return nil
+}
+
+// Owners counts an organization's active owners other than the one who is about to go.
+type Owners struct {
+	Active    int
+	Compliant int // of them, with a confirmed authenticator
+}
+
+// CheckOwnerGoes says whether target may stop being an active owner: an organization always has an active owner, and
+// once the requirement is on, one with a confirmed authenticator.
+func CheckOwnerGoes(o *Organization, target *Member, others Owners) error {
+	if target.Role != RoleOwner || target.Status != StatusActive {
+		return nil
+	}
+	if others.Active == 0 {
+		return Refuse(CodeLastOwner, "%s is the only active owner of %s. Make somebody else an owner first.", target.Label(), o.Name)
+	}
+	if o.Enforced && others.Compliant == 0 {
+		return Refuse(CodeLastOwner, "%s is the only owner of %s with two-factor authentication. Another owner has to set it up first.", target.Label(), o.Name)
+	}
+	return nil
+}
+
+// CheckRoleChange says whether by may make target a role: within their own rank, for people with an account or an
+// invitation, and never themselves upwards.
+func CheckRoleChange(o *Organization, by, target *Member, role Role, others Owners) error {
+	if err := CheckOver(by, target); err != nil {
+		return err
+	}
+	if err := CheckGrant(by, role); err != nil {
+		return err
+	}
+	if role == RoleOwner {
+		return nil
+	}
+	return CheckOwnerGoes(o, target, others)
+}

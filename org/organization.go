@@ -1,0 +1,131 @@
+package org
+
+import (
+	"net/url"
+	"time"
+)
+
+// Organization is the tenant. Only its id, slug and name may be shown without asking the gate: the fields that carry the
+// rest do not have the schema's names, so that GraphQL cannot bind them by accident.
+type Organization struct {
+	ID          string `bun:",pk"`
+	Slug        string
+	Name        string
+	Enforced    bool `bun:"require2fa"` // the requirement: every member must have 2FA
+	AuditSeq    int
+	MemberCount int
+	RemindedAt  *time.Time
+}
+
+// SSO is an organization's single sign-on provider, without its secret.
+type SSO struct {
+	Issuer    string
+	ClientID  string
+	CreatedAt time.Time
+}
+
+// Team gives its members its projects.
+type Team struct {
+	ID             string `bun:",pk"`
+	OrganizationID string
+	Slug           string
+	Name           string
+}
+
+// Project belongs to a team.
+type Project struct {
+	ID             string `bun:",pk"`
+	OrganizationID string
+	TeamID         string
+	Slug           string
+	Name           string
+	Team           *Team `bun:"rel:belongs-to,join:team_id=id"`
+}
+
+// SweepState is how far a sweep is.
+type SweepState string
+
+// The states of a sweep.
+const (
+	SweepQueued   SweepState = "QUEUED"
+	SweepRunning  SweepState = "RUNNING"
+	SweepDone     SweepState = "DONE"
+	SweepCanceled SweepState = "CANCELED"
+)
+
+// Sweep is one run of removing the members who are not compliant.
+type Sweep struct {
+	ID             string `bun:",pk"`
+	OrganizationID string
+	ActorID        string
+	ActorLabel     string
+	IPAddress      *string
+	UserAgent      *string
+	State          SweepState
+	Total          int
+	Done           int
+	Failed         int
+	StartedAt      *time.Time
+	FinishedAt     *time.Time
+}
+
+// Finished says whether the sweep has ended.
+func (s *Sweep) Finished() bool { return s.State == SweepDone || s.State == SweepCanceled }
+
+// Require2FAImpact says what requiring 2FA would do now.
+type Require2FAImpact struct {
+	OrganizationID     string
+	RemovedCount       int
+	CompliantCount     int
+	UnmailableCount    int
+	OwnersRemovedCount int
+}
+
+// CheckRequire2FA says whether by may set the requirement: on only with an authenticator of their own (recovery codes do
+// not count) and only while there is no single sign-on; off always.
+func CheckRequire2FA(by *Member, s *Session, sso, required bool) error {
+	switch {
+	case !required:
+		return nil
+	case !by.Compliant():
+		return Refuse(CodeTwoFactorRequired, "Set up two-factor authentication for your own account first; then you can require it of others.")
+	case !s.Proved():
+		return Refuse(CodeStepUpRequired, "Sign in again with your second factor to require two-factor authentication.")
+	case sso:
+		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first.")
+	}
+	return nil
+}
+
+// CheckConnectSSO says whether a provider may be connected: not while the requirement is on.
+func CheckConnectSSO(o *Organization) error {
+	if o.Enforced {
+		return Refuse(CodeRequirementOn, "Single sign-on cannot be connected while two-factor authentication is required. Turn the requirement off first.")
+	}
+	return nil
+}
+
+// CheckIssuer checks an OpenID Connect issuer: an https URL without query, fragment or credentials (OpenID Connect Core 1.0,
+// section 2), at most 512 characters.
+func CheckIssuer(field, issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || len(issuer) > 512 {
+		return BadInput(field, "An issuer is an https URL without query or fragment, for example https://login.example.com.")
+	}
+	return nil
+}
+
+// remindEvery keeps reminders from becoming noise.
+const remindEvery = 24 * time.Hour
+
+// CheckRemind says whether members without 2FA may be reminded now: at most once a day.
+func CheckRemind(o *Organization, now time.Time) error {
+	if o.RemindedAt == nil || now.Sub(*o.RemindedAt) >= remindEvery {
+		return nil
+	}
+	wait := remindEvery - now.Sub(*o.RemindedAt)
+	return &Error{
+		Code: CodeRateLimited, RetryAfter: wait,
+		Message: "Members were reminded less than a day ago. Remind them again after " + o.RemindedAt.Add(remindEvery).UTC().Format(time.RFC1123) + ".",
+	}
+}

@@ -1,0 +1,91 @@
+package org
+
+import "encoding/base64"
+
+// MaxPage is the most that one page of a connection holds.
+const MaxPage = 100
+
+// Edge is an element of a page with its cursor.
+type Edge[T any] struct {
+	Cursor string
+	Node   *T
+}
+
+// PageInfo says where a page stands in its list.
+type PageInfo struct {
+	HasNextPage     bool
+	HasPreviousPage bool
+	StartCursor     *string
+	EndCursor       *string
+}
+
+// Page is one page of a connection.
+type Page[T any] struct {
+	Edges      []Edge[T]
+	PageInfo   PageInfo
+	TotalCount *int
+}
+
+// Nodes are the page's elements without cursors.
+func (p Page[T]) Nodes() []*T {
+	nodes := make([]*T, len(p.Edges))
+	for i := range p.Edges {
+		nodes[i] = p.Edges[i].Node
+	}
+	return nodes
+}
+
+// The connections of the schema.
+type (
+	MemberConnection   = Page[Member]
+	MemberEdge         = Edge[Member]
+	AuditLogConnection = Page[AuditLogEntry]
+	AuditLogEdge       = Edge[AuditLogEntry]
+)
+
+// NewPage makes a page of at most first elements from up to first+1 rows: the one too many says that there is more.
+func NewPage[T any](rows []*T, first int, after string, key func(*T) string, total *int) *Page[T] {
+	page := &Page[T]{Edges: []Edge[T]{}, TotalCount: total}
+	page.PageInfo.HasNextPage = len(rows) > first
+	page.PageInfo.HasPreviousPage = after != ""
+	for _, row := range rows[:min(first, len(rows))] {
+		page.Edges = append(page.Edges, Edge[T]{Cursor: cursor(key(row)), Node: row})
+	}
+	if n := len(page.Edges); n > 0 {
+		page.PageInfo.StartCursor = &page.Edges[0].Cursor
+		page.PageInfo.EndCursor = &page.Edges[n-1].Cursor
+	}
+	return page
+}
+
+// cursorPrefix keeps cursors from being taken for ids or numbers, so that their content may change.
+const cursorPrefix = "c:"
+
+func cursor(key string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + key))
+}
+
+// PageRequest is what a client asks of a connection.
+type PageRequest struct {
+	First int
+	After string // the key behind the cursor, "" from the start
+}
+
+// ParsePage checks the arguments of a connection: first 1 to 100 (50 when absent), after a cursor that a page gave.
+func ParsePage(first *int, after *string) (PageRequest, error) {
+	req := PageRequest{First: 50}
+	if first != nil {
+		req.First = *first
+	}
+	if req.First < 1 || req.First > MaxPage {
+		return req, BadInput("first", "Ask for 1 to %d at a time.", MaxPage)
+	}
+	if after != nil && *after != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(*after)
+		if err != nil || len(raw) <= len(cursorPrefix) || len(raw) > 200 || string(raw[:len(cursorPrefix)]) != cursorPrefix {
+			return req, BadInput("after", "This is not a cursor: pass one that `pageInfo.endCursor` or an edge gave.")
+		}
+		req.After = string(raw[len(cursorPrefix):])
+	}
+	return req, nil
+}

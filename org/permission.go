@@ -1,0 +1,64 @@
+package org
+
+import "time"
+
+// Permission is one thing that somebody may want to do in an organization.
+type Permission string
+
+// The permissions. The table below says which role each needs.
+const (
+	See            Permission = "see the organization"
+	Leave          Permission = "leave the organization"
+	NotifyMe       Permission = "change your notification settings"
+	CreateTeams    Permission = "create teams and projects and set members' teams"
+	SeeProjects    Permission = "see all projects"
+	ManageMembers  Permission = "manage members and invitations"
+	SeeAudit       Permission = "see the audit log"
+	SeeSecurity    Permission = "see the organization's security"
+	ManageSecurity Permission = "change the organization's security settings"
+	ManageSettings Permission = "change the organization's settings"
+)
+
+var lowest = map[Permission]Role{
+	See: RoleMember, Leave: RoleMember, NotifyMe: RoleMember,
+	CreateTeams: RoleAdmin, SeeProjects: RoleAdmin,
+	ManageMembers: RoleManager, SeeAudit: RoleManager, SeeSecurity: RoleManager,
+	ManageSecurity: RoleOwner, ManageSettings: RoleOwner,
+}
+
+// Access is what the gate decides on: read in one query, never remembered between requests.
+type Access struct {
+	Organization *Organization
+	Member       *Member // nil for a stranger
+	Session      *Session
+}
+
+// Gate says whether the session may do p in the organization. The order is part of the promise: a stranger learns
+// nothing, somebody without 2FA learns that before anything about roles.
+func (a *Access) Gate(p Permission, now time.Time) error {
+	if err := a.Enter(now); err != nil {
+		return err
+	}
+	if needed, ok := lowest[p]; !ok || !a.Member.Role.AtLeast(needed) {
+		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed, p)
+	}
+	return nil
+}
+
+// Enter says whether the session may enter the organization at all, whatever the role.
+func (a *Access) Enter(now time.Time) error {
+	m := a.Member
+	switch {
+	case m == nil || m.Status == StatusInvited:
+		return ErrNotFound
+	case m.Status == StatusRemovedFor2FA && !m.WindowOpen(now):
+		return ErrNotFound
+	case m.Status == StatusRemovedFor2FA:
+		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication and you were removed until you set it up. Open the link that was mailed to you to come back.", a.Organization.Name)
+	case a.Organization.Enforced && !m.Compliant():
+		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication. Set it up for your account to go on.", a.Organization.Name)
+	case a.Organization.Enforced && !a.Session.Proved():
+		return Refuse(CodeStepUpRequired, "%s requires two-factor authentication and this session has not proved it. Sign in again with your second factor.", a.Organization.Name)
+	}
+	return nil
+}

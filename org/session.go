@@ -1,0 +1,132 @@
+package org
+
+import "time"
+
+// Session is one sign-in. Its tokens are stored hashed, elsewhere.
+type Session struct {
+	ID                 string
+	User               *User
+	ProvedAt           *time.Time // when it last proved a second factor
+	Recovery           bool       // by a recovery code
+	MailboxProvedAt    *time.Time // when an emailed link of the account was used in it
+	InvitationMemberID *string    // the invitation that confirming an authenticator completes
+	InvitationHash     []byte
+	CreatedAt          time.Time
+	UsedAt             time.Time
+	ExpiresAt          time.Time
+	EndedAt            *time.Time
+}
+
+// Proved says whether the session has proved a second factor.
+func (s *Session) Proved() bool { return s != nil && s.ProvedAt != nil }
+
+// Alive says whether the session still holds: not ended, not idle for longer than idle, not past its absolute end.
+func (s *Session) Alive(now time.Time, idle time.Duration) bool {
+	return s.EndedAt == nil && now.Before(s.ExpiresAt) && now.Sub(s.UsedAt) < idle
+}
+
+// SecondFactorMethod is what can answer a sign-in challenge.
+type SecondFactorMethod string
+
+// The methods of a second factor.
+const (
+	MethodTOTP         SecondFactorMethod = "TOTP"
+	MethodPhone        SecondFactorMethod = "PHONE"
+	MethodSecurityKey  SecondFactorMethod = "SECURITY_KEY"
+	MethodRecoveryCode SecondFactorMethod = "RECOVERY_CODE"
+)
+
+// AuthenticatorKind is a kind of second factor.
+type AuthenticatorKind string
+
+// The kinds of authenticators.
+const (
+	KindTOTP        AuthenticatorKind = "TOTP"
+	KindPhone       AuthenticatorKind = "PHONE"
+	KindSecurityKey AuthenticatorKind = "SECURITY_KEY"
+)
+
+// Authenticator is a confirmed second factor of an account; its secret has a row of its own.
+type Authenticator struct {
+	ID         string
+	UserID     string
+	Kind       AuthenticatorKind
+	Name       string
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
+}
+
+// Bounds on an account's authenticators: two apps allow a change of device, one phone is a backup.
+const (
+	MaxTOTP  = 2
+	MaxPhone = 1
+)
+
+// CheckEnroll says whether another authenticator of the kind fits, given those that are confirmed.
+func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
+	n := 0
+	for _, a := range have {
+		if a.Kind == kind {
+			n++
+		}
+	}
+	switch {
+	case kind == KindTOTP && n >= MaxTOTP:
+		return Refuse(CodeConflict, "You have %d authenticator apps already. Remove one first.", n)
+	case kind == KindPhone && n >= MaxPhone:
+		return Refuse(CodeConflict, "You have a phone already. Remove it first.")
+	}
+	return nil
+}
+
+// CheckFactorChange says whether the session may change the account's factors: where there are any, it must have proved
+// one.
+func CheckFactorChange(s *Session) error {
+	if s.User.Compliant() && !s.Proved() {
+		return Refuse(CodeStepUpRequired, "Sign in again with your second factor to change how your account is protected.")
+	}
+	return nil
+}
+
+// RecoveryCodes says how many recovery codes are left.
+type RecoveryCodes struct {
+	Remaining int
+	CreatedAt time.Time
+}
+
+// CheckFirstEnrollment says whether a session may start an account's first enrollment. Whoever was removed for 2FA, or is
+// active without a factor where it is required, must have proved the mailbox in this session: a stolen password alone
+// never enrolls its way back in.
+func CheckFirstEnrollment(s *Session, memberships []*Member, now time.Time) (proofFor *Member, err error) {
+	if s.User.Compliant() || s.MailboxProvedAt != nil {
+		return nil, nil
+	}
+	for _, m := range memberships {
+		if m.WindowOpen(now) || m.Status == StatusActive && m.Organization.Enforced {
+			return m, Refuse(CodeMailboxProofRequired, "%s requires two-factor authentication. To set it up, open the link in the mail titled “Mandatory: Enable Two-Factor Authentication” in this browser; it has just been sent again unless it was sent a moment ago.", m.Organization.Name)
+		}
+	}
+	return nil, nil
+}
+
+// CheckRemoveAuthenticator refuses to remove the last authenticator while organizations require 2FA, and names them.
+func CheckRemoveAuthenticator(id string, have []*Authenticator, memberships []*Member) error {
+	for _, a := range have {
+		if a.ID != id {
+			return nil
+		}
+	}
+	names := ""
+	for _, m := range memberships {
+		if m.Status == StatusActive && m.Organization.Enforced {
+			if names != "" {
+				names += ", "
+			}
+			names += m.Organization.Name
+		}
+	}
+	if names == "" {
+		return nil
+	}
+	return Refuse(CodeLastAuthenticator, "This is your last authenticator and two-factor authentication is required by: %s. Add another one first.", names)
+}

@@ -1,0 +1,168 @@
+package org
+
+import (
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// TwoFactorState is how well an account is protected.
+type TwoFactorState string
+
+// The states of an account's protection. A recovery code is a way back in and makes nobody compliant.
+const (
+	TwoFactorDisabled TwoFactorState = "DISABLED"
+	TwoFactorInsecure TwoFactorState = "INSECURE"
+	TwoFactorSecure   TwoFactorState = "SECURE"
+)
+
+// Compliant says whether the account has at least one confirmed authenticator.
+func (s TwoFactorState) Compliant() bool { return s == TwoFactorInsecure || s == TwoFactorSecure }
+
+// User is a person's account. Fields that others may not see are pointers, nil when withheld.
+type User struct {
+	ID            string
+	Name          string
+	Email         *string
+	EmailVerified *bool
+	TwoFactor     *TwoFactorState
+}
+
+// Label is how the audit log names the person.
+func (u *User) Label() string {
+	if u.Email != nil {
+		return u.Name + " <" + *u.Email + ">"
+	}
+	return u.Name
+}
+
+// Compliant says whether the account has at least one confirmed authenticator.
+func (u *User) Compliant() bool { return u.TwoFactor != nil && u.TwoFactor.Compliant() }
+
+// SeenBy is what the user with the given id sees of u; withEmail is for managers of a shared organization.
+func (u *User) SeenBy(userID string, withEmail bool) *User {
+	if u == nil || u.ID == userID {
+		return u
+	}
+	seen := &User{ID: u.ID, Name: u.Name}
+	if withEmail {
+		seen.Email = u.Email
+	}
+	return seen
+}
+
+// SecurityEvent is one line of an account's own log.
+type SecurityEvent struct {
+	ID        string `bun:",pk"`
+	UserID    string
+	Action    string
+	Message   string
+	IPAddress *string
+	UserAgent *string
+	CreatedAt time.Time
+}
+
+// What a person does to their own account, as the account's log names it.
+const (
+	EventSignUp               = "user.sign-up"
+	EventSignIn               = "user.sign-in"
+	EventSignOut              = "user.sign-out"
+	EventChallenge            = "user.sign-in-challenge"
+	EventCodeSent             = "user.code-sent"
+	EventEnrollmentStarted    = "user.2fa-enrollment-started"
+	EventAuthenticatorAdded   = "user.2fa-added"
+	EventAuthenticatorRemoved = "user.2fa-removed"
+	EventRecoveryUsed         = "user.recovery-code-used"
+	EventRecoveryRegenerated  = "user.recovery-codes-regenerated"
+	EventMailboxProved        = "user.mailbox-proved"
+	EventMailboxProofSent     = "user.mailbox-proof-sent"
+	EventAddressReleased      = "user.address-released"
+)
+
+// ServiceToken is an organization's own API token, as the actor of an audit entry.
+type ServiceToken struct {
+	ID   string
+	Name string
+}
+
+// ParseEmail checks an address and gives it back without surrounding space. An address has at most 254 characters
+// (RFC 5321 section 4.5.3.1.3, less the angle brackets).
+func ParseEmail(field, s string) (string, error) {
+	s = strings.TrimSpace(s)
+	parsed, err := mail.ParseAddress(s)
+	if err != nil || parsed.Address != s || len(s) > 254 || strings.ContainsFunc(s, unsafeRune) || !strings.Contains(s, "@") {
+		return "", BadInput(field, "This is not an email address. Write it like name@example.com, at most 254 characters.")
+	}
+	return s, nil
+}
+
+// SameEmail compares addresses as Muster does: without regard to case.
+func SameEmail(a, b string) bool { return strings.EqualFold(a, b) }
+
+// MaskEmail shows enough of an address for its owner to recognise it: `a•••e@example.com`.
+func MaskEmail(s string) string {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || local == "" {
+		return "•••"
+	}
+	first, size := utf8.DecodeRuneInString(local)
+	if size == len(local) {
+		return string(first) + "•••@" + domain
+	}
+	last, _ := utf8.DecodeLastRuneInString(local)
+	return string(first) + "•••" + string(last) + "@" + domain
+}
+
+// MaskPhone shows the country's beginning and the last two digits of an E.164 number.
+func MaskPhone(e164 string) string {
+	if len(e164) < 6 {
+		return "•••"
+	}
+	return e164[:3] + "•••" + e164[len(e164)-2:]
+}
+
+// ParseName checks a display name: 1 to limit characters, no control or direction-changing characters.
+func ParseName(field, s string, limit int) (string, error) {
+	s = strings.TrimSpace(s)
+	if n := utf8.RuneCountInString(s); n < 1 || n > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, unsafeRune) {
+		return "", BadInput(field, "A name has 1 to %d characters and no control characters.", limit)
+	}
+	return s, nil
+}
+
+// unsafeRune finds what must not stand in a name or address that is shown, mailed and logged: control characters and
+// those that change the direction or the look of what follows. The two joiners are letters' glue in Persian and emoji.
+func unsafeRune(r rune) bool {
+	if r == '\u200c' || r == '\u200d' {
+		return false
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
+}
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])$`)
+
+// ParseSlug checks a short name: 2 to 40 of a–z, 0–9 and inner hyphens.
+func ParseSlug(field, s string) (string, error) {
+	if !slugPattern.MatchString(s) {
+		return "", BadInput(field, "A short name has 2 to 40 characters: a–z, 0–9 and hyphens inside.")
+	}
+	return s, nil
+}
+
+// CheckPassword checks a new password: 8 to 128 characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9), anything allowed, and
+// nothing that is plainly the account itself.
+func CheckPassword(field, password, email, name string) error {
+	n := utf8.RuneCountInString(password)
+	switch {
+	case !utf8.ValidString(password):
+		return BadInput(field, "The password is not valid text (UTF-8).")
+	case n < 8 || n > 128:
+		return BadInput(field, "A password has 8 to 128 characters; 15 or more are better.")
+	case strings.EqualFold(password, email) || strings.EqualFold(password, name):
+		return BadInput(field, "The password must not be your name or address.")
+	}
+	return nil
+}

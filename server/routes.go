@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"muster/app"
+	"muster/dashboard"
+	"muster/graph"
+	"muster/mail"
+	"muster/server/settings"
+	"muster/server/transport"
+	"muster/server/web"
+)
+
+// routes is everything that the server answers, and the register of its sockets.
+func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Logger) (http.Handler, *transport.WebSocket) {
+	d := door{app: a, settings: s}
+	sockets := &transport.WebSocket{
+		CheckOrigin:  func(r *http.Request) bool { return web.SocketAllowed(r, s.CookieName(), s.Origins()) },
+		Authenticate: d.authenticate,
+		Begin:        a.Resume,
+		Logger:       log,
+	}
+	executor := graph.NewHandler(a, log, web.RequestID)
+	executor.AddTransport(sockets)
+	executor.AddTransport(transport.HTTP{Headers: d.setCookie})
+	limits := transport.DefaultLimits()
+	limits.Complexity, limits.Once, limits.Introspection = graph.MaxComplexity, graph.Sensitive, s.Playground
+	limits.Apply(executor)
+
+	metrics := web.NewMetrics()
+	metrics.Registry().MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "muster_websockets", Help: "Open WebSockets."},
+			func() float64 { return float64(sockets.Stats().Sockets) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "muster_websocket_operations", Help: "Operations that run on WebSockets."},
+			func() float64 { return float64(sockets.Stats().Operations) }),
+	)
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", web.Healthz())
+	mux.Handle("GET /readyz", web.Readyz(log, a.DB.Ping))
+	mux.Handle("GET /metrics", metrics.Handler())
+	mux.Handle("/graphql", d.guard(web.CORS(s.Origins(), d.admit(executor))))
+	pages := dashboard.Handler(dashboard.Options{Playground: s.Playground, Mailbox: mailbox != nil})
+	mux.Handle("/", d.guard(pages))
+	if mailbox != nil {
+		mux.Handle("/mailbox/", web.LoopbackOnly(mailbox.Handler()))
+	}
+	edge := web.Edge{Log: log, Metrics: metrics, TrustedProxies: s.TrustedProxies, HTTPS: s.Secure()}
+	return edge.Wrap(mux), sockets
+}
+
+// door brings requests and sockets to the application as who they are.
+type door struct {
+	app      *app.App
+	settings settings.Settings
+}
+
+// guard keeps a demo to this machine: whoever reaches it by another name was led here by somebody else's DNS.
+func (d door) guard(next http.Handler) http.Handler {
+	if d.settings.Demo() {
+		return web.LoopbackOnly(next)
+	}
+	return next
+}
+
+// admit finds the session of an HTTP request. A socket finds its own at connection_init.
+func (d door) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !web.CookieAllowed(r, d.settings.CookieName(), d.settings.Origins()) {
+			refuse(w, http.StatusForbidden, "FORBIDDEN", "A request with the session cookie needs an Origin header of a page that may use it. Programs send Authorization: Bearer instead.")
+			return
+		}
+		ctx, _, err := d.app.Authenticate(r.Context(), d.request(r, bearer(r.Header.Get("Authorization"))))
+		if err != nil {
+			slog.ErrorContext(r.Context(), "a session was not read", "err", err)
+			refuse(w, http.StatusServiceUnavailable, "INTERNAL", "Muster cannot reach its database. Try again in a moment.")
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"errors":[{"message":"` + message + `","extensions":{"code":"` + code + `"}}]}`))
+}
+
+// request is who is asking: the bearer token wins, the cookie counts only without one.
+func (d door) request(r *http.Request, token string) *app.Request {
+	out := &app.Request{
+		Bearer: token, IPAddress: web.ClientIP(r.Context()).String(), UserAgent: clip(r.UserAgent(), 256),
+		Browser: web.OriginAllowed(r, d.settings.Origins()) && r.Header.Get("Upgrade") == "",
+	}
+	if cookie, err := r.Cookie(d.settings.CookieName()); err == nil {
+		out.Cookie = cookie.Value
+	}
+	return out
+}
+
+// bearer is the token of an Authorization value. A value of another scheme is a token that fits nobody: it must not fall
+// back to the cookie.
+func bearer(authorization string) string {
+	if authorization == "" {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if strings.EqualFold(scheme, "Bearer") && token != "" {
+		return strings.TrimSpace(token)
+	}
+	return authorization
+}
+
+// authenticate finds the session of a socket: of connection_init's payload, of the Authorization header, or of the cookie.
+// Who names a session that does not hold is refused; who names none may ask what needs none.
+func (d door) authenticate(ctx context.Context, r *http.Request, payload map[string]any) (context.Context, string, error) {
+	authorization := transport.Authorization(payload)
+	if authorization == "" {
+		authorization = r.Header.Get("Authorization")
+	}
+	request := d.request(r, bearer(authorization))
+	ctx, session, err := d.app.Authenticate(ctx, request)
+	if err != nil {
+		return nil, "", err
+	}
+	if session == "" && request.Bearer != "" {
+		return nil, "", errNoSession
+	}
+	return ctx, session, nil
+}
+
+// setCookie gives the session cookie the value that the operation has decided on.
+func (d door) setCookie(ctx context.Context, h http.Header) {
+	value, ok := app.NewCookie(ctx)
+	if !ok {
+		return
+	}
+	cookie := &http.Cookie{
+		Name: d.settings.CookieName(), Value: value, Path: "/", HttpOnly: true, Secure: d.settings.Secure(),
+		SameSite: http.SameSiteLaxMode, MaxAge: int(d.settings.SessionMax.Seconds()),
+	}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	h.Add("Set-Cookie", cookie.String())
+}
+
+func clip(s string, limit int) string {
+	if len(s) > limit {
+		return strings.ToValidUTF8(s[:limit], "")
+	}
+	return strings.ToValidUTF8(s, "�")
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"muster/app"
+	"muster/db"
+	"muster/db/embedded"
+	"muster/mail"
+	"muster/secret"
+	"muster/server/settings"
+	"muster/server/web"
+)
+
+// serve runs the server until ctx ends. What it starts it stops in the opposite order: PostgreSQL last.
+func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err error) {
+	// A port that is taken is found out before anything else is started.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w. Stop what runs there, or set MUSTER_ADDR", s.Addr, err)
+	}
+	defer func() { _ = listener.Close() }()
+	s = s.Listening(listener.Addr())
+
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	url, migrateURL := s.DatabaseURL, s.MigrateURL
+	if s.Embedded() {
+		pg, err := embedded.Start(ctx, embedded.Options{Dir: s.DataDir, Log: log})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, pg.Stop()) }()
+		go func() {
+			select {
+			case <-pg.Done():
+				fail(fmt.Errorf("the embedded PostgreSQL ended: %w", pg.Err()))
+			case <-ctx.Done():
+			}
+		}()
+		url, migrateURL = pg.URL(), pg.URL()
+		if s.SecretKey == "" {
+			if s.SecretKey, err = secretKey(s.DataDir); err != nil {
+				return err
+			}
+		}
+	}
+	if err := db.Migrate(ctx, migrateURL); err != nil {
+		return err
+	}
+	database, err := db.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+
+	a, mailbox, err := newApp(s, database, log)
+	if err != nil {
+		return err
+	}
+	if mailbox != nil {
+		defer func() { err = errors.Join(err, mailbox.Close()) }()
+	}
+	handler, sockets := routes(s, a, mailbox, log)
+	a.OnSessionEnd(sockets.CloseSession)
+	var demo *app.Demo
+	if s.Demo() {
+		if demo, err = a.SeedDemo(ctx); err != nil {
+			return fmt.Errorf("seed the demo: %w", err)
+		}
+	}
+	if err := a.Start(ctx, sockets.Sessions); err != nil {
+		return err
+	}
+	greet(os.Stdout, s, demo)
+	err = web.Run(ctx, web.NewServer(handler, log), listener, func(ctx context.Context) {
+		err := errors.Join(sockets.Shutdown(ctx), a.Stop(ctx))
+		if err != nil {
+			log.WarnContext(ctx, "not everything stopped in time", "err", err)
+		}
+	})
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// newApp makes the application with the real senders, or with the development mailbox where there is no mail server.
+func newApp(s settings.Settings, database *db.DB, log *slog.Logger) (*app.App, *mail.Mailbox, error) {
+	keys, err := secret.NewKeys(s.SecretKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := app.Config{
+		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, 50), PublicURL: s.PublicURL, Instance: instance(s),
+		Log: log, Now: time.Now, SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, SweepBatch: s.SweepBatch,
+	}
+	var mailbox *mail.Mailbox
+	if s.Mailbox() {
+		if mailbox, err = mail.NewMailbox(filepath.Join(s.DataDir, "mailbox.jsonl")); err != nil {
+			return nil, nil, err
+		}
+		c.Mailer, c.Texter = mailbox, mailbox
+	} else if c.Mailer, err = mail.NewSMTP(s.SMTPURL, s.MailFrom); err != nil {
+		return nil, nil, err
+	}
+	if s.SMSURL != "" {
+		if c.Texter, err = mail.NewTexter(s.SMSURL); err != nil {
+			return nil, nil, err
+		}
+	}
+	return app.New(c), mailbox, nil
+}
+
+// instance names this process the same after a restart, and unlike every other one: the jobs that it left half done are
+// known by it.
+func instance(s settings.Settings) string {
+	if s.Embedded() {
+		return "embedded"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	name := host + "-" + s.Addr
+	return name[:min(len(name), 90)]
+}
+
+// secretKeyFile keeps the master key of an embedded database. Without it its authenticators are lost.
+const secretKeyFile = "secret.key"
+
+// secretKey reads the key of the data directory, and makes one for a new directory.
+func secretKey(dir string) (string, error) {
+	path := filepath.Join(dir, secretKeyFile)
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(raw)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read the secret key: %w", err)
+	}
+	key := secret.NewMaster()
+	// Written aside and renamed: a crash leaves a whole key or none.
+	aside := path + "." + rand.Text()
+	if err := os.WriteFile(aside, []byte(key+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the secret key: %w", err)
+	}
+	if err := os.Rename(aside, path); err != nil {
+		return "", fmt.Errorf("keep the secret key: %w", err)
+	}
+	return key, nil
+}

@@ -1,0 +1,96 @@
+package transport_test
+
+import (
+	"testing"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+
+	"muster/server/transport"
+)
+
+// Whatever the document, the limits answer, and what they let through has no more tokens and
+// nests no deeper than they say, by a count that spreads fragments out one by one.
+func FuzzLimits(f *testing.F) {
+	for _, seed := range []string{
+		introspectionQuery, doubling(5), nested(11), "{...F} fragment F on Query{...F}", "mutation{a:signIn b:signIn}", "{", "#",
+	} {
+		f.Add(seed)
+	}
+	limits := transport.DefaultLimits()
+	f.Fuzz(func(t *testing.T, query string) {
+		if limits.Check(query) != nil {
+			return
+		}
+		document, err := parser.ParseQuery(&ast.Source{Input: query})
+		if err != nil {
+			return
+		}
+		fields := 0
+		for _, operation := range document.Operations {
+			count(t, document, operation.SelectionSet, 1, &fields, nil)
+		}
+		if fields > limits.Fields {
+			t.Errorf("%d fields were let through", fields)
+		}
+	})
+}
+
+// count counts fields the slow way. Fragments that spread themselves are taken once, and what is
+// inside introspection is left out.
+func count(t *testing.T, document *ast.QueryDocument, set ast.SelectionSet, depth int, fields *int, inside []string) {
+	t.Helper()
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			*fields++
+			if depth > 10 {
+				t.Fatalf("depth %d was let through", depth)
+			}
+			if selection.Name != "__schema" && selection.Name != "__type" {
+				count(t, document, selection.SelectionSet, depth+1, fields, inside)
+			}
+		case *ast.InlineFragment:
+			count(t, document, selection.SelectionSet, depth, fields, inside)
+		case *ast.FragmentSpread:
+			for _, name := range inside {
+				if name == selection.Name {
+					return
+				}
+			}
+			if fragment := document.Fragments.ForName(selection.Name); fragment != nil {
+				count(t, document, fragment.SelectionSet, depth, fields, append(inside[:len(inside):len(inside)], selection.Name))
+			}
+		}
+	}
+}
+
+// Whatever a client sends as a request, reading it neither panics nor answers nothing.
+func FuzzDecodeRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"query":"{ping}","variables":{"a":1e999},"operationName":null}`, `[]`, `{"query":1}`, ``, "\xff", `{"variables":[[[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		params, err := transport.DecodeRequest(data)
+		if (params == nil) == (err == nil) {
+			t.Errorf("got %v and %v", params, err)
+		}
+	})
+}
+
+// Whatever a client sends over a socket, it is a message or has a problem that can be named.
+func FuzzDecodeMessage(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"ping","payload":null}`, `{"type":"subscribe","id":"1","payload":{"query":"{ping}"}}`, `{"type":"complete","id":"\ud800"}`, `null`, `{"payload": 1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		kind, problem := transport.DecodeMessage(data)
+		if problem == "" && kind == "" {
+			t.Error("a message without a type was let through")
+		}
+	})
+}

@@ -1,0 +1,216 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// The codes of enum ErrorCode that this package gives by itself.
+const (
+	codeBadInput    = "BAD_INPUT"
+	codeTooLarge    = "QUERY_TOO_LARGE"
+	codeRateLimited = "RATE_LIMITED"
+	codeInternal    = "INTERNAL"
+)
+
+// maxErrors bounds the errors of one response. A document of a thousand tokens can be wrong in
+// hundreds of places, and nobody reads more than a few.
+const maxErrors = 10
+
+// defaultTimeout is how long a query or mutation may take on any transport.
+const defaultTimeout = 5 * time.Second
+
+// maxMessage is the size in bytes of the largest request body or socket message.
+const maxMessage = 64 << 10
+
+// errTimeout is the cause of a context that ended because an operation took too long, so that
+// it can be told from a client that went away.
+var errTimeout = errors.New("the operation took too long")
+
+// refusal is an error that this package gives by itself, in the shape that all errors have.
+func refusal(code, format string, args ...any) *gqlerror.Error {
+	return &gqlerror.Error{
+		Message:    fmt.Sprintf(format, args...),
+		Extensions: map[string]any{"code": code},
+	}
+}
+
+func internalError() *gqlerror.Error { return refusal(codeInternal, "Internal error") }
+
+func timeoutMessage(limit time.Duration) string {
+	return fmt.Sprintf("The request took longer than %g s. Ask for less at once, or try again later.", limit.Seconds())
+}
+
+// decodeRequest reads the parameters of one operation, as a request body and as the payload of
+// a subscribe message. Names are matched exactly. Its errors say what is wrong and never repeat
+// what was sent: a body may hold a password.
+func decodeRequest(data []byte) (*graphql.RawParams, error) {
+	object, err := decodeObject(data)
+	if err != nil {
+		return nil, err
+	}
+	params := &graphql.RawParams{}
+	if _, ok := object["query"]; !ok {
+		return nil, errors.New(`"query" is missing: send the GraphQL document as a string`)
+	}
+	if err := json.Unmarshal(object["query"], &params.Query); err != nil || isNull(object["query"]) {
+		return nil, errors.New(`"query" must be a string`)
+	}
+	if raw, ok := object["operationName"]; ok {
+		if err := json.Unmarshal(raw, &params.OperationName); err != nil {
+			return nil, errors.New(`"operationName" must be a string or null`)
+		}
+	}
+	if params.Variables, err = decodeMap(object, "variables"); err != nil {
+		return nil, err
+	}
+	if params.Extensions, err = decodeMap(object, "extensions"); err != nil {
+		return nil, err
+	}
+	return params, nil
+}
+
+// decodeObject reads a JSON object and leaves its members as they are.
+func decodeObject(data []byte) (map[string]json.RawMessage, error) {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	switch {
+	case len(trimmed) == 0:
+		return nil, errors.New("it is empty: send a JSON object")
+	case trimmed[0] == '[':
+		return nil, errors.New("batches are not accepted: send one operation at a time, as a JSON object")
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil || object == nil {
+		return nil, errors.New("it is not a JSON object")
+	}
+	return object, nil
+}
+
+// decodeMap reads a member that must be an object, null or absent. Numbers keep all their digits.
+func decodeMap(object map[string]json.RawMessage, name string) (map[string]any, error) {
+	raw, ok := object[name]
+	if !ok {
+		return nil, nil
+	}
+	var values map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&values); err != nil {
+		return nil, fmt.Errorf("%q must be an object or null", name)
+	}
+	return values, nil
+}
+
+func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
+
+// encodeResponse writes a response as JSON. An absent data entry stays absent: "data": null would
+// say that the operation ran.
+func encodeResponse(response *graphql.Response) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(len(response.Data) + 64)
+	separator := byte('{')
+	member := func(name string, value []byte) {
+		b.WriteByte(separator)
+		separator = ','
+		b.WriteString(name)
+		b.Write(value)
+	}
+	if len(response.Errors) > 0 {
+		list, err := encodeErrors(response.Errors)
+		if err != nil {
+			return nil, err
+		}
+		member(`"errors":`, list)
+	}
+	if len(response.Data) > 0 {
+		member(`"data":`, response.Data)
+	}
+	if len(response.Extensions) > 0 {
+		extensions, err := json.Marshal(response.Extensions)
+		if err != nil {
+			return nil, fmt.Errorf("encode the extensions of a response: %w", err)
+		}
+		member(`"extensions":`, extensions)
+	}
+	if separator == '{' {
+		b.WriteByte(separator)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// encodeErrors writes at most maxErrors errors as a JSON array.
+func encodeErrors(list gqlerror.List) ([]byte, error) {
+	encoded, err := json.Marshal(list[:min(len(list), maxErrors)])
+	if err != nil {
+		return nil, fmt.Errorf("encode errors: %w", err)
+	}
+	return encoded, nil
+}
+
+// present takes errors through the executor's error presenter.
+func present(
+	ctx context.Context, exec graphql.GraphExecutor, operation *graphql.OperationContext, list ...*gqlerror.Error,
+) *graphql.Response {
+	if operation == nil {
+		// Presenters and response interceptors may look for one.
+		operation = &graphql.OperationContext{}
+	}
+	response := exec.DispatchError(graphql.WithOperationContext(ctx, operation), list)
+	if response == nil || len(response.Errors) == 0 {
+		return &graphql.Response{Errors: list}
+	}
+	return response
+}
+
+// asGraphQL wraps any error so that a presenter still finds it with errors.As.
+func asGraphQL(err error) *gqlerror.Error {
+	if already, ok := errors.AsType[*gqlerror.Error](err); ok {
+		return already
+	}
+	return gqlerror.WrapPath(nil, err)
+}
+
+// recovered turns a panic into an error for the client. The executor's recover function, where
+// it has one, sees the panic and logs it.
+func recovered(ctx context.Context, exec graphql.GraphExecutor, panicked any) (presented *gqlerror.Error) {
+	defer func() {
+		if recover() != nil || presented == nil {
+			presented = internalError()
+		}
+	}()
+	if !graphql.HasOperationContext(ctx) {
+		ctx = graphql.WithOperationContext(ctx, &graphql.OperationContext{})
+	}
+	if executor, ok := exec.(interface {
+		PresentRecoveredError(ctx context.Context, err any) error
+	}); ok {
+		presented, _ = errors.AsType[*gqlerror.Error](executor.PresentRecoveredError(ctx, panicked))
+	}
+	return presented
+}
+
+// presentTimeout makes the faults in a response that came too late say so: what a resolver makes
+// of a context that ended is of no use to anyone. What was answered in time stays.
+func presentTimeout(ctx context.Context, response *graphql.Response, limit time.Duration) *graphql.Response {
+	if !errors.Is(context.Cause(ctx), errTimeout) {
+		return response
+	}
+	if response == nil {
+		return &graphql.Response{Errors: gqlerror.List{refusal(codeTooLarge, "%s", timeoutMessage(limit))}}
+	}
+	for _, fault := range response.Errors {
+		if code, _ := fault.Extensions["code"].(string); code == "" || code == codeInternal {
+			fault.Message = timeoutMessage(limit)
+			fault.Extensions = map[string]any{"code": codeTooLarge}
+		}
+	}
+	return response
+}

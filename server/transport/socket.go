@@ -1,0 +1,389 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/gorilla/websocket"
+)
+
+// maxID bounds an operation's id in bytes: every frame repeats it.
+const maxID = 256
+
+// socket is one connection. Its reader owns it: it takes messages one after the other, starts
+// operations, and puts everything away at the end. Only the writer writes messages.
+type socket struct {
+	transport  *WebSocket
+	connection *websocket.Conn
+	request    *http.Request
+	exec       graphql.GraphExecutor
+	outbox     *outbox
+	cancel     context.CancelFunc
+	closing    chan struct{} // closed when the socket is to end
+	written    chan struct{} // closed when the writer has ended
+	goroutines sync.WaitGroup
+
+	// Of the reader only.
+	ctx   context.Context //nolint:containedctx // A socket outlives the call that made it.
+	begun bool            // connection_init was accepted
+
+	key string // of the session; guarded by the transport's mutex
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	code    int // of the close frame; 0 for none
+	reason  string
+	live    map[string]*operation
+	running int
+}
+
+func newSocket(t *WebSocket, connection *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
+	// net/http ends the request's context when the handler returns.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	return &socket{
+		transport: t, connection: connection, request: r.WithContext(ctx), exec: exec,
+		outbox: newOutbox(), ctx: ctx, cancel: cancel,
+		closing: make(chan struct{}), written: make(chan struct{}), live: map[string]*operation{},
+	}
+}
+
+// close makes the socket end with a close frame (code 0: without one). The first call decides.
+// It never waits: the writer sends the frame, and deadlines see to it that nobody holds it up.
+func (s *socket) close(code int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed, s.code, s.reason = true, code, reason
+	s.outbox.close()
+	close(s.closing)
+	s.cancel() // Last: what operations make of it must find the outbox closed.
+	// The reader waits for the client's close frame only so long. A write under way that a
+	// stalled client holds up ends too; a net.Conn's deadlines may be set from anywhere, and an
+	// error means that the connection is closed already.
+	deadline := time.Now().Add(closeGrace)
+	_ = s.connection.NetConn().SetReadDeadline(deadline)
+	_ = s.connection.NetConn().SetWriteDeadline(deadline)
+}
+
+// cut ends the connection without a word.
+func (s *socket) cut() {
+	s.close(0, "")
+	_ = s.connection.Close() // There is nobody to tell.
+}
+
+func (s *socket) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// listen gives the client the time until its next sign of life, unless the socket is ending.
+func (s *socket) listen(wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		_ = s.connection.SetReadDeadline(time.Now().Add(wait)) // An error shows at the next read.
+	}
+}
+
+// read is the reader's goroutine.
+func (s *socket) read() {
+	defer s.transport.running.Done()
+	defer func() {
+		s.close(0, "")
+		<-s.written
+		_ = s.connection.Close() // There is nobody to tell.
+		s.transport.forget(s)
+		s.goroutines.Wait()
+	}()
+	defer s.recoverTransport("reader")
+
+	s.connection.SetReadLimit(s.transport.MaxMessage)
+	s.connection.SetPongHandler(func(string) error {
+		if s.begun {
+			s.listen(2 * s.transport.PingInterval)
+		}
+		return nil
+	})
+	s.listen(s.transport.InitTimeout)
+	for {
+		kind, data, err := s.connection.ReadMessage()
+		if err != nil {
+			s.readFailed(err)
+			return
+		}
+		if s.isClosing() {
+			continue // Until the client's close frame or the deadline.
+		}
+		if s.begun {
+			s.listen(2 * s.transport.PingInterval)
+		}
+		s.receive(kind, data)
+	}
+}
+
+func (s *socket) readFailed(err error) {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		// gorilla has sent 1009. What the client still sends must be read, or the close frame is
+		// lost with the reset that unread data causes.
+		s.close(0, "")
+		_, _ = io.Copy(io.Discard, s.connection.NetConn())
+		return
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && !s.begun {
+		s.close(closeInitTimeout, "Connection initialisation timeout")
+	}
+}
+
+// message is what a client sends.
+type message struct {
+	kind    string
+	id      string
+	payload json.RawMessage // nil when absent or null
+}
+
+func decodeMessage(data []byte) (m message, problem string) {
+	object, err := decodeObject(data)
+	if err != nil || !utf8.Valid(data) {
+		return m, "Invalid message: not a JSON object in UTF-8"
+	}
+	if json.Unmarshal(object["type"], &m.kind) != nil || m.kind == "" {
+		return m, "Invalid message: type must be a string"
+	}
+	if raw := object["payload"]; raw != nil && !isNull(raw) {
+		if raw[0] != '{' {
+			return m, "Invalid message: payload must be an object"
+		}
+		m.payload = raw
+	}
+	switch m.kind {
+	case "connection_init", "ping", "pong":
+	case "subscribe", "complete":
+		if json.Unmarshal(object["id"], &m.id) != nil || m.id == "" {
+			return m, "Invalid message: id must be a string that is not empty"
+		}
+		if len(m.id) > maxID {
+			return m, fmt.Sprintf("Invalid message: id is longer than %d bytes", maxID)
+		}
+	default:
+		return m, "Invalid message: unknown type"
+	}
+	return m, ""
+}
+
+// receive does what a message asks for. It may wait for room in the outbox, so that a client that
+// sends without reading waits itself.
+func (s *socket) receive(kind int, data []byte) {
+	if kind != websocket.TextMessage {
+		s.close(closeInvalidMessage, "Invalid message: binary")
+		return
+	}
+	m, problem := decodeMessage(data)
+	if problem != "" {
+		s.close(closeInvalidMessage, problem)
+		return
+	}
+	switch m.kind {
+	case "connection_init":
+		s.begin(m)
+	case "ping":
+		s.send(frame{kind: "pong", payload: m.payload})
+	case "pong":
+	case "complete":
+		s.complete(m.id)
+	case "subscribe":
+		s.subscribe(m)
+	}
+}
+
+func (s *socket) begin(m message) {
+	if s.begun {
+		s.close(closeTooMany, "Too many initialisation requests")
+		return
+	}
+	key := ""
+	if s.transport.Authenticate != nil {
+		var payload map[string]any
+		if m.payload != nil && json.Unmarshal(m.payload, &payload) != nil {
+			s.close(closeInvalidMessage, "Invalid message: payload must be an object")
+			return
+		}
+		ctx, cancel := context.WithCancel(s.ctx)
+		timer := time.AfterFunc(s.transport.OperationTimeout, cancel)
+		authenticated, sessionKey, err := s.transport.Authenticate(ctx, s.request, payload)
+		if !timer.Stop() && err == nil {
+			err = errTimeout
+		}
+		if err != nil {
+			cancel()
+			s.transport.Logger.InfoContext(s.ctx, "a WebSocket was not accepted", "error", err)
+			s.close(closeForbidden, "Forbidden")
+			return
+		}
+		s.ctx, key = authenticated, sessionKey
+	}
+	if key != "" && !s.transport.join(s, key) {
+		s.close(closeTooMany, fmt.Sprintf("Too many sockets of this session: at most %d", s.transport.MaxSessionSockets))
+		return
+	}
+	s.begun = true
+	s.listen(2 * s.transport.PingInterval)
+	s.send(frame{kind: "connection_ack"})
+}
+
+// send queues a message of the connection itself.
+func (s *socket) send(f frame) {
+	if err := s.outbox.put(f, s.transport.WriteTimeout); errors.Is(err, errOutboxFull) {
+		s.close(websocket.CloseTryAgainLater, "Too slow")
+	}
+}
+
+// write is the writer's goroutine.
+func (s *socket) write() {
+	defer close(s.written)
+	defer s.recoverTransport("writer")
+
+	pings := time.NewTicker(s.transport.PingInterval)
+	defer pings.Stop()
+	var err error
+	for err == nil && !s.isClosing() {
+		// Also while there is always something to write: a client that only listens has nothing to
+		// say but the answers to pings.
+		select {
+		case <-pings.C:
+			err = s.ping()
+			continue
+		default:
+		}
+		if f, ok := s.outbox.take(); ok {
+			if s.mayWrite(f) {
+				err = s.writeFrame(f)
+			}
+			continue
+		}
+		select {
+		case <-s.outbox.ready:
+		case <-s.closing:
+		case <-pings.C:
+			err = s.ping()
+		}
+	}
+	if !s.isClosing() {
+		s.cut() // What could not be written leaves half a message behind.
+		return
+	}
+	s.mu.Lock()
+	code, reason := s.code, s.reason
+	s.mu.Unlock()
+	if err == nil && code != 0 {
+		err = s.connection.WriteControl(websocket.CloseMessage,
+			websocket.FormatCloseMessage(code, shorten(reason)), time.Now().Add(closeGrace))
+	}
+	if err != nil {
+		s.cut()
+	}
+}
+
+// mayWrite asks, right before a frame is written, whether anyone still wants it, and frees
+// the id with the last one: a client may use it again as soon as it has read that frame, and
+// nothing may come after its own complete.
+func (s *socket) mayWrite(f frame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return false // It was taken when the socket was still open.
+	case f.op == nil:
+		return true
+	}
+	select {
+	case <-f.op.gone:
+		return false
+	default:
+	}
+	if f.last && s.live[f.op.id] == f.op {
+		delete(s.live, f.op.id)
+	}
+	return true
+}
+
+func (s *socket) writeFrame(f frame) error {
+	head := make([]byte, 0, 64+maxID)
+	head = append(head, '{')
+	if f.op != nil {
+		head = append(head, f.op.head...)
+	}
+	head = fmt.Appendf(head, `"type":%q`, f.kind)
+	if f.payload != nil {
+		head = append(head, `,"payload":`...)
+	}
+	if err := s.connection.SetWriteDeadline(time.Now().Add(s.transport.WriteTimeout)); err != nil {
+		return fmt.Errorf("write to a WebSocket: %w", err)
+	}
+	w, err := s.connection.NextWriter(websocket.TextMessage)
+	if err != nil {
+		return fmt.Errorf("write to a WebSocket: %w", err)
+	}
+	for _, part := range [][]byte{head, f.payload, {'}'}} {
+		if _, err := w.Write(part); err != nil {
+			return fmt.Errorf("write to a WebSocket: %w", err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("write to a WebSocket: %w", err)
+	}
+	if f.written != nil {
+		close(f.written)
+	}
+	return nil
+}
+
+// ping asks the client for a sign of life in both of its languages.
+func (s *socket) ping() error {
+	if err := s.writeFrame(frame{kind: "ping"}); err != nil {
+		return err
+	}
+	if err := s.connection.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.transport.WriteTimeout)); err != nil {
+		return fmt.Errorf("ping a WebSocket: %w", err)
+	}
+	return nil
+}
+
+func (s *socket) recoverTransport(where string) {
+	if panicked := recover(); panicked != nil {
+		s.transport.Logger.ErrorContext(s.request.Context(), "panic in a WebSocket", "goroutine", where,
+			"panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		s.close(websocket.CloseInternalServerErr, "Internal error")
+		if where == "writer" {
+			s.cut()
+		}
+	}
+}
+
+// shorten cuts a close frame's reason to the 123 bytes that RFC 6455 leaves for it.
+func shorten(reason string) string {
+	const most = 123
+	if len(reason) <= most {
+		return reason
+	}
+	end := most
+	for !utf8.RuneStart(reason[end]) {
+		end--
+	}
+	return reason[:end]
+}

@@ -1,0 +1,478 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"muster/server/transport"
+)
+
+// config sets a WebSocket's bounds for a test, with sessions.
+func config(change func(*transport.WebSocket)) func(*api, *transport.WebSocket, *transport.HTTP, *transport.Limits) {
+	return func(a *api, ws *transport.WebSocket, h *transport.HTTP, l *transport.Limits) {
+		sessions(a, ws, h, l)
+		change(ws)
+	}
+}
+
+// goroutines counts those that are in this package's code.
+func goroutines() int {
+	stacks := make([]byte, 16<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	count := 0
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "\nmuster/server/transport.") {
+			count++
+		}
+	}
+	return count
+}
+
+// Not parallel: it counts the goroutines of the whole process.
+func TestTwoGoroutinesASocket(t *testing.T) {
+	a := newAPI(t, nil)
+	const sockets = 200
+	clients := make([]*client, sockets)
+	for i := range clients {
+		clients[i] = a.connect(t, "")
+	}
+	eventually(t, "two goroutines a socket", func() bool { return goroutines() == 2*sockets })
+	if got := a.ws.Stats(); got != (transport.Stats{Sockets: sockets}) {
+		t.Errorf("got %+v", got)
+	}
+	for i, c := range clients {
+		s := a.watch(c, "x")
+		if i%2 == 0 { // Half of them leave without a word.
+			_ = c.Close()
+		} else if err := c.WriteControl(websocket.CloseMessage, nil, time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, s.done)
+	}
+	eventually(t, "no goroutine is left", func() bool { return goroutines() == 0 })
+	if got := a.ws.Stats(); got != (transport.Stats{}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOperationsOfASocketAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	c := a.connect(t, "")
+	var first *stream
+	for i := range 20 {
+		s := a.watch(c, "s"+string(rune('a'+i)))
+		if i == 0 {
+			first = s
+		}
+	}
+	if got := a.ws.Stats(); got != (transport.Stats{Sockets: 1, Operations: 20}) {
+		t.Errorf("got %+v", got)
+	}
+	c.subscribe("more", "{ping}")
+	c.expectError("more", "RATE_LIMITED")
+	first.emit(t, "the others go on")
+	c.expect("next", "sa", "")
+	c.send(`{"id":"sa","type":"complete"}`)
+	c.subscribe("more", "{ping}")
+	c.expect("next", "more", "")
+	c.expect("complete", "more", "")
+}
+
+func TestOperationsOnTheirWayOutAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	c := a.connect(t, "")
+	for range 40 {
+		c.subscribe("x", "{stubborn}")
+		receive(t, a.waiting)
+		c.send(`{"id":"x","type":"complete"}`)
+	}
+	c.subscribe("x", "{ping}")
+	c.expectError("x", "RATE_LIMITED")
+	close(a.release)
+	eventually(t, "they have ended", func() bool { return a.ws.Stats().Operations == 0 })
+	c.subscribe("x", "{ping}")
+	c.expect("next", "x", "")
+}
+
+func TestSocketsOfASessionAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, sessions)
+	clients := make([]*client, 10)
+	for i := range clients {
+		clients[i] = a.connect(t, "ann")
+	}
+	eleventh := a.dial(t)
+	eleventh.send(`{"type":"connection_init","payload":{"Authorization":"ann"}}`)
+	eleventh.expectClose(4429, "Too many sockets of this session: at most 10", "connection_ack")
+
+	a.connect(t, "bob")
+	for range 11 {
+		a.connect(t, "") // Nobody's sockets count for nobody.
+	}
+	if got := a.ws.Sessions(); !slices.Equal(got, []string{"ann", "bob"}) {
+		t.Errorf("got %q", got)
+	}
+	_ = clients[0].Close()
+	eventually(t, "the place is free", func() bool { return a.ws.Stats().Sockets == 21 })
+	a.connect(t, "ann")
+}
+
+func TestSocketsInAllAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxSockets = 3 }))
+	clients := []*client{a.dial(t), a.connect(t, "ann"), a.dial(t)}
+	eventually(t, "all are registered", func() bool { return a.ws.Stats().Sockets == 3 })
+	if c, status, retry := a.handshake(t, transport.Subprotocol, nil); c != nil || status != http.StatusServiceUnavailable || retry == "" {
+		t.Fatalf("a fourth socket: %d", status)
+	}
+	_ = clients[0].Close()
+	eventually(t, "the place is free", func() bool { return a.ws.Stats().Sockets == 2 })
+	a.connect(t, "bob")
+}
+
+func TestBeginIsAskedBeforeEachOperation(t *testing.T) {
+	t.Parallel()
+	var ended atomic.Bool
+	a := newAPI(t, config(func(ws *transport.WebSocket) {
+		ws.Begin = func(ctx context.Context) (context.Context, error) {
+			if ended.Load() {
+				return nil, &coded{code: "UNAUTHENTICATED"}
+			}
+			return context.WithValue(ctx, userKey{}, ctx.Value(userKey{}).(string)+", again"), nil
+		}
+	}))
+	c := a.connect(t, "ann")
+	c.subscribe("1", "{whoami}")
+	c.expect("next", "1", `{"data":{"whoami":"user of ann, again"}}`)
+	c.expect("complete", "1", "")
+	ended.Store(true)
+	c.subscribe("1", "{whoami}")
+	c.expectError("1", "UNAUTHENTICATED")
+	c.expectQuiet()
+	ended.Store(false)
+	c.subscribe("1", "{whoami}")
+	c.expect("next", "1", "")
+}
+
+func TestOperationTimeout(t *testing.T) {
+	t.Parallel()
+	var slowBegin atomic.Bool
+	a := newAPI(t, config(func(ws *transport.WebSocket) {
+		ws.OperationTimeout = 50 * time.Millisecond
+		ws.Begin = func(ctx context.Context) (context.Context, error) {
+			if slowBegin.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return ctx, nil
+		}
+	}))
+	c := a.connect(t, "")
+	s := a.watch(c, "stays")
+	c.subscribe("q", "{ping wait}")
+	if m := c.expect("next", "q", ""); !strings.Contains(string(m.Payload), `"QUERY_TOO_LARGE"`) || !strings.Contains(string(m.Payload), `"pong"`) {
+		t.Errorf("got %s", m.Payload)
+	}
+	c.expect("complete", "q", "")
+	c.subscribe("l", "subscription{late}")
+	c.expectError("l", "QUERY_TOO_LARGE")
+	slowBegin.Store(true)
+	c.subscribe("b", "{ping}")
+	c.expectError("b", "QUERY_TOO_LARGE")
+	s.emit(t, "a subscription that has started has no timeout")
+	c.expect("next", "stays", "")
+}
+
+func TestAuthenticateIsBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(_ *api, ws *transport.WebSocket, _ *transport.HTTP, _ *transport.Limits) {
+		ws.OperationTimeout = 50 * time.Millisecond
+		ws.Authenticate = func(ctx context.Context, r *http.Request, _ map[string]any) (context.Context, string, error) {
+			if r.Header.Get("Sec-Websocket-Protocol") == "" {
+				return nil, "", errors.New("the request is not the one of the upgrade")
+			}
+			<-ctx.Done()
+			return ctx, "", ctx.Err()
+		}
+	})
+	c := a.dial(t)
+	c.send(`{"type":"connection_init"}`)
+	c.expectClose(4403, "Forbidden", "connection_ack")
+}
+
+func TestPings(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.PingInterval = 750 * time.Millisecond }))
+	t.Run("a client that only listens is kept", func(t *testing.T) {
+		t.Parallel()
+		c := a.connect(t, "")
+		for range 5 { // Longer than silence is borne.
+			c.expect("ping", "", "")
+		}
+	})
+	t.Run("one that knows only the protocol's own pings is kept too", func(t *testing.T) {
+		t.Parallel()
+		c := a.connect(t, "")
+		c.SetPingHandler(func(string) error { return nil })
+		for range 5 {
+			c.expect("ping", "", "")
+			c.send(`{"type":"pong"}`)
+		}
+	})
+	t.Run("also while there is always something to write", func(t *testing.T) {
+		t.Parallel()
+		c := a.connect(t, "")
+		s := a.watch(c, "x")
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				select {
+				case s.events <- "again":
+				case <-stop:
+					return
+				case <-s.done:
+					return
+				}
+			}
+		}()
+		for pings := 0; pings < 5; {
+			m, err := c.next()
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			if m.Type == "ping" {
+				pings++
+			}
+		}
+		close(stop)
+		<-done
+	})
+	t.Run("a client that has vanished is noticed", func(t *testing.T) {
+		t.Parallel()
+		c := a.connect(t, "")
+		s := a.watch(c, "x")
+		// It does not read any more, so it does not answer pings.
+		receive(t, s.done)
+		c.expectCut()
+	})
+}
+
+func TestCloseSession(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, sessions)
+	first, second, other, nobody := a.connect(t, "ann"), a.connect(t, "ann"), a.connect(t, "bob"), a.connect(t, "")
+	s := a.watch(first, "x")
+	a.ws.CloseSession("ann")
+	receive(t, s.done)
+	first.expectClose(4401, "Session ended", "next", "error", "complete")
+	second.expectClose(4401, "Session ended")
+	other.expectQuiet()
+	eventually(t, "the session is forgotten", func() bool { return slices.Equal(a.ws.Sessions(), []string{"bob"}) })
+	a.ws.CloseSession("ann")
+	a.ws.CloseSession("")
+	nobody.expectQuiet()
+}
+
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, sessions)
+	clients := []*client{a.dial(t), a.connect(t, "ann"), a.connect(t, "")}
+	s := a.watch(clients[1], "x")
+	clients[2].subscribe("q", "{wait}")
+	receive(t, a.waiting)
+	down := make(chan error, 1)
+	go func() { down <- a.ws.Shutdown(context.Background()) }()
+	receive(t, s.done)
+	for _, c := range clients {
+		c.expectClose(1001, "Going away", "error", "complete")
+	}
+	if err := receive(t, down); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.ws.Stats(); got != (transport.Stats{}) {
+		t.Errorf("got %+v", got)
+	}
+	if c, status, _ := a.handshake(t, transport.Subprotocol, nil); c != nil || status != http.StatusServiceUnavailable {
+		t.Errorf("a socket after the end: %d", status)
+	}
+}
+
+// stall subscribes and feeds events to a client that reads none of them until the server gives it
+// up. It answers when that has happened; the count is of the events that were taken.
+func (a *api) stall(c *client) (taken *atomic.Int64, ended <-chan struct{}) {
+	s := a.watch(c, "stalled")
+	taken = &atomic.Int64{}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		event := strings.Repeat("x", 256<<10)
+		for {
+			select {
+			case s.events <- event:
+				taken.Add(1)
+			case <-s.done:
+				return
+			}
+		}
+	}()
+	return taken, over
+}
+
+func TestAStalledClientDelaysNobody(t *testing.T) {
+	t.Parallel()
+	// A write timeout that never comes: whoever waited for the stalled client would hang here.
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout, ws.PingInterval = time.Hour, time.Hour }))
+	taken, ended := a.stall(a.connect(t, "ann"))
+	other := a.connect(t, "ann")
+	s := a.watch(other, "x")
+	// What the kernel holds is a few MiB, so the client is stalled when the count stands still.
+	for last, same := int64(-1), 0; same < 200; {
+		s.emit(t, "on")
+		other.expect("next", "x", "")
+		other.expectQuiet()
+		if now := taken.Load(); now == last {
+			same++
+		} else {
+			last, same = now, 0
+		}
+	}
+	select {
+	case <-ended:
+		t.Fatal("the client was not stalled: the test shows nothing")
+	default:
+	}
+	// A session's end does not wait for the write timeout either.
+	a.ws.CloseSession("ann")
+	other.expectClose(4401, "Session ended")
+	receive(t, ended)
+	eventually(t, "the stalled socket is gone", func() bool { return a.ws.Stats() == transport.Stats{} })
+}
+
+func TestAStalledClientIsCut(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout = 100 * time.Millisecond }))
+	c, other := a.connect(t, "ann"), a.connect(t, "bob")
+	_, ended := a.stall(c)
+	receive(t, ended)
+	eventually(t, "the stalled socket is gone", func() bool { return a.ws.Stats().Sockets == 1 })
+	c.expectCut()
+	other.expectQuiet()
+}
+
+func TestAStuckMessageIsCut(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout = 100 * time.Millisecond }))
+	c := a.connect(t, "ann")
+	s := a.watch(c, "x")
+	s.emit(t, strings.Repeat("x", 32<<20)) // More than kernels hold; nothing comes after it.
+	receive(t, s.done)
+	c.expectCut()
+}
+
+// What a client has sent and the server has not read turns the end of the connection into a
+// reset, and the close frame is lost with it.
+func TestTheCloseFrameSurvivesWhatIsStillSent(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for code, first := range map[int]string{4400: "{}", 1009: strings.Repeat("x", 70<<10)} {
+		c := a.connect(t, "")
+		c.send(first)
+		more := `{"type":"pong"}` + strings.Repeat(" ", 60<<10)
+		for range 100 {
+			c.send(more) // Fails when the server has reset the connection.
+		}
+		c.expectClose(code, "")
+	}
+}
+
+func TestAnEndThatCannotBeWrittenIs4403(t *testing.T) {
+	t.Parallel()
+	open := make(chan struct{})
+	close(open)
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, _ *transport.HTTP, _ *transport.Limits) {
+		a.gate = &gate{open: open}
+		ws.WriteTimeout = 50 * time.Millisecond
+	})
+	c := a.connect(t, "")
+	s, other := a.watch(c, "x"), a.watch(c, "y")
+	a.gate.shut()
+	s.emit(t, "on its way")
+	s.end(&coded{code: "TWO_FACTOR_REQUIRED"})
+	close(s.events)
+	receive(t, other.done) // The whole socket ends.
+	close(a.gate.opened())
+	c.expectClose(4403, "Forbidden", "error", "complete")
+}
+
+func TestASlowClientIsClosed(t *testing.T) {
+	t.Parallel()
+	open := make(chan struct{})
+	close(open)
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, _ *transport.HTTP, _ *transport.Limits) {
+		a.gate = &gate{open: open}
+		ws.WriteTimeout = 50 * time.Millisecond
+	})
+	c := a.connect(t, "")
+	s := a.watch(c, "x")
+	a.gate.shut()
+	taken := 0
+	for event := strings.Repeat("x", 1<<10); ; taken++ {
+		select {
+		case s.events <- event:
+			continue
+		case <-s.done:
+		}
+		break
+	}
+	// 64 in the queue, one being written, one that waits for room.
+	if taken > 66 {
+		t.Errorf("%d events wait for one socket", taken)
+	}
+	close(a.gate.opened())
+	c.expectClose(1013, "Too slow", "complete", "error")
+}
+
+func TestTheQueueIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	open := make(chan struct{})
+	close(open)
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, _ *transport.HTTP, _ *transport.Limits) {
+		a.gate = &gate{open: open}
+		ws.WriteTimeout = 50 * time.Millisecond
+	})
+	c := a.connect(t, "")
+	s := a.watch(c, "x")
+	s.emit(t, strings.Repeat("x", 3<<20)) // One that is larger than the queue goes through.
+	if m := c.expect("next", "x", ""); len(m.Payload) < 3<<20 {
+		t.Errorf("got %d bytes", len(m.Payload))
+	}
+	a.gate.shut()
+	taken := 0
+	for event := strings.Repeat("x", 300<<10); ; taken++ {
+		select {
+		case s.events <- event:
+			continue
+		case <-s.done:
+		}
+		break
+	}
+	if taken > 5 { // Three in the queue, one being written, one that waits for room.
+		t.Errorf("%d events of 300 KiB wait for one socket", taken)
+	}
+	close(a.gate.opened())
+	c.expectClose(1013, "Too slow")
+}

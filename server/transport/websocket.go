@@ -1,0 +1,310 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/gorilla/websocket"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// Subprotocol is the one subprotocol that sockets speak, specified in graphql-ws's PROTOCOL.md.
+const Subprotocol = "graphql-transport-ws"
+
+// The close codes, of that protocol unless said otherwise.
+const (
+	closeInvalidMessage = 4400
+	closeUnauthorized   = 4401 // subscribe before the acknowledgement; the session ended
+	closeForbidden      = 4403
+	closeSubprotocol    = 4406 // as graphql-ws's own server has it
+	closeInitTimeout    = 4408
+	closeDuplicate      = 4409
+	closeTooMany        = 4429 // a second connection_init; too many sockets of a session
+)
+
+// closeGrace is how long a client has to answer a close frame before the connection is cut.
+const closeGrace = time.Second
+
+// kernelBuffer is what the kernel may hold for a client, in bytes, beside the socket's own queue.
+const kernelBuffer = 128 << 10
+
+// WebSocket carries queries, mutations and subscriptions over graphql-transport-ws. A socket has
+// two goroutines, a reader and a writer, and one more for each operation that runs. The handler
+// returns as soon as both have started. The functions and bounds are set before the first
+// request; the zero value of a bound means the default given there. A WebSocket is used by
+// pointer and keeps the register of its sockets.
+type WebSocket struct {
+	// CheckOrigin decides by the request's headers whether a socket may open; a refusal is HTTP
+	// 403. It is called for every request, also for one without an Origin header. Without a
+	// function no socket opens.
+	CheckOrigin func(r *http.Request) bool
+	// Authenticate is called at connection_init with the request and the message's payload (nil
+	// when there is none; see [Authorization]). It answers the context of everything that the
+	// socket does, and a key that stands for the session, "" for none. An error closes the
+	// socket with 4403. The context that it gets ends with the socket, or after OperationTimeout
+	// if it has not answered by then; the one that it answers must come from it. It may be nil.
+	Authenticate func(ctx context.Context, r *http.Request, payload map[string]any) (context.Context, string, error)
+	// Begin is called before each operation and answers the operation's context: what was
+	// true of the socket at connection_init may have ended since. An error ends the operation
+	// with an error frame. The context that it answers must come from the one that it got. It
+	// may be nil.
+	Begin func(ctx context.Context) (context.Context, error)
+	// Logger gets panics of the transport's own goroutines and refusals of Authenticate. Panics
+	// of resolvers go through the executor's recover function. Default: [slog.Default].
+	Logger *slog.Logger
+
+	// InitTimeout is how long a socket may wait with connection_init (4408). Default 3 s.
+	InitTimeout time.Duration
+	// WriteTimeout is how long one message may take to be written, and how long an operation
+	// waits for room in the socket's queue, before the socket is closed. Default 2 s.
+	WriteTimeout time.Duration
+	// PingInterval is the time between pings, both the protocol's message and the control frame.
+	// A socket from which nothing came for two intervals is closed. Default 15 s.
+	PingInterval time.Duration
+	// OperationTimeout bounds queries and mutations, and what happens before a subscription's
+	// first event. Default 5 s.
+	OperationTimeout time.Duration
+	// MaxMessage bounds a client's message in bytes (1009). Default 64 KiB.
+	MaxMessage int64
+	// MaxOperations bounds the operations of a socket. One more gets an error frame with the
+	// code RATE_LIMITED and the others go on: a dashboard that asks for too much keeps what it
+	// has, which closing the socket would take away again and again. Default 20.
+	MaxOperations int
+	// MaxSessionSockets bounds the sockets of one session (4429, after which clients do not
+	// come back by themselves). Sockets without a session are bounded by MaxSockets only.
+	// Default 10.
+	MaxSessionSockets int
+	// MaxSockets bounds the sockets in all (HTTP 503). Default 10,000.
+	MaxSockets int
+
+	once       sync.Once
+	upgrader   websocket.Upgrader
+	operations atomic.Int64
+	running    sync.WaitGroup // one for each socket
+
+	mu       sync.Mutex // guards what follows; held for moments, never while writing
+	shutDown bool
+	reserved int // sockets, and upgrades under way
+	sockets  map[*socket]struct{}
+	sessions map[string]map[*socket]struct{}
+}
+
+var _ graphql.Transport = &WebSocket{}
+
+// Stats counts what is alive on a [WebSocket].
+type Stats struct {
+	// Sockets are open connections, those among them that have not sent connection_init.
+	Sockets int
+	// Operations are goroutines that run an operation.
+	Operations int
+}
+
+// Stats answers the present counts.
+func (t *WebSocket) Stats() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return Stats{Sockets: len(t.sockets), Operations: int(t.operations.Load())}
+}
+
+// Authorization is the value of a connection_init payload's member "authorization", in whatever
+// case it is spelled (a Playground sends it as typed); "" when there is none or it is no string.
+func Authorization(payload map[string]any) string {
+	for name, value := range payload {
+		if text, ok := value.(string); ok && strings.EqualFold(name, "authorization") {
+			return text
+		}
+	}
+	return ""
+}
+
+// Supports takes a request that wants to become a WebSocket.
+func (t *WebSocket) Supports(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
+
+// Do opens a socket and returns.
+func (t *WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	t.once.Do(t.prepare)
+	if t.CheckOrigin == nil || !t.CheckOrigin(r) {
+		refuseUpgrade(w, http.StatusForbidden, refusal("FORBIDDEN", "WebSockets are not open to this Origin."))
+		return
+	}
+	if !t.reserve() {
+		w.Header().Set("Retry-After", "5")
+		refuseUpgrade(w, http.StatusServiceUnavailable,
+			refusal(codeRateLimited, "This server takes no more WebSockets now. Try again in a few seconds."))
+		return
+	}
+	connection, err := t.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		t.release() // The upgrader has answered.
+		return
+	}
+	if tcp, ok := connection.NetConn().(interface{ SetWriteBuffer(bytes int) error }); ok {
+		// The kernel would hold megabytes for a client that does not read, and a slow one would
+		// answer pings only after all of them. An error leaves the kernel's default.
+		_ = tcp.SetWriteBuffer(kernelBuffer)
+	}
+	s := newSocket(t, connection, r, exec)
+	t.register(s)
+	if connection.Subprotocol() != Subprotocol {
+		s.close(closeSubprotocol, "Subprotocol not acceptable: only "+Subprotocol+" is")
+	}
+	go s.write()
+	go s.read()
+}
+
+func (t *WebSocket) prepare() {
+	orDefault(&t.InitTimeout, 3*time.Second)
+	orDefault(&t.WriteTimeout, 2*time.Second)
+	orDefault(&t.PingInterval, 15*time.Second)
+	orDefault(&t.OperationTimeout, defaultTimeout)
+	orDefault(&t.MaxMessage, maxMessage)
+	orDefault(&t.MaxOperations, 20)
+	orDefault(&t.MaxSessionSockets, 10)
+	orDefault(&t.MaxSockets, 10_000)
+	if t.Logger == nil {
+		t.Logger = slog.Default()
+	}
+	t.upgrader = websocket.Upgrader{
+		HandshakeTimeout: t.WriteTimeout,
+		ReadBufferSize:   1 << 10,
+		WriteBufferSize:  4 << 10,
+		WriteBufferPool:  &sync.Pool{}, // An idle socket holds no write buffer.
+		Subprotocols:     []string{Subprotocol},
+		CheckOrigin:      func(*http.Request) bool { return true }, // Do has asked.
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			refuseUpgrade(w, status, refusal(codeBadInput, "No WebSocket: %s.", reason))
+		},
+	}
+}
+
+func orDefault[T int | int64 | time.Duration](value *T, fallback T) {
+	if *value <= 0 {
+		*value = fallback
+	}
+}
+
+func refuseUpgrade(w http.ResponseWriter, status int, err *gqlerror.Error) {
+	write(w, mediaJSON, status, &graphql.Response{Errors: gqlerror.List{err}})
+}
+
+// reserve takes a place for a socket that may come to be.
+func (t *WebSocket) reserve() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shutDown || t.reserved >= t.MaxSockets {
+		return false
+	}
+	t.reserved++
+	t.running.Add(1)
+	return true
+}
+
+func (t *WebSocket) release() {
+	t.mu.Lock()
+	t.reserved--
+	t.mu.Unlock()
+	t.running.Done()
+}
+
+func (t *WebSocket) register(s *socket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.sockets == nil {
+		t.sockets = map[*socket]struct{}{}
+		t.sessions = map[string]map[*socket]struct{}{}
+	}
+	t.sockets[s] = struct{}{}
+	if t.shutDown {
+		// Shutdown began while this one was being upgraded and has not seen it.
+		s.close(websocket.CloseGoingAway, "Going away")
+	}
+}
+
+// join enters a socket under its session's key, unless the session has enough of them.
+func (t *WebSocket) join(s *socket, key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	group := t.sessions[key]
+	if len(group) >= t.MaxSessionSockets {
+		return false
+	}
+	if group == nil {
+		group = map[*socket]struct{}{}
+		t.sessions[key] = group
+	}
+	group[s] = struct{}{}
+	s.key = key
+	return true
+}
+
+// forget takes a socket out of the register. Its connection is closed by then.
+func (t *WebSocket) forget(s *socket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.sockets, s)
+	if group := t.sessions[s.key]; group != nil {
+		delete(group, s)
+		if len(group) == 0 {
+			delete(t.sessions, s.key)
+		}
+	}
+	t.reserved--
+}
+
+// Sessions answers the keys of the sessions that have a socket, sorted: what a poll asks for.
+func (t *WebSocket) Sessions() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	keys := make([]string, 0, len(t.sessions))
+	for key := range t.sessions {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// CloseSession closes the sockets of a session with 4401 and drops what waits to be written to
+// them. It returns at once; a client that does not read is cut within the write timeout. A socket that
+// is being authenticated at this moment has no key yet: the poll over [WebSocket.Sessions] finds it.
+func (t *WebSocket) CloseSession(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := range t.sessions[key] {
+		s.close(closeUnauthorized, "Session ended")
+	}
+}
+
+// Shutdown closes all sockets with 1001, takes no new ones, and waits until the last goroutine
+// has ended or ctx has: then it cuts what is left and returns ctx's error.
+func (t *WebSocket) Shutdown(ctx context.Context) error {
+	t.mu.Lock()
+	t.shutDown = true
+	for s := range t.sockets {
+		s.close(websocket.CloseGoingAway, "Going away")
+	}
+	t.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		t.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s := range t.sockets {
+		s.cut()
+	}
+	return ctx.Err()
+}
