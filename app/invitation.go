@@ -255,7 +255,10 @@ func (a *App) enter(ctx context.Context, c *accountChange, m *org.Member) (*org.
 		data["restored"] = back.Restored
 		c.jobs = append(c.jobs, reinstatedMail(back))
 	}
-	c.log(now, org.ActionMemberAccept, message, data)
+	// Unlike a change of factor, entering is done in the organization, which may know from where.
+	e := entryBy(c.User, c.request, org.ActionMemberAccept, message, data)
+	e.TargetID, e.TargetLabel = label(now)
+	c.entries[now.OrganizationID] = append(c.entries[now.OrganizationID], e)
 	c.jobs = append(c.jobs, NotifyJob{OrganizationID: now.OrganizationID, What: now.Label() + " is a member now.", By: now.Label(), At: a.Now(), Except: c.User.ID})
 	return back, nil
 }

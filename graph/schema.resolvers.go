@@ -10,6 +10,7 @@ import (
 
 	"muster/app"
 	"muster/graph/generated"
+	"muster/graph/stream"
 	"muster/org"
 )
 
@@ -195,17 +196,17 @@ func (r *require2FAImpactResolver) Members(ctx context.Context, obj *org.Require
 
 func (r *subscriptionResolver) MemberRemoved(ctx context.Context, organizationID string, after *int) (<-chan *org.MemberRemoved, error) {
 	events, err := r.App.WatchRemovals(ctx, organizationID, after)
-	return stream(ctx, events), err
+	return stream.Of(ctx, events), err
 }
 
 func (r *subscriptionResolver) AuditLog(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (<-chan *org.AuditLogEntry, error) {
 	events, err := r.App.WatchAudit(ctx, organizationID, after, filter)
-	return stream(ctx, events), err
+	return stream.Of(ctx, events), err
 }
 
 func (r *subscriptionResolver) Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error) {
 	events, err := r.App.WatchSweep(ctx, id)
-	return stream(ctx, events), err
+	return stream.Of(ctx, events), err
 }
 
 func (r *userResolver) Authenticators(ctx context.Context, obj *org.User) ([]*org.Authenticator, error) {

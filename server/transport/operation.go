@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/gorilla/websocket"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"muster/graph/stream"
 )
 
 // operation is one subscribe message and what came of it. Its loop makes frames whose payload
@@ -21,40 +22,7 @@ type operation struct {
 	head   []byte // the frames' first member, "id", with its comma
 	cancel context.CancelCauseFunc
 	gone   chan struct{} // closed when the client has completed it
-	ending *ending
-}
-
-// ending is how a subscription's stream says why it ends.
-type ending struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (e *ending) set(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err == nil {
-		e.err = err
-	}
-}
-
-func (e *ending) get() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.err
-}
-
-type endingKey struct{}
-
-// EndWith says why a subscription ends. Its stream calls it with the context that the resolver
-// got, before it closes the channel: what is in the channel is still delivered, then the client
-// gets an error frame with err as the executor's error presenter shows it, and no complete. If
-// that frame cannot be written within the write timeout the socket is closed with 4403. The
-// first call counts; outside a subscription of this package it does nothing.
-func EndWith(ctx context.Context, err error) {
-	if e, ok := ctx.Value(endingKey{}).(*ending); ok {
-		e.set(err)
-	}
+	ending *stream.End
 }
 
 // subscribe starts an operation in a goroutine of its own.
@@ -83,8 +51,9 @@ func (s *socket) subscribe(m message) {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	op := &operation{
 		id: m.id, head: fmt.Appendf(nil, `"id":%s,`, id), cancel: cancel,
-		gone: make(chan struct{}), ending: &ending{},
+		gone: make(chan struct{}),
 	}
+	ctx, op.ending = stream.WithEnd(ctx)
 
 	s.mu.Lock()
 	_, duplicate := s.live[m.id]
@@ -107,7 +76,7 @@ func (s *socket) subscribe(m message) {
 			"A socket runs at most %d operations at a time. Complete one first.", s.transport.MaxOperations)}))
 	default:
 		s.transport.operations.Add(1)
-		s.goroutines.Go(func() { s.run(context.WithValue(ctx, endingKey{}, op.ending), op, params) })
+		s.goroutines.Go(func() { s.run(ctx, op, params) })
 	}
 }
 
@@ -190,7 +159,7 @@ func (s *socket) execute(ctx context.Context, op *operation, params *graphql.Raw
 
 // end is the last frame of an operation that has no more responses.
 func (s *socket) end(ctx context.Context, op *operation, created *graphql.OperationContext, answered bool) frame {
-	if err := op.ending.get(); err != nil {
+	if err := op.ending.Err(); err != nil {
 		f := s.refuse(ctx, op, created, asGraphQL(err))
 		f.written = make(chan struct{})
 		return f
@@ -247,7 +216,7 @@ func (s *socket) finish(op *operation, f frame) {
 
 // tooSlow closes a socket whose client does not read as fast as its operations need.
 func (s *socket) tooSlow(op *operation) {
-	if op.ending.get() != nil {
+	if op.ending.Err() != nil {
 		s.close(closeForbidden, "Forbidden")
 		return
 	}

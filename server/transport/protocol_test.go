@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"muster/graph/stream"
 	"muster/server/transport"
 )
 
@@ -270,7 +271,7 @@ func TestProtocol(t *testing.T) {
 		s.end(errors.New("dial 10.0.0.1"))
 		close(s.events)
 		c.expectError("x", "INTERNAL")
-		transport.EndWith(context.Background(), errors.New("outside of a subscription"))
+		stream.EndWith(context.Background(), errors.New("outside of a subscription"))
 	})
 	t.Run("a panic is an error of its operation, and the socket goes on", func(t *testing.T) {
 		t.Parallel()

@@ -19,6 +19,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"muster/graph/stream"
 	"muster/server/transport"
 )
 
@@ -63,7 +64,7 @@ func present(_ context.Context, err error) *gqlerror.Error {
 type stream struct {
 	name   string
 	done   <-chan struct{} // of the resolver's context
-	end    func(err error) // transport.EndWith with it
+	end    func(err error) // stream.EndWith with it
 	events chan string
 }
 
@@ -114,8 +115,10 @@ func newAPI(t *testing.T, configure func(*api, *transport.WebSocket, *transport.
 	}
 	a.server.Start()
 	t.Cleanup(func() {
-		// Everything must end by itself: a socket that is left over hangs here.
-		if err := a.ws.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
+		// Everything must end by itself: a goroutine that does not is found here.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+		defer cancel()
+		if err := a.ws.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 		a.server.Close()
@@ -228,7 +231,7 @@ func (a *api) subscribe(ctx context.Context, operation *graphql.OperationContext
 	}
 	name, _ := field.ArgumentMap(operation.Variables)["name"].(string)
 	s := &stream{
-		name: name, done: ctx.Done(), end: func(err error) { transport.EndWith(ctx, err) }, events: make(chan string),
+		name: name, done: ctx.Done(), end: func(err error) { stream.EndWith(ctx, err) }, events: make(chan string),
 	}
 	a.streams <- s
 	var buffer bytes.Buffer // Reused for every event, as generated code does.

@@ -285,6 +285,15 @@ func TestCloseSession(t *testing.T) {
 	a.ws.CloseSession("ann")
 	a.ws.CloseSession("")
 	nobody.expectQuiet()
+
+	// What an operation makes of its end does not come before the close frame either.
+	for range 30 {
+		c := a.connect(t, "eve")
+		c.subscribe("q", "{wait}")
+		receive(t, a.waiting)
+		a.ws.CloseSession("eve")
+		c.expectClose(4401, "Session ended", "next", "error", "complete")
+	}
 }
 
 func TestShutdown(t *testing.T) {
