@@ -89,7 +89,7 @@ func (c *client) subscribe(id, query string) {
 }
 
 // watch starts a subscription and answers its source.
-func (a *api) watch(c *client, id string) *stream {
+func (a *api) watch(c *client, id string) *source {
 	c.t.Helper()
 	c.subscribe(id, `subscription{ticks(name:"`+id+`")}`)
 	return receive(c.t, a.streams)
@@ -190,7 +190,7 @@ func receive[T any](t *testing.T, from <-chan T) (value T) {
 }
 
 // emit hands an event to a subscription.
-func (s *stream) emit(t *testing.T, event string) {
+func (s *source) emit(t *testing.T, event string) {
 	t.Helper()
 	select {
 	case s.events <- event:

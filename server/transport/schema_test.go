@@ -60,8 +60,8 @@ func present(_ context.Context, err error) *gqlerror.Error {
 	return &gqlerror.Error{Message: "Internal error", Extensions: map[string]any{"code": "INTERNAL"}}
 }
 
-// stream is the source of one running ticks subscription.
-type stream struct {
+// source is the source of one running ticks subscription.
+type source struct {
 	name   string
 	done   <-chan struct{} // of the resolver's context
 	end    func(err error) // stream.EndWith with it
@@ -71,7 +71,7 @@ type stream struct {
 // api is a schema executed by hand, and the transports in front of it.
 type api struct {
 	schema  *ast.Schema
-	streams chan *stream  // each subscription that started
+	streams chan *source  // each subscription that started
 	waiting chan struct{} // each wait that started
 	release chan struct{}
 	signIns atomic.Int64
@@ -87,7 +87,7 @@ func newAPI(t *testing.T, configure func(*api, *transport.WebSocket, *transport.
 	t.Helper()
 	a := &api{
 		schema:  gqlparser.MustLoadSchema(&ast.Source{Input: sdl}),
-		streams: make(chan *stream, 1000),
+		streams: make(chan *source, 1000),
 		waiting: make(chan struct{}, 1000),
 		release: make(chan struct{}),
 		ws: &transport.WebSocket{
@@ -230,7 +230,7 @@ func (a *api) subscribe(ctx context.Context, operation *graphql.OperationContext
 		return nil
 	}
 	name, _ := field.ArgumentMap(operation.Variables)["name"].(string)
-	s := &stream{
+	s := &source{
 		name: name, done: ctx.Done(), end: func(err error) { stream.EndWith(ctx, err) }, events: make(chan string),
 	}
 	a.streams <- s

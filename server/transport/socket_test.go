@@ -68,7 +68,7 @@ func TestOperationsOfASocketAreBounded(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	c := a.connect(t, "")
-	var first *stream
+	var first *source
 	for i := range 20 {
 		s := a.watch(c, "s"+string(rune('a'+i)))
 		if i == 0 {
