@@ -92,6 +92,7 @@ func (a *App) Stop(ctx context.Context) error {
 		return nil
 	}
 	a.stop()
+	a.feed.close()
 	a.loops.Wait()
 	return a.jobs.Stop(ctx)
 }

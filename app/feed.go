@@ -88,6 +88,15 @@ func (f *feed) leave(w *watcher) {
 	}
 }
 
+// close ends all topics, for who has not left yet when the App stops.
+func (f *feed) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range f.topics {
+		t.stop()
+	}
+}
+
 // run reads a topic's new entries whenever it is woken.
 func (f *feed) run(ctx context.Context, t *topic) {
 	for {

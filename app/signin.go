@@ -396,6 +396,10 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 		message := "Signed out."
 		if in.Everywhere {
 			message = "Signed out of all sessions."
+			// Whoever ends several sessions holds the account, so that two who do never wait in a circle.
+			if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
+				return nil, err
+			}
 			if err := tx.EndOtherSessions(ctx, r.session.User.ID, r.session.ID); err != nil {
 				return nil, err
 			}
