@@ -113,9 +113,6 @@ func (a *App) ResendInvite(ctx context.Context, in ResendInviteInput) (payload *
 		if err != nil {
 			return err
 		}
-		if err := org.CheckOver(c.By, target); err != nil {
-			return err
-		}
 		hash, err := a.setLink(ctx, c.Tx, target.ID, reason, target.ReinstatableUntil)
 		if err != nil {
 			return err
