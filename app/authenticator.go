@@ -124,7 +124,7 @@ func (a *App) mailProof(ctx context.Context, r *Request, m *org.Member) error {
 			return nil, err
 		}
 		link, err := tx.LinkOf(ctx, m.ID)
-		hash := []byte(nil)
+		var hash []byte
 		switch {
 		case err == nil:
 			hash = link.TokenHash
@@ -442,19 +442,17 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 	if err != nil {
 		return nil, err
 	}
-	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+	// The set-up and its first code are stored together or not at all.
+	return a.textCode(ctx, r, db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
 		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
-			return nil, err
+			return err
 		}
 		if err := tx.AddPhoneNumber(ctx, pending.ID, number); err != nil {
-			return nil, err
+			return err
 		}
-		return event(r.session.User.ID, r, org.EventEnrollmentStarted, "Started to set up the phone "+org.MaskPhone(number)+"."), nil
+		message := "Started to set up the phone " + org.MaskPhone(number) + "."
+		return tx.AddSecurityEvent(ctx, event(pending.UserID, r, org.EventEnrollmentStarted, message))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return a.sendCode(ctx, r, r.session.User.ID, pending.ID, nil)
 }
 
 func errNoTexts() error {
@@ -479,7 +477,7 @@ func (a *App) SendSecondFactorCode(ctx context.Context, in SendSecondFactorCodeI
 	}
 	for _, f := range factors {
 		if f.Kind == org.KindPhone {
-			return a.sendCode(ctx, request(ctx), c.UserID, f.ID, &c.ID)
+			return a.sendCode(ctx, request(ctx), c.UserID, f.ID, c.ID)
 		}
 	}
 	return nil, org.Refuse(org.CodeConflict, "This account has no phone. Answer with your authenticator app or a recovery code.")
@@ -488,9 +486,8 @@ func (a *App) SendSecondFactorCode(ctx context.Context, in SendSecondFactorCodeI
 // codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
 const codeLife = 10 * time.Minute
 
-// sendCode makes a code for one purpose, stores its hash, and sends it after the commit. The code itself is in no row and
-// no job.
-func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID string, challengeID *string) (*CodeSent, error) {
+// sendCode sends a code that answers a challenge to a phone that is set up.
+func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID, challengeID string) (*CodeSent, error) {
 	if a.Texter == nil {
 		return nil, errNoTexts()
 	}
@@ -498,22 +495,29 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 	if err != nil {
 		return nil, fmt.Errorf("find the number: %w", err)
 	}
-	for _, key := range []string{userID, number} {
+	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: &challengeID}
+	return a.textCode(ctx, r, code, number, func(*db.Tx) error { return nil })
+}
+
+// textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
+// The code itself is in no row and no job.
+func (a *App) textCode(ctx context.Context, r *Request, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
+	for _, key := range []string{stored.UserID, number} {
 		if err := a.spend(ctx, limitText, key); err != nil {
 			return nil, err
 		}
 	}
-	code, id := secret.NewSMSCode(), db.NewID(db.PhoneCodeID)
-	expires := a.Now().Add(codeLife)
-	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		err := tx.AddPhoneCode(ctx, &db.PhoneCode{
-			ID: id, UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID,
-			CodeHash: a.Keys.CodeHash(code, id), ExpiresAt: expires,
-		})
-		if err != nil {
+	code := secret.NewSMSCode()
+	stored.ID, stored.ExpiresAt = db.NewID(db.PhoneCodeID), a.Now().Add(codeLife)
+	stored.CodeHash = a.Keys.CodeHash(code, stored.ID)
+	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if err := store(tx); err != nil {
 			return nil, err
 		}
-		return event(userID, r, org.EventCodeSent, "Was sent a code to "+org.MaskPhone(number)+"."), nil
+		if err := tx.AddPhoneCode(ctx, &stored); err != nil {
+			return nil, err
+		}
+		return event(stored.UserID, r, org.EventCodeSent, "Was sent a code to "+org.MaskPhone(number)+"."), nil
 	})
 	if err != nil {
 		return nil, err
@@ -524,5 +528,5 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 		a.Log.WarnContext(ctx, "a text message was not sent", "err", err)
 		return nil, org.Refuse(org.CodeConflict, "The text message could not be sent. Try again in a minute, or use another second factor.")
 	}
-	return &CodeSent{SentTo: org.MaskPhone(number), ExpiresAt: expires}, nil
+	return &CodeSent{SentTo: org.MaskPhone(number), ExpiresAt: stored.ExpiresAt}, nil
 }

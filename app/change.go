@@ -148,11 +148,15 @@ func (a *App) access(ctx context.Context, organizationID string) (*org.Access, e
 	if err != nil {
 		return nil, err
 	}
-	m, err := a.DB.MemberOf(ctx, organizationID, r.session.User.ID)
+	s, err := a.sessionNow(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return &org.Access{Organization: m.Organization, Member: m, Session: r.session}, nil
+	m, err := a.DB.MemberOf(ctx, organizationID, s.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &org.Access{Organization: m.Organization, Member: m, Session: s}, nil
 }
 
 // read is the twin of change: it lets the caller through the gate, without a lock, and gives what it let through.

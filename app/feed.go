@@ -208,22 +208,6 @@ func (a *App) poll(ctx context.Context, sessions []string) error {
 	return nil
 }
 
-// askAgain asks the gate anew for somebody who has been watching: session, membership and requirement are read again.
-func (a *App) askAgain(ctx context.Context, organizationID string, p org.Permission) error {
-	r := request(ctx)
-	s, err := a.DB.Session(ctx, r.session.ID)
-	if err != nil {
-		return fmt.Errorf("find the session again: %w", err)
-	}
-	if !s.Alive(a.Now(), a.SessionIdle) {
-		return org.ErrUnauthenticated
-	}
-	again := *r
-	again.session = s
-	_, err = a.read(WithRequest(ctx, &again), organizationID, p)
-	return err
-}
-
 // WatchAudit gives each entry after a sequence, once, in order, without a gap: first from the table, then as they commit.
 // After nil it begins with the next one. It ends with a refusal as soon as the caller loses access, before any entry that
 // came later.
@@ -232,6 +216,7 @@ func (a *App) WatchAudit(ctx context.Context, organizationID string, after *int,
 	if err != nil {
 		return nil, err
 	}
+	request(ctx).lasting = true
 	if err := filter.Check(); err != nil {
 		return nil, err
 	}
@@ -266,12 +251,16 @@ func (a *App) startOfWatch(ctx context.Context, organizationID string, after *in
 		return 0, fmt.Errorf("find the start of the log: %w", err)
 	}
 	if *after < first-1 {
-		return 0, &org.Error{
-			Code: org.CodeHistoryTrimmed, First: first,
-			Message: fmt.Sprintf("Entries before %d have been trimmed. Begin with after: %d.", first, first-1),
-		}
+		return 0, errTrimmed(first)
 	}
 	return *after, nil
+}
+
+func errTrimmed(first int) error {
+	return &org.Error{
+		Code: org.CodeHistoryTrimmed, First: first,
+		Message: fmt.Sprintf("Entries before %d have been trimmed. Begin with after: %d.", first, first-1),
+	}
 }
 
 // errStopped says that the one who watches has had enough.
@@ -292,8 +281,11 @@ func (a *App) watchAudit(ctx context.Context, organizationID string, position in
 			if e.Sequence <= position {
 				continue
 			}
+			if e.Sequence > position+1 {
+				return errTrimmed(e.Sequence) // retention overtook a watcher who was behind
+			}
 			if !asked && e.ChangesAccess() {
-				if err := a.askAgain(ctx, organizationID, org.SeeAudit); err != nil {
+				if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
 					return err
 				}
 				asked = true

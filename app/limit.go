@@ -65,8 +65,8 @@ var (
 	}
 	limitInvite = limit{
 		"invite",
-		db.Limit{Hits: 500, Window: time.Hour},
-		db.Limit{Hits: 2000, Window: 24 * time.Hour},
+		db.Limit{Hits: 5000, Window: time.Hour},
+		db.Limit{Hits: 20000, Window: 24 * time.Hour},
 		"Too many invitations from this organization.",
 	}
 	limitMailboxProof = limit{

@@ -249,6 +249,7 @@ func (a *App) composeLink(ctx context.Context, id string, job MailJob, m *org.Me
 			To: to, Organization: m.Organization.Name, By: by, Link: a.link("rejoin", token), Until: link.ExpiresAt,
 			Contact: contact, Role: string(m.Role), Teams: teams,
 		}.Message(id)
+	case org.StatusActive:
 	}
 	return mail.SetUpTwoFactor{
 		To: to, Organization: m.Organization.Name, By: by, Contact: contact, Link: a.link("rejoin", token), Until: link.ExpiresAt,

@@ -74,13 +74,17 @@ func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, er
 	if !own(ctx, userID) {
 		return nil, nil
 	}
+	session, err := a.sessionNow(ctx, request(ctx))
+	if err != nil {
+		return nil, err
+	}
 	memberships, err := a.DB.Memberships(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
 	seen := []*org.Member{}
 	for _, m := range memberships {
-		access := org.Access{Organization: m.Organization, Member: m, Session: request(ctx).session}
+		access := org.Access{Organization: m.Organization, Member: m, Session: session}
 		switch err := access.Enter(a.Now()); {
 		case err == nil:
 			seen = append(seen, m.SeenBy(m))

@@ -20,6 +20,8 @@ type Request struct {
 	Browser bool
 
 	session *org.Session
+	// lasting says that this is a subscription: it outlives what was true of the session when it began.
+	lasting bool
 	// cookie is a new value for the session cookie, for the transport to set: "" to clear it, nil to leave it.
 	cookie *string
 }
@@ -105,6 +107,21 @@ func caller(ctx context.Context) (*Request, error) {
 		return nil, org.ErrUnauthenticated
 	}
 	return r, nil
+}
+
+// sessionNow is the request's session; of a subscription it is read again whenever something is decided by it.
+func (a *App) sessionNow(ctx context.Context, r *Request) (*org.Session, error) {
+	if !r.lasting {
+		return r.session, nil
+	}
+	s, err := a.DB.Session(ctx, r.session.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the session again: %w", err)
+	}
+	if !s.Alive(a.Now(), a.SessionIdle) {
+		return nil, org.ErrUnauthenticated
+	}
+	return s, nil
 }
 
 // network is what wrong passwords are counted by: the /24 of an IPv4 address, the /64 of an IPv6 one, which is what one

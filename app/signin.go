@@ -228,7 +228,7 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 	if len(payload.Challenge.Methods) == 1 && phone != "" && a.Texter != nil {
 		// Nothing else can answer, so the code is sent without being asked for. Where it cannot be sent, the recovery codes
 		// still work and sendSecondFactorCode says why.
-		if _, err := a.sendCode(ctx, r, user.ID, phone, &c.ID); err != nil {
+		if _, err := a.sendCode(ctx, r, user.ID, phone, c.ID); err != nil {
 			a.Log.WarnContext(ctx, "a sign-in code was not sent", "err", err)
 		}
 	}

@@ -160,6 +160,7 @@ func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, 
 	if _, err := a.read(ctx, sweep.OrganizationID, org.SeeSecurity); err != nil {
 		return nil, err
 	}
+	request(ctx).lasting = true
 	return func(yield func(*org.Sweep, error) bool) {
 		w, err := a.feed.join(ctx, sweep.OrganizationID)
 		if err != nil {
@@ -169,11 +170,11 @@ func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, 
 		defer a.feed.leave(w)
 		var last org.Sweep
 		for {
-			if err := a.askAgain(ctx, sweep.OrganizationID, org.SeeSecurity); err != nil {
-				yield(nil, err)
-				return
-			}
 			now, err := a.DB.Sweep(ctx, id)
+			if err == nil {
+				// Asked after it was read: what is delivered is older than the answer.
+				_, err = a.read(ctx, sweep.OrganizationID, org.SeeSecurity)
+			}
 			if err != nil {
 				yield(nil, err)
 				return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"muster/org"
 )
@@ -100,10 +101,10 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 			and("e.target_id = $%d", *f.Target)
 		}
 		if f.Since != nil {
-			and("e.created_at >= $%d", *f.Since)
+			and("e.created_at >= $%d", microsecond(*f.Since))
 		}
 		if f.Until != nil {
-			and("e.created_at < $%d", *f.Until)
+			and("e.created_at < $%d", microsecond(*f.Until))
 		}
 	}
 	args = append(args, limit)
@@ -119,6 +120,10 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 	return entries, nil
 }
 
+// microsecond is the first whole microsecond that is not before a moment. Entries have whole ones and parameters are cut
+// to them; a bound that is cut down would move before entries that the filter does not mean.
+func microsecond(t time.Time) time.Time { return t.Add(time.Microsecond - time.Nanosecond).Truncate(time.Microsecond) }
+
 // AuditEntry finds an entry by id.
 func (q Queries) AuditEntry(ctx context.Context, id string) (*org.AuditLogEntry, error) {
 	row, err := one[auditRow](ctx, q.pg, auditQuery+`WHERE e.id = $1`, id)
@@ -128,11 +133,13 @@ func (q Queries) AuditEntry(ctx context.Context, id string) (*org.AuditLogEntry,
 	return row.entry(), nil
 }
 
-// FirstSequence is the first entry that is still kept, 1 where there is none yet.
+// FirstSequence is the first entry that is still kept; where none is, the next one's.
 func (q Queries) FirstSequence(ctx context.Context, organizationID string) (int, error) {
 	var first int
-	err := q.pg.QueryRow(ctx, `SELECT coalesce(min(sequence), 1) FROM audit_entries WHERE organization_id = $1`, organizationID).Scan(&first)
-	return first, err
+	err := q.pg.QueryRow(ctx, `
+SELECT coalesce((SELECT min(sequence) FROM audit_entries WHERE organization_id = o.id), o.audit_seq + 1)
+  FROM organizations o WHERE o.id = $1`, organizationID).Scan(&first)
+	return first, notFound(err)
 }
 
 // AuditSequences are the newest sequences of several organizations, in one query.

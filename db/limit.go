@@ -32,9 +32,10 @@ RETURNING CASE WHEN hits[cardinality(hits)] IS NOT NULL THEN 0 ELSE greatest(1,
 	return time.Duration(seconds * float64(time.Second)), err
 }
 
-// Forgive takes back the last hit of a key: what turned out right was no guess.
+// Forgive takes back the last hit of a key: what turned out right was no guess. A refusal since then has left a NULL.
 func (d *DB) Forgive(ctx context.Context, key string) error {
-	_, err := d.pg.Exec(ctx, `UPDATE rate_limits SET hits = trim_array(hits, 1) WHERE key = $1 AND cardinality(hits) > 0`, key)
+	_, err := d.pg.Exec(ctx, `
+UPDATE rate_limits SET hits = trim_array(array_remove(hits, NULL), 1) WHERE key = $1 AND cardinality(array_remove(hits, NULL)) > 0`, key)
 	return err
 }
 

@@ -20,7 +20,6 @@ type memberRow struct {
 	TwoFactor                                  *org.TwoFactorState
 	NotifyMembership, NotifySecurity           bool
 	InvitedByID, InvitedByName, InvitedByEmail *string
-	InviteReason                               *org.InvitationReason
 	InviteExpiresAt                            *time.Time
 	InviteDelivery                             *org.InviteDelivery
 	RemovedAt, ReinstatableUntil, LastSeenAt   *time.Time
@@ -34,7 +33,7 @@ SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2f
        coalesce(u.email, m.email) AS email, u.id AS user_id, u.name AS user_name,
        u.email_verified_at IS NOT NULL AS email_verified, u.two_factor,
        m.notify_membership, m.notify_security, b.id AS invited_by_id, b.name AS invited_by_name, b.email AS invited_by_email,
-       i.reason AS invite_reason, i.expires_at AS invite_expires_at, i.delivery AS invite_delivery,
+       i.expires_at AS invite_expires_at, i.delivery AS invite_delivery,
        m.removed_at, m.reinstatable_until, m.last_seen_at,
        m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
          WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id) AS is_only_owner,
@@ -55,7 +54,7 @@ func (r *memberRow) member() *org.Member {
 		Organization: &org.Organization{ID: r.OrganizationID, Slug: r.Slug, Name: r.OrganizationName, Enforced: r.Enforced},
 		Email:        r.Email, Name: r.UserName, Role: r.Role, Status: r.Status, TwoFactor: r.TwoFactor,
 		Teams: []*org.Team{}, NotificationSettings: &org.NotificationSettings{Membership: r.NotifyMembership, Security: r.NotifySecurity},
-		InviteReason: r.InviteReason, InviteExpiresAt: r.InviteExpiresAt, InviteDelivery: r.InviteDelivery,
+		InviteExpiresAt: r.InviteExpiresAt, InviteDelivery: r.InviteDelivery,
 		RemovedAt: r.RemovedAt, ReinstatableUntil: r.ReinstatableUntil, LastSeenAt: r.LastSeenAt, IsOnlyOwner: &r.IsOnlyOwner,
 	}
 	if r.UserID != nil {

@@ -25,9 +25,14 @@ const migrationLock = 0x6d757374
 // Migrate brings the database at url to this version's schema: Muster's tables, River's tables, the role muster_app and
 // its grants. Instances that start at once wait for each other. The url's role must own the tables and may create roles.
 func Migrate(ctx context.Context, url string) error {
-	pool, err := pgxpool.New(ctx, url)
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return errors.New("MUSTER_MIGRATE_URL is not a PostgreSQL connection URL, like postgres://user:password@host/database")
+	}
+	config.MaxConns = 4 // one holds the lock while others migrate, whatever pool_max_conns says for serving
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
 	}
 	defer pool.Close()
 	lock, err := pool.Acquire(ctx)

@@ -106,6 +106,7 @@ type Removed struct {
 // months in UTC.
 func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
 	return all[Removed](ctx, t.pg, `
+WITH removed AS (
 UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
        reinstatable_until = (clock_timestamp() AT TIME ZONE 'UTC' + interval '3 months') AT TIME ZONE 'UTC'
  WHERE m.id = ANY(ARRAY(SELECT c.id FROM members c JOIN users u ON u.id = c.user_id
@@ -113,6 +114,6 @@ UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
                          ORDER BY c.id LIMIT $2 FOR UPDATE OF c))
 RETURNING m.id, m.user_id, m.role, m.reinstatable_until,
   (SELECT name FROM users WHERE id = m.user_id) AS name, (SELECT email FROM users WHERE id = m.user_id) AS email,
-  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id ORDER BY t.slug) AS teams`,
-		organizationID, limit)
+  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id ORDER BY t.slug) AS teams)
+SELECT * FROM removed ORDER BY id`, organizationID, limit)
 }

@@ -165,13 +165,11 @@ func (s *SMTP) failed(ctx context.Context, doing string, err error) error {
 	if !errors.As(err, &refused) {
 		return fmt.Errorf("%s %s: %w", doing, s.host, err)
 	}
-	code := refused.ErrorCode()
-	switch refused.Reason {
-	case gomail.ErrSMTPRcptTo, gomail.ErrSMTPData, gomail.ErrSMTPDataClose:
-		// 530 and 538 ask for sign-in or encryption (RFC 4954 §6): a setting, not this email.
-		if code >= 500 && code < 600 && code != 530 && code != 538 {
-			return fmt.Errorf("%s %s: %w: %w", doing, s.host, ErrRejected, err)
-		}
+	code, reason := refused.ErrorCode(), refused.Reason
+	thisEmail := reason == gomail.ErrSMTPRcptTo || reason == gomail.ErrSMTPData || reason == gomail.ErrSMTPDataClose
+	// 530 and 538 ask for sign-in or encryption (RFC 4954 §6): a setting, not this email.
+	if thisEmail && code >= 500 && code < 600 && code != 530 && code != 538 {
+		return fmt.Errorf("%s %s: %w: %w", doing, s.host, ErrRejected, err)
 	}
 	return fmt.Errorf("%s %s: %w", doing, s.host, err)
 }

@@ -57,10 +57,11 @@ func (l *Link) BelongsTo(u *User) bool {
 // Next says what the holder does next: viewer is who is signed in, nil for nobody; known is whether an account has the
 // address.
 func (l *Link) Next(viewer *User, known bool) NextStep {
+	mine := viewer != nil && l.BelongsTo(viewer)
 	switch {
-	case viewer == nil && l.Member.Status == StatusInvited && !known:
+	case !mine && l.Member.Status == StatusInvited && !known:
 		return NextSignUp
-	case viewer == nil || !l.BelongsTo(viewer):
+	case !mine:
 		return NextSignIn
 	case l.Member.Organization.Enforced && !viewer.Compliant():
 		return NextSetUp2FA
@@ -84,8 +85,7 @@ type ReinstatementSkip struct {
 	Reason string
 }
 
-// NewReinstated lists what a returning member has again. kept are the teams that the row kept, m.Teams those that still
-// are.
+// NewReinstated lists what a returning member has again: the row has kept it all.
 func NewReinstated(m *Member) *Reinstated {
 	r := &Reinstated{
 		Organization: m.Organization, Member: m,

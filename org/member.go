@@ -15,8 +15,11 @@ const (
 
 var rank = map[Role]int{RoleMember: 1, RoleAdmin: 2, RoleManager: 3, RoleOwner: 4}
 
-// AtLeast says whether r may do all that other may.
-func (r Role) AtLeast(other Role) bool { return rank[r] >= rank[other] }
+// AtLeast says whether r may do all that other may. A role that does not exist is reached by none.
+func (r Role) AtLeast(other Role) bool {
+	needed, known := rank[other]
+	return known && rank[r] >= needed
+}
 
 // MemberStatus is where a member stands.
 type MemberStatus string
@@ -58,7 +61,6 @@ type Member struct {
 	Teams                []*Team
 	NotificationSettings *NotificationSettings
 	InvitedBy            *User
-	InviteReason         *InvitationReason
 	InviteExpiresAt      *time.Time
 	InviteDelivery       *InviteDelivery
 	RemovedAt            *time.Time

@@ -2,6 +2,7 @@ package org
 
 import (
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -109,7 +110,8 @@ func CheckConnectSSO(o *Organization) error {
 // section 2), at most 512 characters.
 func CheckIssuer(field, issuer string) error {
 	u, err := url.Parse(issuer)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || len(issuer) > 512 {
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(issuer, "?#") ||
+		strings.ContainsFunc(issuer, unsafeRune) || len(issuer) > 512 {
 		return BadInput(field, "An issuer is an https URL without query or fragment, for example https://login.example.com.")
 	}
 	return nil

@@ -39,7 +39,7 @@ func (a *Access) Gate(p Permission, now time.Time) error {
 	if err := a.Enter(now); err != nil {
 		return err
 	}
-	if needed, ok := lowest[p]; !ok || !a.Member.Role.AtLeast(needed) {
+	if needed := lowest[p]; !a.Member.Role.AtLeast(needed) {
 		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed, p)
 	}
 	return nil

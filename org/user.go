@@ -93,14 +93,14 @@ type ServiceToken struct {
 func ParseEmail(field, s string) (string, error) {
 	s = strings.TrimSpace(s)
 	parsed, err := mail.ParseAddress(s)
-	if err != nil || parsed.Address != s || len(s) > 254 || strings.ContainsFunc(s, unsafeRune) || !strings.Contains(s, "@") {
+	if err != nil || parsed.Address != s || len(s) > 254 || strings.ContainsFunc(s, unsafeRune) || strings.ContainsFunc(s, joiner) {
 		return "", BadInput(field, "This is not an email address. Write it like name@example.com, at most 254 characters.")
 	}
 	return s, nil
 }
 
-// SameEmail compares addresses as Muster does: without regard to case.
-func SameEmail(a, b string) bool { return strings.EqualFold(a, b) }
+// SameEmail compares addresses as the table of users does: in small letters. EqualFold would take a long ſ for an s.
+func SameEmail(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) } //nolint:staticcheck // see above
 
 // MaskEmail shows enough of an address for its owner to recognise it: `a•••e@example.com`.
 func MaskEmail(s string) string {
@@ -127,20 +127,22 @@ func MaskPhone(e164 string) string {
 // ParseName checks a display name: 1 to limit characters, no control or direction-changing characters.
 func ParseName(field, s string, limit int) (string, error) {
 	s = strings.TrimSpace(s)
-	if n := utf8.RuneCountInString(s); n < 1 || n > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, unsafeRune) {
+	if n := utf8.RuneCountInString(s); n > limit || strings.Trim(s, joiners) == "" || strings.ContainsFunc(s, unsafeRune) {
 		return "", BadInput(field, "A name has 1 to %d characters and no control characters.", limit)
 	}
 	return s, nil
 }
 
 // unsafeRune finds what must not stand in a name or address that is shown, mailed and logged: control characters and
-// those that change the direction or the look of what follows. The two joiners are letters' glue in Persian and emoji.
+// those that change the direction or the look of what follows. What is not UTF-8 shows as RuneError.
 func unsafeRune(r rune) bool {
-	if r == '\u200c' || r == '\u200d' {
-		return false
-	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && !joiner(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError
 }
+
+// joiners are letters' glue in Persian and emoji. Alone, or in an address, nobody would see them.
+const joiners = "\u200c\u200d"
+
+func joiner(r rune) bool { return strings.ContainsRune(joiners, r) }
 
 var slugPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])$`)
 

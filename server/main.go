@@ -23,7 +23,7 @@ func main() {
 	log := s.Logger(os.Stderr)
 	slog.SetDefault(log)
 	for _, warning := range s.Warnings {
-		log.Warn(warning)
+		log.Warn("an environment variable is no setting", "why", warning)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -94,6 +94,10 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 	return err
 }
 
+// passwordQueue is how many wait for their password to be hashed before more are sent away: as many as two at a time, each
+// some 40 ms, get done within the five seconds that a request has.
+const passwordQueue = 200
+
 // newApp makes the application with the real senders, or with the development mailbox where there is no mail server.
 func newApp(s settings.Settings, database *db.DB, log *slog.Logger) (*app.App, *mail.Mailbox, error) {
 	keys, err := secret.NewKeys(s.SecretKey)
@@ -101,7 +105,7 @@ func newApp(s settings.Settings, database *db.DB, log *slog.Logger) (*app.App, *
 		return nil, nil, err
 	}
 	c := app.Config{
-		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, 50), PublicURL: s.PublicURL, Instance: instance(s),
+		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, passwordQueue), PublicURL: s.PublicURL, Instance: instance(s),
 		Log: log, Now: time.Now, SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, SweepBatch: s.SweepBatch,
 	}
 	var mailbox *mail.Mailbox

@@ -107,7 +107,10 @@ func TestOperationsOnTheirWayOutAreBounded(t *testing.T) {
 
 func TestSocketsOfASessionAreBounded(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, sessions)
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, http *transport.HTTP, limits *transport.Limits) {
+		sessions(a, ws, http, limits)
+		ws.MaxSessionSockets = 10
+	})
 	clients := make([]*client, 10)
 	for i := range clients {
 		clients[i] = a.connect(t, "ann")

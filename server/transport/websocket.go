@@ -79,7 +79,7 @@ type WebSocket struct {
 	MaxOperations int
 	// MaxSessionSockets bounds the sockets of one session (4429, after which clients do not
 	// come back by themselves). Sockets without a session are bounded by MaxSockets only.
-	// Default 10.
+	// Default 100: a dashboard stands open in many tabs.
 	MaxSessionSockets int
 	// MaxSockets bounds the sockets in all (HTTP 503). Default 10,000.
 	MaxSockets int
@@ -166,7 +166,7 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.OperationTimeout, defaultTimeout)
 	orDefault(&t.MaxMessage, maxMessage)
 	orDefault(&t.MaxOperations, 20)
-	orDefault(&t.MaxSessionSockets, 10)
+	orDefault(&t.MaxSessionSockets, 100)
 	orDefault(&t.MaxSockets, 10_000)
 	if t.Logger == nil {
 		t.Logger = slog.Default()
