@@ -211,6 +211,9 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 	if err != nil {
 		return nil, fmt.Errorf("find the set-up: %w", err)
 	}
+	if err := a.mayEnroll(ctx, r); err != nil {
+		return nil, err // the requirement was turned on since the set-up began
+	}
 	if err := a.spend(ctx, limitGuess, user.ID); err != nil {
 		return nil, err
 	}
@@ -239,11 +242,16 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 		if err := org.CheckEnroll(kind, have); err != nil {
 			return err
 		}
-		if ok, err := use(c.Tx); err != nil || !ok {
-			return errors.Join(err, org.ErrInvalidCode)
+		used, err := use(c.Tx)
+		if err != nil {
+			return err
 		}
-		if ok, err := c.Tx.ConfirmAuthenticator(ctx, pending.ID); err != nil || !ok {
-			return errors.Join(err, org.ErrInvalidCode)
+		confirmed, err := c.Tx.ConfirmAuthenticator(ctx, pending.ID)
+		if err != nil {
+			return err
+		}
+		if !used || !confirmed {
+			return org.ErrInvalidCode
 		}
 		first := len(have) == 0
 		if first {

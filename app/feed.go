@@ -243,8 +243,8 @@ func (a *App) startOfWatch(ctx context.Context, organizationID string, after *in
 	if after == nil {
 		return sequences[organizationID], nil
 	}
-	if *after < 0 {
-		return 0, org.BadInput("after", "`after` is a sequence: 0 to begin with the first entry.")
+	if *after < 0 || *after > sequences[organizationID] {
+		return 0, org.BadInput("after", "`after` is the sequence of an entry that you have seen: 0 to begin with the first, at most %d now.", sequences[organizationID])
 	}
 	first, err := a.DB.FirstSequence(ctx, organizationID)
 	if err != nil {
@@ -273,22 +273,26 @@ func (a *App) watchAudit(ctx context.Context, organizationID string, position in
 		return err
 	}
 	defer a.feed.leave(w)
+	// Whatever changed between the gate's first answer and here is asked about now; what changes later is in the queue.
+	if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
+		return err
+	}
 	// hand delivers what is new. Whatever may have changed who may watch is asked about before it, and so before
 	// everything later, is delivered: what was read has committed, so one question covers the rest of the batch.
 	hand := func(entries []*org.AuditLogEntry) error {
 		asked := false
 		for _, e := range entries {
+			if !asked && e.ChangesAccess() { // also where the watcher has seen it elsewhere: the gate has not
+				if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
+					return err
+				}
+				asked = true
+			}
 			if e.Sequence <= position {
 				continue
 			}
 			if e.Sequence > position+1 {
 				return errTrimmed(e.Sequence) // retention overtook a watcher who was behind
-			}
-			if !asked && e.ChangesAccess() {
-				if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
-					return err
-				}
-				asked = true
 			}
 			if !deliver(e) {
 				return errStopped

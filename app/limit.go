@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"muster/db"
 	"muster/org"
+	"muster/secret"
 )
 
 // limit is a budget of hits by key. Two windows each: the long one keeps a patient guesser out.
@@ -69,6 +71,12 @@ var (
 		db.Limit{Hits: 20000, Window: 24 * time.Hour},
 		"Too many invitations from this organization.",
 	}
+	limitCreate = limit{
+		"create",
+		db.Limit{Hits: 100, Window: time.Hour},
+		db.Limit{Hits: 300, Window: 24 * time.Hour},
+		"Too many new organizations.",
+	}
 	limitMailboxProof = limit{
 		"mailbox-proof",
 		db.Limit{Hits: 1, Window: 5 * time.Minute},
@@ -97,31 +105,34 @@ func (a *App) forgive(ctx context.Context, l limit, key string) {
 	}
 }
 
-func passwordKey(email string, r *Request) string { return strings.ToLower(email) + " " + r.network() }
-
-// spendPassword counts a try of a password by account and network, and by network. A browser that signed in to the account
-// before is never refused: an attacker cannot lock a victim out.
-func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) error {
-	err := a.spend(ctx, limitPassword, passwordKey(email, r))
-	if err == nil {
-		err = a.spend(ctx, limitPasswordNetwork, r.network())
+// spendPassword counts a try of a password by account and network, and by network; forgive takes back what it has counted.
+// A browser that signed in to the account before is never refused: an attacker cannot lock a victim out.
+func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) (forgive func(), err error) {
+	// What is typed as an address may be a secret, and longer than a key can be.
+	account := hex.EncodeToString(secret.Hash(strings.ToLower(email)))
+	if user != nil {
+		account = user.ID
 	}
-	if err == nil || user == nil {
-		return err
+	forgive = func() {}
+	if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {
+		if err = a.spend(ctx, limitPasswordNetwork, r.network()); err == nil {
+			return func() {
+				a.forgive(ctx, limitPassword, account+" "+r.network())
+				a.forgive(ctx, limitPasswordNetwork, r.network())
+			}, nil
+		}
+	}
+	if user == nil {
+		return forgive, err
 	}
 	known, lookup := a.DB.SignedInBefore(ctx, user.ID, r.IPAddress, r.UserAgent)
 	if lookup != nil {
-		return fmt.Errorf("look for an earlier sign-in: %w", lookup)
+		return forgive, fmt.Errorf("look for an earlier sign-in: %w", lookup)
 	}
 	if known {
-		return nil
+		return forgive, nil
 	}
-	return err
-}
-
-func (a *App) forgivePassword(ctx context.Context, email string, r *Request) {
-	a.forgive(ctx, limitPassword, passwordKey(email, r))
-	a.forgive(ctx, limitPasswordNetwork, r.network())
+	return forgive, err
 }
 
 // roughly says a duration as a person would.

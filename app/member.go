@@ -68,6 +68,9 @@ func (a *App) RecoveryCodes(ctx context.Context, userID string) (*org.RecoveryCo
 	return codes, err
 }
 
+// maxMemberships bounds the list that a client gets; what is decided is decided on all.
+const maxMemberships = 100
+
 // Memberships are the caller's own places; nil of anybody else. Where the gate keeps the caller out, only what helps to
 // find the way back is shown.
 func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, error) {
@@ -92,7 +95,7 @@ func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, er
 			seen = append(seen, m.Limited())
 		}
 	}
-	return seen, nil
+	return seen[:min(len(seen), maxMemberships)], nil
 }
 
 // ViewerIn is the caller's own place in an organization.

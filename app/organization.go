@@ -100,8 +100,15 @@ func (a *App) CreateOrganization(ctx context.Context, in CreateOrganizationInput
 	if o.Name, err = org.ParseName("name", in.Name, 100); err != nil {
 		return nil, err
 	}
-	// There is no organization to lock yet, and nobody else can know of it before the commit.
+	if err := a.spend(ctx, limitCreate, r.session.User.ID); err != nil {
+		return nil, err
+	}
+	// There is no organization to lock yet, but the account: whoever removes their last authenticator at this moment has
+	// counted their organizations under that lock.
 	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
+		if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
+			return err
+		}
 		if err := a.reload(ctx, tx, r); err != nil {
 			return err
 		}

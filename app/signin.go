@@ -130,12 +130,16 @@ const challengeLife = 5 * time.Minute
 // SignIn checks email and password. Absent accounts cost the same as present ones and get the same answer.
 func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error) {
 	r := request(ctx)
-	user, err := a.DB.UserByEmail(ctx, in.Email)
-	if err != nil && !errors.Is(err, org.ErrNotFound) {
-		return nil, fmt.Errorf("find the account: %w", err)
+	var user *org.User
+	if email, err := org.ParseEmail("email", in.Email); err == nil { // what is no address is no account's
+		user, err = a.DB.UserByEmail(ctx, email)
+		if err != nil && !errors.Is(err, org.ErrNotFound) {
+			return nil, fmt.Errorf("find the account: %w", err)
+		}
 	}
-	if limited := a.spendPassword(ctx, user, in.Email, r); limited != nil {
-		return nil, limited
+	forgive, err := a.spendPassword(ctx, user, in.Email, r)
+	if err != nil {
+		return nil, err
 	}
 	encoded := ""
 	if user != nil {
@@ -153,7 +157,7 @@ func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error
 	if !ok || user == nil {
 		return nil, org.ErrCredentials
 	}
-	a.forgivePassword(ctx, in.Email, r)
+	forgive()
 	newHash := ""
 	if a.Passwords.NeedsRehash(encoded) {
 		if newHash, err = a.hashPassword(ctx, in.Password); err != nil {
@@ -265,15 +269,20 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	}
 	var session *SessionToken
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if ok, err := tx.UseChallenge(ctx, c.ID); err != nil || !ok {
-			return nil, errors.Join(err, org.ErrInvalidCode)
-		}
 		if _, err := tx.LockUser(ctx, c.UserID); err != nil {
 			return nil, err
 		}
+		// Before the challenge, since a text message's code goes with it.
 		message, err := proof.use(ctx, tx, c.UserID)
 		if err != nil {
 			return nil, err
+		}
+		ok, err := tx.UseChallenge(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, org.ErrInvalidCode
 		}
 		if session, err = a.newSession(ctx, tx, r, c.UserID, true, proof.recovery != nil); err != nil {
 			return nil, err

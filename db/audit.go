@@ -122,7 +122,9 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 
 // microsecond is the first whole microsecond that is not before a moment. Entries have whole ones and parameters are cut
 // to them; a bound that is cut down would move before entries that the filter does not mean.
-func microsecond(t time.Time) time.Time { return t.Add(time.Microsecond - time.Nanosecond).Truncate(time.Microsecond) }
+func microsecond(t time.Time) time.Time {
+	return t.Add(time.Microsecond - time.Nanosecond).Truncate(time.Microsecond)
+}
 
 // AuditEntry finds an entry by id.
 func (q Queries) AuditEntry(ctx context.Context, id string) (*org.AuditLogEntry, error) {

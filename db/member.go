@@ -104,9 +104,9 @@ func (q Queries) MemberByEmail(ctx context.Context, organizationID, email string
 	return q.member(ctx, `WHERE m.organization_id = $1 AND lower(coalesce(u.email, m.email)) = lower($2)`, organizationID, email)
 }
 
-// Memberships are a user's places, oldest first.
+// Memberships are all of a user's places, oldest first: rules are decided on them, so none may be left out.
 func (q Queries) Memberships(ctx context.Context, userID string) ([]*org.Member, error) {
-	return q.members(ctx, `WHERE m.user_id = $1 ORDER BY m.id LIMIT 100`, userID)
+	return q.members(ctx, `WHERE m.user_id = $1 ORDER BY m.id`, userID)
 }
 
 // OrganizationIDs are those in which a user has a place, removed or not.

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"muster/org"
@@ -53,10 +52,12 @@ func (t *Tx) VerifyEmail(ctx context.Context, userID string) error {
 }
 
 // ReleaseEmail takes the address from an account that never proved it, since somebody else just has. It says whether
-// there was such an account; a proved address stays where it is.
+// there was such an account; a proved address stays where it is, and so does one of somebody removed for 2FA, whose way
+// back leads through it.
 func (t *Tx) ReleaseEmail(ctx context.Context, email string) (userID string, err error) {
 	ids, err := column[string](ctx, t.pg, `
-UPDATE users SET email = NULL WHERE lower(email) = lower($1) AND email_verified_at IS NULL RETURNING id`, email)
+UPDATE users u SET email = NULL WHERE lower(email) = lower($1) AND email_verified_at IS NULL
+   AND NOT EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.status = 'REMOVED_FOR_2FA') RETURNING id`, email)
 	if err != nil || len(ids) == 0 {
 		return "", err
 	}
@@ -188,8 +189,11 @@ func (t *Tx) AddPhoneNumber(ctx context.Context, authenticatorID, number string)
 // PhoneNumber is the number of a phone.
 func (q Queries) PhoneNumber(ctx context.Context, authenticatorID string) (string, error) {
 	numbers, err := column[string](ctx, q.pg, `SELECT number FROM phone_numbers WHERE authenticator_id = $1`, authenticatorID)
-	if err != nil || len(numbers) == 0 {
-		return "", errors.Join(err, org.ErrNotFound)
+	if err != nil {
+		return "", err
+	}
+	if len(numbers) == 0 {
+		return "", org.ErrNotFound
 	}
 	return numbers[0], nil
 }

@@ -38,6 +38,10 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.Members = func(child int, first *int, _ *string, _ *org.MemberFilter) int { return paged(child, first) }
 	c.Organization.AuditLog = func(child int, first *int, _ *string, _ *org.AuditLogFilter) int { return paged(child, first) }
 	c.Require2FAImpact.Members = func(child int, first *int, _ *string, _ *bool) int { return paged(child, first) }
+	c.User.Memberships = func(child int) int { return 1 + 20*child }
+	c.Organization.Teams = func(child int) int { return 1 + 20*child }
+	c.Organization.Projects = func(child int) int { return 1 + 20*child }
+	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own
 	c.User.SecurityEvents = func(child int, first *int) int { return paged(child, first) }
 	return c
 }
@@ -54,11 +58,11 @@ func paged(child int, first *int) int {
 var Sensitive = map[string]bool{
 	"signUp": true, "signIn": true, "verifySecondFactor": true, "sendSecondFactorCode": true,
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
-	"acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
+	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 }
 
 // presenter decides what of an error leaves the house: refusals as they are, GraphQL's own complaints as they are, and of
-// a fault nothing but the number under which it was logged.
+// a fault nothing but the number under which it was logged. Codes leave as plain strings: the transport compares them.
 type presenter struct {
 	log       *slog.Logger
 	requestID func(context.Context) string
@@ -67,7 +71,7 @@ type presenter struct {
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	var refusal *org.Error
 	if errors.As(err, &refusal) {
-		shown := &gqlerror.Error{Message: refusal.Message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": refusal.Code}}
+		shown := &gqlerror.Error{Message: refusal.Message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": string(refusal.Code)}}
 		if refusal.Field != "" {
 			shown.Extensions["field"] = refusal.Field
 		}
@@ -89,14 +93,14 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &gqlerror.Error{
 			Message: "The request took too long and was stopped. Ask for less at a time.", Path: graphql.GetPath(ctx),
-			Extensions: map[string]any{"code": org.CodeQueryTooLarge},
+			Extensions: map[string]any{"code": string(org.CodeQueryTooLarge)},
 		}
 	}
 	if !errors.Is(err, context.Canceled) {
 		p.log.ErrorContext(ctx, "a request failed", "path", graphql.GetPath(ctx).String(), "err", err)
 	}
 	return &gqlerror.Error{Message: "Internal error", Path: graphql.GetPath(ctx), Extensions: map[string]any{
-		"code": org.CodeInternal, "requestId": p.requestID(ctx),
+		"code": string(org.CodeInternal), "requestId": p.requestID(ctx),
 	}}
 }
 
@@ -104,7 +108,7 @@ func setCode(e *gqlerror.Error, code org.ErrorCode) {
 	if e.Extensions == nil {
 		e.Extensions = map[string]any{}
 	}
-	e.Extensions["code"] = code
+	e.Extensions["code"] = string(code)
 }
 
 func (p presenter) recovered(ctx context.Context, v any) error {

@@ -82,6 +82,14 @@ func (m *Member) Label() string {
 	return m.ID
 }
 
+// PublicName is how mails and refusals name the member to people who may not see addresses.
+func (m *Member) PublicName() string {
+	if m.Name != nil {
+		return *m.Name
+	}
+	return "The invited member"
+}
+
 // Compliant says whether the member's account has at least one confirmed authenticator.
 func (m *Member) Compliant() bool { return m.TwoFactor != nil && m.TwoFactor.Compliant() }
 
@@ -165,7 +173,7 @@ func CheckGrant(by *Member, role Role) error {
 // CheckOver says whether by may edit or remove target: nobody touches a role above their own.
 func CheckOver(by, target *Member) error {
 	if !by.Role.AtLeast(target.Role) {
-		return Refuse(CodeForbidden, "%s has the role %s, which is above your own.", target.Label(), target.Role)
+		return Refuse(CodeForbidden, "%s has the role %s, which is above your own.", target.PublicName(), target.Role)
 	}
 	return nil
 }
@@ -183,10 +191,10 @@ func CheckOwnerGoes(o *Organization, target *Member, others Owners) error {
 		return nil
 	}
 	if others.Active == 0 {
-		return Refuse(CodeLastOwner, "%s is the only active owner of %s. Make somebody else an owner first.", target.Label(), o.Name)
+		return Refuse(CodeLastOwner, "%s is the only active owner of %s. Make somebody else an owner first.", target.PublicName(), o.Name)
 	}
 	if o.Enforced && others.Compliant == 0 {
-		return Refuse(CodeLastOwner, "%s is the only owner of %s with two-factor authentication. Another owner has to set it up first.", target.Label(), o.Name)
+		return Refuse(CodeLastOwner, "%s is the only owner of %s with two-factor authentication. Another owner has to set it up first.", target.PublicName(), o.Name)
 	}
 	return nil
 }
