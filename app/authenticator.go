@@ -123,6 +123,10 @@ func (a *App) mailProof(ctx context.Context, r *Request, m *org.Member) error {
 		if _, err := tx.LockOrganization(ctx, m.OrganizationID); err != nil {
 			return nil, err
 		}
+		m, err := tx.Member(ctx, m.ID)
+		if err != nil {
+			return nil, err
+		}
 		link, err := tx.LinkOf(ctx, m.ID)
 		var hash []byte
 		switch {
@@ -221,10 +225,6 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 	if err != nil {
 		return nil, err
 	}
-	also, err := a.invitedOrganization(ctx, r.session)
-	if err != nil {
-		return nil, err
-	}
 	codes, done := secret.NewRecoveryCodes(), &Confirmation{Authenticator: pending, Reinstated: []*org.Reinstated{}}
 	cookie := ""
 	err = a.changeAccount(ctx, func(c *accountChange) error {
@@ -281,7 +281,7 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 		}
 		c.jobs = append(c.jobs, accountMail(r, user.ID, message, a.Now()))
 		return nil
-	}, also...)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -510,7 +510,11 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID,
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
 // The code itself is in no row and no job.
 func (a *App) textCode(ctx context.Context, r *Request, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
-	for _, key := range []string{stored.UserID, number} {
+	purpose := "sign-in " // apart, so that strangers who enroll a number use up nobody's sign-ins
+	if stored.ChallengeID == nil {
+		purpose = "enroll "
+	}
+	for _, key := range []string{purpose + stored.UserID, purpose + number} {
 		if err := a.spend(ctx, limitText, key); err != nil {
 			return nil, err
 		}

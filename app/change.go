@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/riverqueue/river"
 
@@ -21,6 +22,7 @@ type change struct {
 	entries      []*org.AuditLogEntry
 	jobs         []river.JobArgs
 	unchanged    bool
+	now          time.Time
 }
 
 // errUnlogged is a programmer's mistake: a change that would leave no trace.
@@ -53,7 +55,7 @@ func (a *App) change(ctx context.Context, organizationID string, p org.Permissio
 		if err := access.Gate(p, a.Now()); err != nil {
 			return err
 		}
-		c := &change{Tx: tx, Organization: o, By: m, request: r}
+		c := &change{Tx: tx, Organization: o, By: m, request: r, now: a.Now()}
 		if err := decide(c); err != nil {
 			return err
 		}
@@ -180,6 +182,7 @@ type accountChange struct {
 	entries     map[string][]*org.AuditLogEntry
 	events      []*org.SecurityEvent
 	jobs        []river.JobArgs
+	locked      []string // the organizations
 }
 
 // errGrew says that the person joined another organization between reading and locking.
@@ -206,7 +209,11 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, also []string, d
 	if err != nil {
 		return fmt.Errorf("find the organizations: %w", err)
 	}
-	ids = append(ids, also...)
+	invited, err := a.invitedOrganization(ctx, r.session.ID)
+	if err != nil {
+		return err
+	}
+	ids = append(append(ids, also...), invited...)
 	return a.DB.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := tx.LockOrganizations(ctx, ids); err != nil {
 			return fmt.Errorf("lock the organizations: %w", err)
@@ -231,7 +238,7 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, also []string, d
 		if err != nil {
 			return fmt.Errorf("find the memberships: %w", err)
 		}
-		c := &accountChange{Tx: tx, User: user, Memberships: memberships, request: r, entries: map[string][]*org.AuditLogEntry{}}
+		c := &accountChange{Tx: tx, User: user, Memberships: memberships, request: r, entries: map[string][]*org.AuditLogEntry{}, locked: ids}
 		if err := decide(c); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"muster/db"
@@ -70,8 +72,8 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 	return payload, err
 }
 
-// spendInvite counts a mail with a link by organization and by address there, for members only: a stranger's tries cost
-// an organization nothing.
+// spendInvite counts a mail with a link by organization and by address, whichever organization sends it; for members only:
+// a stranger's tries cost nobody anything.
 func (a *App) spendInvite(ctx context.Context, organizationID, email string) error {
 	if _, err := a.read(ctx, organizationID, org.ManageMembers); err != nil {
 		return err
@@ -79,7 +81,7 @@ func (a *App) spendInvite(ctx context.Context, organizationID, email string) err
 	if err := a.spend(ctx, limitInvite, organizationID); err != nil {
 		return err
 	}
-	return a.spend(ctx, limitInviteAddress, organizationID+" "+email)
+	return a.spend(ctx, limitInviteAddress, strings.ToLower(email))
 }
 
 // setLink makes a new link for a member and gives its hash. The token is derived when the mail is sent.
@@ -105,7 +107,11 @@ func (a *App) ResendInvite(ctx context.Context, in ResendInviteInput) (payload *
 	if err != nil {
 		return nil, err
 	}
-	if err := a.spendInvite(ctx, m.OrganizationID, m.ID); err != nil {
+	address := m.ID
+	if m.Email != nil {
+		address = *m.Email
+	}
+	if err := a.spendInvite(ctx, m.OrganizationID, address); err != nil {
 		return nil, err
 	}
 	err = a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
@@ -256,7 +262,10 @@ func (a *App) enter(ctx context.Context, c *accountChange, m *org.Member) (*org.
 	e := entryBy(c.User, c.request, org.ActionMemberAccept, message, data)
 	e.TargetID, e.TargetLabel = label(now)
 	c.entries[now.OrganizationID] = append(c.entries[now.OrganizationID], e)
-	c.jobs = append(c.jobs, NotifyJob{OrganizationID: now.OrganizationID, What: now.Label() + " is a member now.", By: now.Label(), At: a.Now(), Except: c.User.ID})
+	if m.Status == org.StatusInvited { // that thousands come back after a sweep is for the log, not for everybody's mailbox
+		name := now.PublicName()
+		c.jobs = append(c.jobs, NotifyJob{OrganizationID: now.OrganizationID, What: name + " is a member now.", By: name, At: a.Now(), Except: c.User.ID})
+	}
 	return back, nil
 }
 
@@ -290,6 +299,9 @@ func (a *App) comeBack(ctx context.Context, c *accountChange) ([]*org.Reinstated
 	if err != nil {
 		return nil, err
 	}
+	if !slices.Contains(c.locked, link.Member.OrganizationID) {
+		return nil, errGrew // the session has proved another invitation meanwhile
+	}
 	if link.Member.Status == org.StatusInvited && bytes.Equal(link.TokenHash, s.InvitationHash) && link.BelongsTo(c.User) {
 		if _, err := a.enter(ctx, c, link.Member); err != nil {
 			return nil, err
@@ -300,7 +312,11 @@ func (a *App) comeBack(ctx context.Context, c *accountChange) ([]*org.Reinstated
 
 // invitedOrganization is the organization of the invitation that the session is about to complete: it has to be locked
 // with the person's own.
-func (a *App) invitedOrganization(ctx context.Context, s *org.Session) ([]string, error) {
+func (a *App) invitedOrganization(ctx context.Context, sessionID string) ([]string, error) {
+	s, err := a.DB.Session(ctx, sessionID)
+	if err != nil {
+		return nil, fmt.Errorf("find the session again: %w", err)
+	}
 	if s.InvitationMemberID == nil {
 		return nil, nil
 	}

@@ -138,6 +138,8 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r
 // roughly says a duration as a person would.
 func roughly(d time.Duration) string {
 	switch {
+	case d <= time.Second:
+		return "1 second"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d seconds", int(math.Ceil(d.Seconds())))
 	case d < 2*time.Hour:

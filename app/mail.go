@@ -15,8 +15,8 @@ import (
 	"muster/org"
 )
 
-// MailJob sends one mail. It holds ids, never an address, a token or a secret: whom and what is asked again when it is
-// sent, so that nobody is mailed about what is no longer so.
+// MailJob sends one mail. It holds ids and sentences, never the recipient's address, a token or a secret: whom and what is
+// asked again when it is sent, so that nobody is mailed about what is no longer so.
 type MailJob struct {
 	Template string `json:"template"`
 	MemberID string `json:"member_id,omitempty"`
@@ -77,7 +77,7 @@ func accountMail(r *Request, userID, what string, at time.Time) MailJob {
 func (c *change) notify(security bool, what string) {
 	c.enqueue(NotifyJob{
 		OrganizationID: c.Organization.ID, Security: security, What: what,
-		By: c.By.User.Label(), At: time.Now(), Except: c.By.User.ID,
+		By: c.By.PublicName(), At: c.now, Except: c.By.User.ID,
 	})
 }
 

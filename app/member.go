@@ -294,7 +294,7 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 			}
 			message := fmt.Sprintf("changed the role of %s from %s to %s", target.Label(), target.Role, in.Role)
 			c.log(org.ActionMemberEdit, target, message, map[string]any{"role": in.Role, "role_before": target.Role})
-			c.notify(false, fmt.Sprintf("The role of %s is now %s.", target.Label(), in.Role))
+			c.notify(false, fmt.Sprintf("The role of %s is now %s.", target.PublicName(), in.Role))
 			if c.By.ID == target.ID {
 				c.By.Role = in.Role // the answer shows only what the new role may see
 			}
@@ -358,7 +358,7 @@ func (c *change) end(ctx context.Context, target *org.Member, action, message st
 	}
 	c.log(action, target, message, map[string]any{"role": target.Role, "status": target.Status})
 	if target.Status == org.StatusActive {
-		c.notify(false, target.Label()+" is no longer a member.")
+		c.notify(false, target.PublicName()+" is no longer a member.")
 	}
 	return c.Tx.DeleteMember(ctx, target.ID)
 }

@@ -157,7 +157,7 @@ func (a *App) RemindMembersWithout2FA(ctx context.Context, in RemindMembersWitho
 		payload.RemindedCount = impact.RemovedCount
 		c.log(org.ActionMemberRemind, c.Organization, fmt.Sprintf("reminded %d members to set up two-factor authentication", impact.RemovedCount),
 			map[string]any{"count": impact.RemovedCount})
-		c.enqueue(NotifyJob{OrganizationID: c.Organization.ID, Remind: true, By: c.By.User.Label(), At: a.Now()})
+		c.enqueue(NotifyJob{OrganizationID: c.Organization.ID, Remind: true, By: c.By.PublicName(), At: a.Now()})
 		return c.Tx.Reminded(ctx, c.Organization.ID)
 	})
 	return payload, err

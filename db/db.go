@@ -75,8 +75,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		config.MaxConns = poolSize
 	}
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET ROLE "+AppRole)
-		return err
+		if _, err := conn.Exec(ctx, "SET ROLE "+AppRole); err != nil {
+			return fmt.Errorf("become the role %[1]s (GRANT %[1]s TO the role of DATABASE_URL, or let DATABASE_URL sign in as %[1]s): %[2]w", AppRole, err)
+		}
+		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -31,6 +31,7 @@ UPDATE river_job SET state = 'available' WHERE state = 'running' AND attempted_b
 		JobTimeout:           30 * time.Second,
 		RescueStuckJobsAfter: time.Minute,
 		SoftStopTimeout:      5 * time.Second,
+		ReindexerSchedule:    river.NeverSchedule(), // the serving role owns no index
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the jobs: %w", err)

@@ -84,8 +84,9 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'muster_app') THEN CREATE ROLE muster_app NOLOGIN; END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- another database of this server was migrated meanwhile
 END $$;
-DO $$ BEGIN
-  IF NOT pg_has_role(current_user, 'muster_app', 'MEMBER') THEN EXECUTE format('GRANT muster_app TO %I', current_user); END IF;
+DO $$ BEGIN -- so that one URL is enough: the migrating role may become muster_app
+  EXECUTE format('GRANT muster_app TO %I' || CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH SET TRUE' ELSE '' END, current_user);
+EXCEPTION WHEN insufficient_privilege THEN NULL; -- with two URLs it need not; with one, connecting says what is missing
 END $$;
 GRANT USAGE ON SCHEMA public TO muster_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO muster_app;

@@ -67,7 +67,7 @@ type Settings struct {
 	// Playground also decides about introspection.
 	Playground bool `name:"playground" setting:"MUSTER_PLAYGROUND" default:"true" negatable:"" help:"Serve the Playground and answer introspection."`
 	// SSOAllowPrivate lifts the ban on dialling private addresses at a sign-on provider.
-	SSOAllowPrivate bool `name:"sso-allow-private" setting:"MUSTER_SSO_ALLOW_PRIVATE" default:"false" negatable:"" help:"Let single sign-on providers live on private addresses. Each organization's owner then reaches your network through Muster."`
+	SSOAllowPrivate bool `name:"sso-allow-private" setting:"MUSTER_SSO_ALLOW_PRIVATE" default:"false" negatable:"" help:"No effect yet: let single sign-on providers live on private addresses. Each organization's owner then reaches your network through Muster."`
 	// Log is text, json or empty; [Settings.Logger] decides about empty.
 	Log string `name:"log" setting:"MUSTER_LOG" placeholder:"text|json" initial:"text on a terminal, else json" help:"Format of the log on stderr."`
 	// LogLevel is debug, info, warn or error.
@@ -77,7 +77,7 @@ type Settings struct {
 	// SessionMax is how long a session lives at most; above zero.
 	SessionMax time.Duration `name:"session-max" setting:"MUSTER_SESSION_MAX" placeholder:"DURATION" default:"24h" help:"A session ends this long after its sign-in, used or not."`
 	// StepUp is how long a session stays fresh; above zero.
-	StepUp time.Duration `name:"step-up" setting:"MUSTER_STEP_UP" placeholder:"DURATION" default:"10m" help:"How long after proving a factor a session may change factors."`
+	StepUp time.Duration `name:"step-up" setting:"MUSTER_STEP_UP" placeholder:"DURATION" default:"10m" help:"No effect yet: how long after proving a factor a session may change factors."`
 	// SweepBatch is how many members a sweep removes in one transaction, 1 to 10000.
 	SweepBatch int `name:"sweep-batch" setting:"MUSTER_SWEEP_BATCH" placeholder:"N" default:"1000" help:"Members that a sweep removes in one transaction, 1 to 10000."`
 

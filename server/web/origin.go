@@ -21,7 +21,7 @@ func OriginAllowed(r *http.Request, origins []string) bool {
 // cookie and no Authorization header, needs an allowed Origin, whatever its method. Refuse the request with 403 where it
 // is false; do not go on without the cookie, which would show a signed-in person as signed out.
 func CookieAllowed(r *http.Request, cookieName string, origins []string) bool {
-	if len(r.Header.Values("Authorization")) > 0 {
+	if r.Header.Get("Authorization") != "" {
 		return true // the header decides, and no other site can make a browser send it
 	}
 	if len(r.CookiesNamed(cookieName)) == 0 {
