@@ -36,7 +36,8 @@ type Config struct {
 
 	SessionIdle time.Duration
 	SessionMax  time.Duration
-	SweepBatch  int // members removed in one transaction
+	StepUp      time.Duration // how long a session is fresh
+	SweepBatch  int           // members removed in one transaction
 }
 
 // App holds what the operations share.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 
 	"muster/db"
@@ -23,7 +24,7 @@ func (a *App) AuditLog(ctx context.Context, organizationID string, first *int, a
 	}
 	before := 0
 	if req.After != "" {
-		if before, err = strconv.Atoi(req.After); err != nil || before < 1 {
+		if before, err = strconv.Atoi(req.After); err != nil || before < 1 || before > math.MaxInt32 {
 			return nil, org.BadInput("after", "This is not a cursor of the audit log.")
 		}
 	}

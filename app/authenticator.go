@@ -92,7 +92,7 @@ func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, n
 
 // mayEnroll refuses a session that may not enroll; whoever lacks only the proof of the mailbox is mailed the link.
 func (a *App) mayEnroll(ctx context.Context, r *Request) error {
-	if err := org.CheckFactorChange(r.session); err != nil {
+	if err := a.fresh(r, true); err != nil {
 		return err
 	}
 	memberships, err := a.DB.Memberships(ctx, r.session.User.ID)
@@ -132,6 +132,9 @@ func (a *App) mailProof(ctx context.Context, r *Request, m *org.Member) error {
 		switch {
 		case err == nil:
 			hash = link.TokenHash
+			if err := tx.SetDelivery(ctx, m.ID, hash, org.DeliveryQueued); err != nil {
+				return nil, err
+			}
 		case errors.Is(err, org.ErrNotFound):
 			if hash, err = a.setLink(ctx, tx, m.ID, org.ReasonRemovedFor2FA, m.ReinstatableUntil); err != nil {
 				return nil, err
@@ -229,7 +232,7 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 	cookie := ""
 	err = a.changeAccount(ctx, func(c *accountChange) error {
 		*done = Confirmation{Authenticator: pending, Reinstated: []*org.Reinstated{}}
-		if err := org.CheckFactorChange(r.session); err != nil {
+		if err := a.fresh(r, true); err != nil {
 			return err
 		}
 		if _, err := org.CheckFirstEnrollment(r.session, c.Memberships, a.Now()); err != nil {
@@ -340,7 +343,7 @@ func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecovery
 		if !user.Compliant() {
 			return nil, org.Refuse(org.CodeConflict, "Recovery codes come with the first authenticator. Set one up.")
 		}
-		if err := org.CheckFactorChange(r.session); err != nil {
+		if err := a.fresh(r, false); err != nil {
 			return nil, err
 		}
 		hashes := make([][]byte, len(codes))
@@ -371,7 +374,7 @@ type RemoveAuthenticatorPayload struct{ User *org.User }
 // RemoveAuthenticator removes one of the caller's authenticators; the recovery codes go with the last one.
 func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInput) (*RemoveAuthenticatorPayload, error) {
 	err := a.changeAccount(ctx, func(c *accountChange) error {
-		if err := org.CheckFactorChange(c.request.session); err != nil {
+		if err := a.fresh(c.request, false); err != nil {
 			return err
 		}
 		have, err := c.Tx.Authenticators(ctx, c.User.ID)
@@ -451,7 +454,7 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 		return nil, err
 	}
 	// The set-up and its first code are stored together or not at all.
-	return a.textCode(ctx, r, db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
+	return a.textCode(ctx, r, "enroll", db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
 		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
 			return err
 		}
@@ -468,34 +471,50 @@ func errNoTexts() error {
 }
 
 // SendSecondFactorCodeInput is what sendSecondFactorCode takes.
-type SendSecondFactorCodeInput struct{ ChallengeToken string }
+type SendSecondFactorCodeInput struct{ ChallengeToken *string }
 
-// SendSecondFactorCode sends a code to the phone of the account that a challenge is for.
+// SendSecondFactorCode sends a code to the phone of the account that a challenge is for, or of the caller.
 func (a *App) SendSecondFactorCode(ctx context.Context, in SendSecondFactorCodeInput) (*CodeSent, error) {
-	c, err := a.DB.Challenge(ctx, secret.Hash(in.ChallengeToken))
-	if errors.Is(err, org.ErrNotFound) {
-		return nil, org.Refuse(org.CodeInvalidCode, "This sign-in has ended or was answered already. Sign in again.")
-	}
+	userID, challengeID, err := a.codeFor(ctx, in.ChallengeToken)
 	if err != nil {
-		return nil, fmt.Errorf("find the challenge: %w", err)
+		return nil, err
 	}
-	factors, err := a.DB.Authenticators(ctx, c.UserID)
+	factors, err := a.DB.Authenticators(ctx, userID)
 	if err != nil {
 		return nil, fmt.Errorf("find the authenticators: %w", err)
 	}
 	for _, f := range factors {
 		if f.Kind == org.KindPhone {
-			return a.sendCode(ctx, request(ctx), c.UserID, f.ID, c.ID)
+			return a.sendCode(ctx, request(ctx), userID, f.ID, challengeID)
 		}
 	}
 	return nil, org.Refuse(org.CodeConflict, "This account has no phone. Answer with your authenticator app or a recovery code.")
 }
 
+// codeFor is whom a code is for, and the challenge that it answers, nil for the caller's own session.
+func (a *App) codeFor(ctx context.Context, challengeToken *string) (userID string, challengeID *string, err error) {
+	if challengeToken == nil {
+		r, err := caller(ctx)
+		if err != nil {
+			return "", nil, err
+		}
+		return r.session.User.ID, nil, nil
+	}
+	c, err := a.DB.Challenge(ctx, secret.Hash(*challengeToken))
+	if errors.Is(err, org.ErrNotFound) {
+		return "", nil, org.Refuse(org.CodeInvalidCode, "This sign-in has ended or was answered already. Sign in again.")
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("find the challenge: %w", err)
+	}
+	return c.UserID, &c.ID, nil
+}
+
 // codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
 const codeLife = 10 * time.Minute
 
-// sendCode sends a code that answers a challenge to a phone that is set up.
-func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID, challengeID string) (*CodeSent, error) {
+// sendCode sends a code to a phone that is set up: to answer a challenge, or, without one, for the caller's own session.
+func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID string, challengeID *string) (*CodeSent, error) {
 	if a.Texter == nil {
 		return nil, errNoTexts()
 	}
@@ -503,19 +522,16 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID,
 	if err != nil {
 		return nil, fmt.Errorf("find the number: %w", err)
 	}
-	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: &challengeID}
-	return a.textCode(ctx, r, code, number, func(*db.Tx) error { return nil })
+	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID}
+	return a.textCode(ctx, r, "sign-in", code, number, func(*db.Tx) error { return nil })
 }
 
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
-// The code itself is in no row and no job.
-func (a *App) textCode(ctx context.Context, r *Request, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
-	purpose := "sign-in " // apart, so that strangers who enroll a number use up nobody's sign-ins
-	if stored.ChallengeID == nil {
-		purpose = "enroll "
-	}
-	for _, key := range []string{purpose + stored.UserID, purpose + number} {
-		if err := a.spend(ctx, limitText, key); err != nil {
+// The code itself is in no row and no job. Messages are counted by purpose, so that strangers who enroll a number use up
+// nobody's sign-ins.
+func (a *App) textCode(ctx context.Context, r *Request, purpose string, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
+	for _, key := range []string{stored.UserID, number} {
+		if err := a.spend(ctx, limitText, purpose+" "+key); err != nil {
 			return nil, err
 		}
 	}

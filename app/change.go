@@ -82,6 +82,12 @@ func (a *App) reload(ctx context.Context, tx *db.Tx, r *Request) error {
 	return nil
 }
 
+// fresh says whether the request's session may do what needs its owner to be there; enrolling is all that a recovery code
+// is enough for.
+func (a *App) fresh(r *Request, enrolling bool) error {
+	return org.CheckFresh(r.session, a.Now(), a.StepUp, enrolling)
+}
+
 // log adds an entry by the caller about target.
 func (c *change) log(action string, target org.Node, message string, data map[string]any) {
 	e := entryBy(c.By.User, c.request, action, message, data)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
+	"muster/db"
 	"muster/org"
 	"muster/secret"
 )
@@ -43,10 +45,15 @@ const (
 )
 
 // SeedDemo fills an empty database with an organization to try everything on, through the same operations that clients
-// use: so its history is real. In a database with accounts it changes nothing.
+// use: so its history is real. A demo that was interrupted before DemoTold is finished, with new passwords for the accounts
+// that are there already: nobody knows the old ones. In a database with other accounts it changes nothing.
 func (a *App) SeedDemo(ctx context.Context) (*Demo, error) {
 	demo := &Demo{Organization: demoName, Owner: demoOwner}
-	if empty, err := a.DB.Empty(ctx); err != nil || !empty {
+	emails := make([]string, len(demoPeople))
+	for i, person := range demoPeople {
+		emails[i] = person.email
+	}
+	if unfinished, err := a.DB.OnlyUntold(ctx, emails); err != nil || !unfinished {
 		return demo, err
 	}
 	s := seeder{app: a, demo: demo, teams: map[string]string{}}
@@ -56,6 +63,21 @@ func (a *App) SeedDemo(ctx context.Context) (*Demo, error) {
 	return demo, nil
 }
 
+// DemoTold notes that somebody has been told the demo's passwords. From then on they stay as they are.
+func (a *App) DemoTold(ctx context.Context, demo *Demo) error {
+	if demo == nil || len(demo.Accounts) == 0 {
+		return nil
+	}
+	user, err := a.DB.UserByEmail(ctx, demo.Owner)
+	if err != nil {
+		return fmt.Errorf("find the demo's owner: %w", err)
+	}
+	return a.account(ctx, func(*db.Tx) (*org.SecurityEvent, error) {
+		return event(user.ID, &Request{}, org.EventDemoTold, "The passwords of the demo's accounts were printed where the server was started."), nil
+	})
+}
+
+// seeder makes what is not there yet, so that it can go on where an earlier one was interrupted.
 type seeder struct {
 	app          *App
 	demo         *Demo
@@ -84,26 +106,30 @@ func (s *seeder) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	const invited = "ida@acme.example"
+	if _, err := s.app.DB.MemberByEmail(as, s.organization, invited); !errors.Is(err, org.ErrNotFound) {
+		return err
+	}
 	_, err = s.app.InviteMember(as, InviteMemberInput{
-		OrganizationID: s.organization, Email: "ida@acme.example", Role: org.RoleMember, TeamIDs: []string{s.teams["design"]},
+		OrganizationID: s.organization, Email: invited, Role: org.RoleMember, TeamIDs: []string{s.teams["design"]},
 	})
 	return err
 }
 
-// account signs up, and sets up an authenticator app where wanted.
+// account signs up, or gives an account that is there a new password, and sets up an authenticator app where wanted.
 func (s *seeder) account(ctx context.Context, name, email, role string, factor bool) (context.Context, error) {
 	password, err := passphrase()
 	if err != nil {
 		return nil, err
 	}
 	as := WithRequest(ctx, &Request{IPAddress: "127.0.0.1", UserAgent: "Muster demo"})
-	signedUp, err := s.app.SignUp(as, SignUpInput{Email: email, Name: name, Password: password})
+	session, err := s.session(as, name, email, password)
 	if err != nil {
 		return nil, err
 	}
 	s.demo.Accounts = append(s.demo.Accounts, DemoAccount{Email: email, Password: password, Role: role + map[bool]string{true: ", has 2FA", false: ", no 2FA"}[factor]})
-	as, _, err = s.app.Authenticate(ctx, &Request{Bearer: signedUp.Session.Token, IPAddress: "127.0.0.1", UserAgent: "Muster demo"})
-	if err != nil || !factor {
+	as, _, err = s.app.Authenticate(ctx, &Request{Bearer: session.Token, IPAddress: "127.0.0.1", UserAgent: "Muster demo"})
+	if err != nil || !factor || request(as).session.User.Compliant() {
 		return as, err
 	}
 	if _, err := s.app.EnrollTOTP(as, EnrollTOTPInput{Name: "Authenticator app"}); err != nil {
@@ -121,22 +147,77 @@ func (s *seeder) account(ctx context.Context, name, email, role string, factor b
 	return as, err
 }
 
+// session signs up. An account that an interrupted run has left gets the new password, and its sessions end.
+func (s *seeder) session(as context.Context, name, email, password string) (session *SessionToken, err error) {
+	user, err := s.app.DB.UserByEmail(as, email)
+	if errors.Is(err, org.ErrNotFound) {
+		signedUp, err := s.app.SignUp(as, SignUpInput{Email: email, Name: name, Password: password})
+		if err != nil {
+			return nil, err
+		}
+		return signedUp.Session, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	hash, err := s.app.hashPassword(as, password)
+	if err != nil {
+		return nil, err
+	}
+	r := request(as)
+	err = s.app.account(as, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if err := tx.SetPasswordHash(as, user.ID, hash); err != nil {
+			return nil, err
+		}
+		if err := tx.EndOtherSessions(as, user.ID, ""); err != nil {
+			return nil, err
+		}
+		if session, err = s.app.newSession(as, tx, r, user.ID, user.Compliant(), false); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventDemoPassword, "Got a new password: the demo had not been finished."), nil
+	})
+	return session, err
+}
+
 // found creates the organization with its teams and projects.
 func (s *seeder) found(owner context.Context) error {
 	s.owner = owner
-	created, err := s.app.CreateOrganization(owner, CreateOrganizationInput{Slug: demoSlug, Name: demoName})
+	o, err := s.app.DB.OrganizationBySlug(owner, demoSlug)
+	if errors.Is(err, org.ErrNotFound) {
+		var created *OrganizationPayload
+		if created, err = s.app.CreateOrganization(owner, CreateOrganizationInput{Slug: demoSlug, Name: demoName}); err == nil {
+			o = created.Organization
+		}
+	}
 	if err != nil {
 		return err
 	}
-	s.organization = created.Organization.ID
+	s.organization = o.ID
+	teams, err := s.app.DB.Teams(owner, o.ID)
+	if err != nil {
+		return err
+	}
+	for _, team := range teams {
+		s.teams[team.Slug] = team.ID
+	}
+	projects, err := s.app.DB.Projects(owner, o.ID, "")
+	if err != nil {
+		return err
+	}
 	for _, team := range []struct{ slug, name, project string }{{"platform", "Platform", "Billing"}, {"design", "Design", "Website"}} {
-		created, err := s.app.CreateTeam(owner, CreateTeamInput{OrganizationID: s.organization, Slug: team.slug, Name: team.name})
-		if err != nil {
-			return err
+		if s.teams[team.slug] == "" {
+			created, err := s.app.CreateTeam(owner, CreateTeamInput{OrganizationID: o.ID, Slug: team.slug, Name: team.name})
+			if err != nil {
+				return err
+			}
+			s.teams[team.slug] = created.Team.ID
 		}
-		s.teams[team.slug] = created.Team.ID
-		_, err = s.app.CreateProject(owner, CreateProjectInput{
-			OrganizationID: s.organization, TeamID: created.Team.ID, Slug: team.slug + "-" + "one", Name: team.project,
+		if slices.ContainsFunc(projects, func(p *org.Project) bool { return p.Name == team.project }) {
+			continue
+		}
+		_, err := s.app.CreateProject(owner, CreateProjectInput{
+			OrganizationID: o.ID, TeamID: s.teams[team.slug], Slug: team.slug + "-one", Name: team.project,
 		})
 		if err != nil {
 			return err
@@ -147,9 +228,18 @@ func (s *seeder) found(owner context.Context) error {
 
 // join invites a person as the owner and accepts as the person.
 func (s *seeder) join(as context.Context, email string, role org.Role, team string) error {
-	invited, err := s.app.InviteMember(s.owner, InviteMemberInput{
-		OrganizationID: s.organization, Email: email, Role: role, TeamIDs: []string{s.teams[team]},
-	})
+	m, err := s.app.DB.MemberByEmail(as, s.organization, email)
+	var invited *MemberPayload
+	switch {
+	case errors.Is(err, org.ErrNotFound):
+		invited, err = s.app.InviteMember(s.owner, InviteMemberInput{
+			OrganizationID: s.organization, Email: email, Role: role, TeamIDs: []string{s.teams[team]},
+		})
+	case err == nil && m.Status == org.StatusActive:
+		return nil
+	case err == nil: // the invitation may have expired since
+		invited, err = s.app.ResendInvite(s.owner, ResendInviteInput{MemberID: m.ID})
+	}
 	if err != nil {
 		return err
 	}
@@ -204,31 +294,36 @@ func (a *App) seed(ctx context.Context, userID, authenticatorID string) ([]byte,
 	return seed, nil
 }
 
-// CurrentCode is a code of the account's authenticator app that works now, for the command line of an embedded database;
-// wait is how long it works. After a code has been used it is the next one, which the window already accepts.
-func (a *App) CurrentCode(ctx context.Context, email string) (code string, wait time.Duration, err error) {
+// OneTimeCode is a code of an authenticator app and when it is taken, if it is not used before.
+type OneTimeCode struct {
+	Code        string
+	From, Until time.Time
+}
+
+// CurrentCode is the first code of the account's authenticator app that has not been used, for the command line of an
+// embedded database. Right after the code of the next step has been used, too, From lies in the future, by 30 s at most.
+func (a *App) CurrentCode(ctx context.Context, email string) (*OneTimeCode, error) {
 	user, err := a.DB.UserByEmail(ctx, email)
 	if errors.Is(err, org.ErrNotFound) {
-		return "", 0, fmt.Errorf("there is no account %s here", email)
+		return nil, fmt.Errorf("there is no account %s here", email)
 	}
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	seeds, err := a.DB.TOTPSeeds(ctx, user.ID)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	if len(seeds) == 0 {
-		return "", 0, fmt.Errorf("%s has no authenticator app", email)
+		return nil, fmt.Errorf("%s has no authenticator app", email)
 	}
 	seed, err := a.Keys.Open(seeds[0].Sealed, []byte(user.ID))
 	if err != nil {
-		return "", 0, errors.New("the secret key does not fit this database: set the MUSTER_SECRET_KEY that the server uses")
+		return nil, errors.New("the secret key does not fit this database: set the MUSTER_SECRET_KEY that the server uses")
 	}
-	at := a.Now()
-	const step = 30 * time.Second
-	if seeds[0].LastStep >= at.Unix()/30 {
-		at = at.Add(step)
-	}
-	return secret.TOTPCode(seed, at), at.Truncate(step).Add(2 * step).Sub(a.Now()), nil
+	const step = 30
+	next := max(a.Now().Unix()/step, seeds[0].LastStep+1)
+	at := func(n int64) time.Time { return time.Unix(n*step, 0) }
+	// The window is a step to each side.
+	return &OneTimeCode{Code: secret.TOTPCode(seed, at(next)), From: at(next - 1), Until: at(next + 2)}, nil
 }

@@ -35,6 +35,12 @@ var (
 		db.Limit{Hits: 30, Window: 24 * time.Hour},
 		"Too many wrong passwords.",
 	}
+	limitPasswordKnown = limit{
+		"password-known",
+		db.Limit{Hits: 20, Window: 15 * time.Minute},
+		db.Limit{Hits: 100, Window: 24 * time.Hour},
+		"Too many wrong passwords.",
+	}
 	limitPasswordNetwork = limit{
 		"password-network",
 		db.Limit{Hits: 100, Window: 15 * time.Minute},
@@ -91,11 +97,25 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 	if err != nil {
 		return fmt.Errorf("count a try: %w", err)
 	}
-	if wait > 0 {
-		wait = time.Duration(math.Ceil(wait.Seconds())) * time.Second
-		return &org.Error{Code: org.CodeRateLimited, RetryAfter: wait, Message: fmt.Sprintf("%s Try again in %s.", l.message, roughly(wait))}
+	return l.refuse(wait)
+}
+
+// exhausted refuses where the budget is used up, without counting.
+func (a *App) exhausted(ctx context.Context, l limit, key string) error {
+	wait, err := a.DB.Wait(ctx, l.name+" "+key, l.short, l.long)
+	if err != nil {
+		return fmt.Errorf("look at a budget: %w", err)
 	}
-	return nil
+	return l.refuse(wait)
+}
+
+// refuse is the refusal of who has to wait, nil for who has not.
+func (l limit) refuse(wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	wait = time.Duration(math.Ceil(wait.Seconds())) * time.Second
+	return &org.Error{Code: org.CodeRateLimited, RetryAfter: wait, Message: fmt.Sprintf("%s Try again in %s.", l.message, roughly(wait))}
 }
 
 // forgive takes a hit back: it was no guess. That it may fail costs the person a part of their budget, nothing else.
@@ -105,17 +125,17 @@ func (a *App) forgive(ctx context.Context, l limit, key string) {
 	}
 }
 
-// spendPassword counts a try of a password by account and network, and by network; forgive takes back what it has counted.
-// A browser that signed in to the account before is never refused: an attacker cannot lock a victim out.
+// spendPassword counts a try of a password by network, and by account and network; forgive takes back what it has counted.
+// Where that is used up, a browser that signed in to the account before has a budget of its own, so that an attacker
+// elsewhere cannot lock its owner out.
 func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) (forgive func(), err error) {
 	// What is typed as an address may be a secret, and longer than a key can be.
 	account := hex.EncodeToString(secret.Hash(strings.ToLower(email)))
 	if user != nil {
 		account = user.ID
 	}
-	forgive = func() {}
-	if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {
-		if err = a.spend(ctx, limitPasswordNetwork, r.network()); err == nil {
+	if err = a.spend(ctx, limitPasswordNetwork, r.network()); err == nil {
+		if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {
 			return func() {
 				a.forgive(ctx, limitPassword, account+" "+r.network())
 				a.forgive(ctx, limitPasswordNetwork, r.network())
@@ -123,16 +143,20 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r
 		}
 	}
 	if user == nil {
-		return forgive, err
+		return nil, err
 	}
 	known, lookup := a.DB.SignedInBefore(ctx, user.ID, r.IPAddress, r.UserAgent)
 	if lookup != nil {
-		return forgive, fmt.Errorf("look for an earlier sign-in: %w", lookup)
+		return nil, fmt.Errorf("look for an earlier sign-in: %w", lookup)
 	}
-	if known {
-		return forgive, nil
+	if !known {
+		return nil, err
 	}
-	return forgive, err
+	browser := account + " " + hex.EncodeToString(secret.Hash(r.IPAddress+" "+r.UserAgent))
+	if err := a.spend(ctx, limitPasswordKnown, browser); err != nil {
+		return nil, err
+	}
+	return func() { a.forgive(ctx, limitPasswordKnown, browser) }, nil
 }
 
 // roughly says a duration as a person would.

@@ -34,6 +34,9 @@ type MailJob struct {
 // Kind is the job's name in the queue.
 func (MailJob) Kind() string { return "mail" }
 
+// InsertOpts puts the job into the mails' own queue.
+func (MailJob) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: db.QueueMail} }
+
 // NotifyJob mails the members of an organization who want to hear of it, or all without 2FA as a reminder: it makes a
 // MailJob for each.
 type NotifyJob struct {
@@ -122,7 +125,7 @@ func (w *notifyWorker) recipients(ctx context.Context, tx *db.Tx, n NotifyJob) (
 	var all []*org.Member
 	req := org.PageRequest{First: 1000}
 	for {
-		members, err := tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Affected: true, Page: req})
+		members, err := tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Manager: true, Affected: true, Page: req})
 		if err != nil {
 			return nil, err
 		}
@@ -228,6 +231,9 @@ func (a *App) composeLink(ctx context.Context, id string, job MailJob, m *org.Me
 	}
 	if !bytes.Equal(link.TokenHash, job.LinkHash) {
 		return mail.Message{}, errNoMail
+	}
+	if link.Member.InviteDelivery != nil && *link.Member.InviteDelivery == org.DeliverySent {
+		return mail.Message{}, errNoMail // by an earlier try, whose end was lost with its process
 	}
 	token := a.Keys.Link(link.Nonce)
 	by, contact, err := a.behind(ctx, m)

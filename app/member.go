@@ -117,7 +117,7 @@ func (a *App) Member(ctx context.Context, organizationID, id string) (*org.Membe
 	if err != nil {
 		return nil, err
 	}
-	if m.OrganizationID != organizationID || m.Status == org.StatusRemovedFor2FA && !m.WindowOpen(a.Now()) {
+	if m.OrganizationID != organizationID || !m.VisibleTo(access.Member) || m.Status == org.StatusRemovedFor2FA && !m.WindowOpen(a.Now()) {
 		return nil, org.ErrNotFound
 	}
 	return m.SeenBy(access.Member), nil
@@ -129,7 +129,7 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 	if err != nil {
 		return nil, err
 	}
-	page, err := org.ParsePage(first, after)
+	page, err := memberRequest(first, after)
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +137,12 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 		return nil, err
 	}
 	manager := access.Member.Role.AtLeast(org.RoleManager)
-	members, err := a.DB.Members(ctx, db.MemberList{OrganizationID: organizationID, Filter: filter, WithEmail: manager, Page: page})
+	members, err := a.DB.Members(ctx, db.MemberList{OrganizationID: organizationID, Filter: filter, Manager: manager, Page: page})
 	if err != nil {
 		return nil, err
 	}
 	var total *int
-	if filter.Empty() {
+	if filter.Empty() && manager { // who sees only some would learn how many there are
 		o, err := a.DB.Organization(ctx, organizationID)
 		if err != nil {
 			return nil, err
@@ -150,6 +150,15 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 		total = &o.MemberCount
 	}
 	return memberPage(members, access.Member, page, total), nil
+}
+
+// memberRequest checks the arguments of a connection of members, whose cursors are members' ids.
+func memberRequest(first *int, after *string) (org.PageRequest, error) {
+	page, err := org.ParsePage(first, after)
+	if err == nil && page.After != "" && db.Kind(page.After) != db.MemberID {
+		err = org.BadInput("after", "This is not a cursor of a list of members.")
+	}
+	return page, err
 }
 
 func memberPage(members []*org.Member, viewer *org.Member, page org.PageRequest, total *int) *org.MemberConnection {
@@ -285,6 +294,11 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 		}
 		if err := org.CheckRoleChange(c.Organization, c.By, target, in.Role, others); err != nil {
 			return err
+		}
+		if in.Role == org.RoleOwner {
+			if err := a.fresh(c.request, false); err != nil {
+				return err
+			}
 		}
 		if target.Role == in.Role {
 			c.unchanged = true

@@ -244,6 +244,9 @@ func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*Organization
 	var o *org.Organization
 	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
 		o = c.Organization
+		if err := a.fresh(c.request, false); err != nil {
+			return err
+		}
 		if err := org.CheckConnectSSO(o); err != nil {
 			return err
 		}
@@ -276,6 +279,9 @@ func (a *App) DisconnectSSO(ctx context.Context, in DisconnectSSOInput) (*Organi
 	var o *org.Organization
 	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
 		o = c.Organization
+		if err := a.fresh(c.request, false); err != nil {
+			return err
+		}
 		had, err := c.Tx.DisconnectSSO(ctx, o.ID)
 		if err != nil {
 			return err

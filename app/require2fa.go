@@ -32,7 +32,10 @@ func (a *App) SetRequire2FA(ctx context.Context, in SetRequire2FAInput) (*SetReq
 		if err != nil && !errors.Is(err, org.ErrNotFound) {
 			return err
 		}
-		if err := org.CheckRequire2FA(c.By, c.request.session, err == nil, in.Required); err != nil {
+		if err := org.CheckRequire2FA(c.By, err == nil, in.Required); err != nil {
+			return err
+		}
+		if err := a.fresh(c.request, false); err != nil {
 			return err
 		}
 		turned := c.Organization.Enforced != in.Required
@@ -113,11 +116,11 @@ func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *i
 	if err != nil {
 		return nil, err
 	}
-	page, err := org.ParsePage(first, after)
+	page, err := memberRequest(first, after)
 	if err != nil {
 		return nil, err
 	}
-	list := db.MemberList{OrganizationID: organizationID, Affected: true, Unmailable: unmailable, Page: page}
+	list := db.MemberList{OrganizationID: organizationID, Manager: true, Affected: true, Unmailable: unmailable, Page: page}
 	members, err := a.DB.Members(ctx, list)
 	if err != nil {
 		return nil, err

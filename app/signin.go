@@ -17,6 +17,8 @@ import (
 type SessionToken struct {
 	Token     string
 	ExpiresAt time.Time
+
+	cookie string // for a browser, to be set when the session has been committed
 }
 
 // SignUpInput is what signUp takes.
@@ -45,6 +47,10 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err := org.CheckPassword("password", in.Password, email, name); err != nil {
 		return nil, err
 	}
+	// Once too many taken addresses were tried from a network, it is refused whatever the address: the difference would tell.
+	if err := a.exhausted(ctx, limitEmailTaken, r.network()); err != nil {
+		return nil, err
+	}
 	hash, err := a.hashPassword(ctx, in.Password)
 	if err != nil {
 		return nil, err
@@ -71,7 +77,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 		return event(user.ID, r, org.EventSignUp, "Created the account."), nil
 	})
 	if errors.Is(err, &org.Error{Code: org.CodeEmailTaken}) {
-		// Only this answer tells something about others, so only it is limited.
+		// Only this answer tells something about others, so only it is counted.
 		if limited := a.spend(ctx, limitEmailTaken, r.network()); limited != nil {
 			return nil, limited
 		}
@@ -79,7 +85,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err != nil {
 		return nil, err
 	}
-	return &SignUpPayload{Session: session}, nil
+	return &SignUpPayload{Session: r.begun(session)}, nil
 }
 
 // claimAddress moves an invited address away from an account that never proved it. The link is not used up: joining does
@@ -198,7 +204,7 @@ func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.Use
 	if err != nil {
 		return nil, err
 	}
-	return &SignInPayload{Session: session}, nil
+	return &SignInPayload{Session: r.begun(session)}, nil
 }
 
 func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors []*org.Authenticator, newHash string) (*SignInPayload, error) {
@@ -232,7 +238,7 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 	if len(payload.Challenge.Methods) == 1 && phone != "" && a.Texter != nil {
 		// Nothing else can answer, so the code is sent without being asked for. Where it cannot be sent, the recovery codes
 		// still work and sendSecondFactorCode says why.
-		if _, err := a.sendCode(ctx, r, user.ID, phone, c.ID); err != nil {
+		if _, err := a.sendCode(ctx, r, user.ID, phone, &c.ID); err != nil {
 			a.Log.WarnContext(ctx, "a sign-in code was not sent", "err", err)
 		}
 	}
@@ -301,7 +307,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 		return nil, err
 	}
 	a.forgive(ctx, limitGuess, c.UserID)
-	return &VerifySecondFactorPayload{Session: session}, nil
+	return &VerifySecondFactorPayload{Session: r.begun(session)}, nil
 }
 
 // proof is a code that was found right and has yet to be used up.
@@ -389,6 +395,103 @@ func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message stri
 	return message, tx.TouchAuthenticator(ctx, p.authenticatorID)
 }
 
+// ConfirmIdentityInput is what confirmIdentity takes: one of the two.
+type ConfirmIdentityInput struct {
+	Code     *string
+	Password *string
+}
+
+// ConfirmIdentityPayload is what confirmIdentity answers.
+type ConfirmIdentityPayload struct{ FreshUntil time.Time }
+
+// ConfirmIdentity makes the session fresh: by a code of the second factor, or by the password where the account has none.
+// A recovery code does not: it is for coming back in.
+func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*ConfirmIdentityPayload, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	user := r.session.User
+	var used *proof
+	forgive := func() {}
+	switch {
+	case user.Compliant() && in.Code == nil:
+		return nil, org.BadInput("code", "This account has a second factor: send its code.")
+	case user.Compliant():
+		if err := a.spend(ctx, limitGuess, user.ID); err != nil {
+			return nil, err
+		}
+		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }
+		if used, err = a.checkCode(ctx, user.ID, nil, *in.Code); err != nil {
+			return nil, err
+		}
+		if used.recovery != nil {
+			return nil, org.ErrInvalidCode
+		}
+	case in.Password == nil:
+		return nil, org.BadInput("password", "This account has no second factor: send its password.")
+	default:
+		if forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
+			return nil, err
+		}
+	}
+	cookie := ""
+	if r.Browser {
+		cookie = secret.NewToken()
+	}
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if _, err := tx.LockUser(ctx, user.ID); err != nil {
+			return nil, err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		message := "Confirmed with the password that it is them."
+		if used != nil {
+			if message, err = used.use(ctx, tx, user.ID); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.RefreshSession(ctx, r.session.ID, used != nil, hashOf(cookie)); err != nil {
+			return nil, err
+		}
+		return event(user.ID, r, org.EventIdentityConfirmed, message), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	forgive()
+	if cookie != "" {
+		r.setCookie(cookie)
+	}
+	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
+		return nil, fmt.Errorf("find the session again: %w", err)
+	}
+	return &ConfirmIdentityPayload{FreshUntil: r.session.FreshAt.Add(a.StepUp)}, nil
+}
+
+// checkPassword compares the password of an account, having counted the try.
+func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (forgive func(), err error) {
+	forgive, err = a.spendPassword(ctx, user, user.ID, r)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := a.DB.PasswordHash(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find the credentials: %w", err)
+	}
+	ok, err := a.Passwords.Verify(ctx, encoded, password)
+	switch {
+	case errors.Is(err, secret.ErrBusy):
+		return nil, errBusy()
+	case err != nil:
+		return nil, fmt.Errorf("verify the password: %w", err)
+	case !ok:
+		return nil, org.ErrCredentials
+	}
+	return forgive, nil
+}
+
 // SignOutInput is what signOut takes.
 type SignOutInput struct{ Everywhere bool }
 
@@ -441,10 +544,15 @@ func (a *App) newSession(ctx context.Context, tx *db.Tx, r *Request, userID stri
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
-	if cookie != "" {
-		r.setCookie(cookie)
+	return &SessionToken{Token: token, ExpiresAt: s.ExpiresAt, cookie: cookie}, nil
+}
+
+// begun gives a browser the cookie of a session that has been committed.
+func (r *Request) begun(s *SessionToken) *SessionToken {
+	if s.cookie != "" {
+		r.setCookie(s.cookie)
 	}
-	return &SessionToken{Token: token, ExpiresAt: s.ExpiresAt}, nil
+	return s
 }
 
 func (a *App) hashPassword(ctx context.Context, password string) (string, error) {

@@ -25,6 +25,9 @@ type SweepJob struct {
 // Kind is the job's name in the queue.
 func (SweepJob) Kind() string { return "sweep" }
 
+// InsertOpts puts the job into the sweeps' own queue.
+func (SweepJob) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: db.QueueSweep} }
+
 type sweepWorker struct {
 	river.WorkerDefaults[SweepJob]
 	app *App

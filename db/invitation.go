@@ -44,8 +44,8 @@ func (t *Tx) DeleteLink(ctx context.Context, memberID string) error {
 }
 
 // SetDelivery notes how far a link's mail has got, unless the link has been replaced meanwhile.
-func (d *DB) SetDelivery(ctx context.Context, memberID string, tokenHash []byte, delivery org.InviteDelivery) error {
-	_, err := d.pg.Exec(ctx, `UPDATE invitations SET delivery = $3 WHERE member_id = $1 AND token_hash = $2`, memberID, tokenHash, delivery)
+func (q Queries) SetDelivery(ctx context.Context, memberID string, tokenHash []byte, delivery org.InviteDelivery) error {
+	_, err := q.pg.Exec(ctx, `UPDATE invitations SET delivery = $3 WHERE member_id = $1 AND token_hash = $2`, memberID, tokenHash, delivery)
 	return err
 }
 

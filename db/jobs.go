@@ -10,6 +10,13 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
+// The queues beside River's default one. Each has workers of its own, so that a mail server that does not answer holds up
+// mails only.
+const (
+	QueueMail  = "mail"
+	QueueSweep = "sweep"
+)
+
 // Jobs is a running worker of jobs.
 type Jobs struct{ stop func(context.Context) error }
 
@@ -22,9 +29,11 @@ UPDATE river_job SET state = 'available' WHERE state = 'running' AND attempted_b
 		return nil, fmt.Errorf("take up the jobs of the last run: %w", err)
 	}
 	client, err := river.NewClient(riverpgxv5.New(d.pool), &river.Config{
-		ID:                   instance,
-		Logger:               slog.New(quiet{log.Handler()}),
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 8}},
+		ID:     instance,
+		Logger: slog.New(quiet{log.Handler()}),
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: 4}, QueueMail: {MaxWorkers: 8}, QueueSweep: {MaxWorkers: 2},
+		},
 		Workers:              workers,
 		FetchCooldown:        20 * time.Millisecond,
 		FetchPollInterval:    200 * time.Millisecond,

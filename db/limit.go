@@ -32,6 +32,18 @@ RETURNING CASE WHEN hits[cardinality(hits)] IS NOT NULL THEN 0 ELSE greatest(1,
 	return time.Duration(seconds * float64(time.Second)), err
 }
 
+// Wait says how long a key has to wait, zero where its next hit is within both limits; it counts nothing.
+func (d *DB) Wait(ctx context.Context, key string, short, long Limit) (time.Duration, error) {
+	var seconds float64
+	err := d.pg.QueryRow(ctx, `
+WITH hit AS (SELECT h FROM rate_limits, unnest(hits) h WHERE key = $1 AND h > clock_timestamp() - $5::interval)
+SELECT coalesce(extract(epoch FROM greatest(
+  (SELECT h + $3::interval FROM hit WHERE h > clock_timestamp() - $3::interval ORDER BY h DESC OFFSET $2 - 1 LIMIT 1),
+  (SELECT h + $5::interval FROM hit ORDER BY h DESC OFFSET $4 - 1 LIMIT 1)) - clock_timestamp()), 0)`,
+		key, short.Hits, short.Window, long.Hits, long.Window).Scan(&seconds)
+	return time.Duration(seconds * float64(time.Second)), err
+}
+
 // Forgive takes back the last hit of a key: what turned out right was no guess. A refusal since then has left a NULL.
 func (d *DB) Forgive(ctx context.Context, key string) error {
 	_, err := d.pg.Exec(ctx, `

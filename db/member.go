@@ -118,7 +118,7 @@ func (q Queries) OrganizationIDs(ctx context.Context, userID string) ([]string, 
 type MemberList struct {
 	OrganizationID string
 	Filter         *org.MemberFilter
-	WithEmail      bool // the search looks at addresses too: its reader sees them
+	Manager        bool // the reader is one: sees those who are not active too, and addresses, in which the search looks then
 	Affected       bool // only active members without 2FA
 	Unmailable     bool // of them, only those without an address
 	Page           org.PageRequest
@@ -144,12 +144,15 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 		}
 		if f.Query != nil && *f.Query != "" {
 			pattern := "%" + likeEscaper.Replace(*f.Query) + "%"
-			if l.WithEmail {
+			if l.Manager {
 				and("(u.name ILIKE $%[1]d OR coalesce(u.email, m.email) ILIKE $%[1]d)", pattern)
 			} else {
 				and("u.name ILIKE $%d", pattern)
 			}
 		}
+	}
+	if !l.Manager {
+		where = append(where, "m.status = 'ACTIVE'")
 	}
 	if l.Affected {
 		where = append(where, "m.status = 'ACTIVE'", "u.two_factor = 'DISABLED'")

@@ -17,7 +17,7 @@ type sessionRow struct {
 }
 
 const sessionQuery = `
-SELECT s.id, s.user_id, s.proved_at, s.recovery, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
+SELECT s.id, s.user_id, s.proved_at, s.recovery, s.fresh_at, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.created_at, s.used_at, s.expires_at, s.ended_at,
        u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
@@ -83,8 +83,16 @@ UPDATE sessions SET used_at = clock_timestamp() WHERE id = $1 AND used_at < cloc
 // RaiseSession notes that the session has proved a second factor and gives its cookie a new value.
 func (t *Tx) RaiseSession(ctx context.Context, id string, cookieHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET proved_at = clock_timestamp(), recovery = false, cookie_hash = coalesce($2, cookie_hash),
+UPDATE sessions SET proved_at = clock_timestamp(), fresh_at = clock_timestamp(), recovery = false, cookie_hash = coalesce($2, cookie_hash),
        invitation_member_id = NULL, invitation_hash = NULL WHERE id = $1`, id, cookieHash)
+	return err
+}
+
+// RefreshSession notes that the session's owner has just shown that they are there, and gives its cookie a new value.
+func (t *Tx) RefreshSession(ctx context.Context, id string, proved bool, cookieHash []byte) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE sessions SET fresh_at = clock_timestamp(), proved_at = CASE WHEN $2 THEN clock_timestamp() ELSE proved_at END,
+       recovery = recovery AND NOT $2, cookie_hash = coalesce($3, cookie_hash) WHERE id = $1`, id, proved, cookieHash)
 	return err
 }
 

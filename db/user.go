@@ -20,11 +20,13 @@ func (q Queries) UserByEmail(ctx context.Context, email string) (*org.User, erro
 	return one[org.User](ctx, q.pg, `SELECT `+userColumns+` FROM users u WHERE lower(u.email) = lower($1)`, email)
 }
 
-// Empty says whether nobody has an account yet.
-func (q Queries) Empty(ctx context.Context) (bool, error) {
-	var empty bool
-	err := q.pg.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM users)`).Scan(&empty)
-	return empty, err
+// OnlyUntold says whether nobody has an account but, perhaps, these addresses of a demo whose passwords nobody was told.
+func (q Queries) OnlyUntold(ctx context.Context, emails []string) (bool, error) {
+	var only bool
+	err := q.pg.QueryRow(ctx, `
+SELECT NOT EXISTS (SELECT FROM users WHERE coalesce(email, '') <> ALL($1)) AND NOT EXISTS (SELECT FROM security_events WHERE action = $2)`,
+		emails, org.EventDemoTold).Scan(&only)
+	return only, err
 }
 
 // LockUser locks a user's row until the transaction ends. Whoever holds it never asks for an organization's lock.

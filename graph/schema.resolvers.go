@@ -34,6 +34,10 @@ func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input app.Ver
 	return r.App.VerifySecondFactor(ctx, input)
 }
 
+func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error) {
+	return r.App.ConfirmIdentity(ctx, input)
+}
+
 func (r *mutationResolver) SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error) {
 	return r.App.SignOut(ctx, input)
 }

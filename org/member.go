@@ -121,6 +121,11 @@ func (m *Member) SeenBy(viewer *Member) *Member {
 	return &seen
 }
 
+// VisibleTo says whether viewer may know of m at all: of who is invited, or was removed for 2FA, only managers may.
+func (m *Member) VisibleTo(viewer *Member) bool {
+	return m.Status == StatusActive || m.ID == viewer.ID || viewer.Role.AtLeast(RoleManager)
+}
+
 // Limited is what somebody sees of their own membership while the gate keeps them out: enough to find the way back.
 func (m *Member) Limited() *Member {
 	return &Member{

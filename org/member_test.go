@@ -175,6 +175,19 @@ func TestSeenByOfAnInvitation(t *testing.T) {
 	wantShown(t, "an invitation", seen, "ID", "OrganizationID", "Organization", "Role", "Status")
 }
 
+func TestVisibleTo(t *testing.T) {
+	t.Parallel()
+	away := removed(noon.Add(time.Hour))
+	for _, role := range allRoles {
+		viewer := member(role)
+		viewer.ID = "mem_7"
+		manager := role == org.RoleManager || role == org.RoleOwner
+		if !member(org.RoleMember).VisibleTo(viewer) || invited().VisibleTo(viewer) != manager || away.VisibleTo(viewer) != manager || !away.VisibleTo(away) {
+			t.Errorf("%s knows of the wrong ones", role)
+		}
+	}
+}
+
 func TestUserSeenBy(t *testing.T) {
 	t.Parallel()
 	u := user("ada@example.com", org.TwoFactorSecure)

@@ -84,14 +84,12 @@ type Require2FAImpact struct {
 
 // CheckRequire2FA says whether by may set the requirement: on only with an authenticator of their own (recovery codes do
 // not count) and only while there is no single sign-on; off always.
-func CheckRequire2FA(by *Member, s *Session, sso, required bool) error {
+func CheckRequire2FA(by *Member, sso, required bool) error {
 	switch {
 	case !required:
 		return nil
 	case !by.Compliant():
 		return Refuse(CodeTwoFactorRequired, "Set up two-factor authentication for your own account first; then you can require it of others.")
-	case !s.Proved():
-		return Refuse(CodeStepUpRequired, "Sign in again with your second factor to require two-factor authentication.")
 	case sso:
 		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first.")
 	}

@@ -14,20 +14,18 @@ func TestRequire2FA(t *testing.T) {
 	tests := []struct {
 		sentence      string
 		by            *org.Member
-		session       *org.Session
 		sso, required bool
 		want          org.ErrorCode
 	}{
-		{"an owner with an authenticator requires it", member(org.RoleOwner), proved(), false, true, ""},
-		{"an owner without one cannot, recovery codes or not", without2FA(member(org.RoleOwner)), proved(), false, true, org.CodeTwoFactorRequired},
-		{"a session that has not proved one cannot", member(org.RoleOwner), unproved(), false, true, org.CodeStepUpRequired},
-		{"while single sign-on is on nobody can", member(org.RoleOwner), proved(), true, true, org.CodeSSOEnabled},
-		{"turning it off needs none of it", without2FA(member(org.RoleOwner)), unproved(), true, false, ""},
+		{"an owner with an authenticator requires it", member(org.RoleOwner), false, true, ""},
+		{"an owner without one cannot, recovery codes or not", without2FA(member(org.RoleOwner)), false, true, org.CodeTwoFactorRequired},
+		{"while single sign-on is on nobody can", member(org.RoleOwner), true, true, org.CodeSSOEnabled},
+		{"turning it off needs none of it", without2FA(member(org.RoleOwner)), true, false, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
-			wantCode(t, org.CheckRequire2FA(test.by, test.session, test.sso, test.required), test.want)
+			wantCode(t, org.CheckRequire2FA(test.by, test.sso, test.required), test.want)
 		})
 	}
 	wantCode(t, org.CheckConnectSSO(enforcing()), org.CodeRequirementOn)

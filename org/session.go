@@ -8,6 +8,7 @@ type Session struct {
 	User               *User
 	ProvedAt           *time.Time // when it last proved a second factor
 	Recovery           bool       // by a recovery code
+	FreshAt            time.Time  // when it last showed that its owner is there: a factor, or the password where there is none
 	MailboxProvedAt    *time.Time // when an emailed link of the account was used in it
 	InvitationMemberID *string    // the invitation that confirming an authenticator completes
 	InvitationHash     []byte
@@ -79,11 +80,15 @@ func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
 	return nil
 }
 
-// CheckFactorChange says whether the session may change the account's factors: where there are any, it must have proved
-// one.
-func CheckFactorChange(s *Session) error {
-	if s.User.Compliant() && !s.Proved() {
-		return Refuse(CodeStepUpRequired, "Sign in again with your second factor to change how your account is protected.")
+// CheckFresh says whether its owner has shown within stepUp that they are there: by a second factor, or by the password
+// where the account has none. A recovery code is enough to enroll a factor and for nothing else.
+func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool) error {
+	fresh := now.Sub(s.FreshAt) < stepUp && (enrolling || !s.Recovery)
+	switch {
+	case !s.User.Compliant() && !fresh:
+		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with your password, or sign in again.")
+	case s.User.Compliant() && !(fresh && s.Proved()):
+		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with a code of your second factor, or sign in again.")
 	}
 	return nil
 }

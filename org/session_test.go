@@ -38,26 +38,36 @@ func TestSessionAlive(t *testing.T) {
 	}
 }
 
-func TestFactorChange(t *testing.T) {
+func TestFresh(t *testing.T) {
 	t.Parallel()
-	session := func(s *org.Session, state org.TwoFactorState) *org.Session {
-		s.User = user("ada@example.com", state)
+	const stepUp = 10 * time.Minute
+	session := func(state org.TwoFactorState, ago time.Duration, proved, recovery bool) *org.Session {
+		s := &org.Session{User: user("ada@example.com", state), FreshAt: noon.Add(-ago), Recovery: recovery}
+		if proved {
+			s.ProvedAt = &s.FreshAt
+		}
 		return s
 	}
 	tests := []struct {
-		sentence string
-		session  *org.Session
-		want     org.ErrorCode
+		sentence      string
+		session       *org.Session
+		enroll, other org.ErrorCode // what enrolling a factor, and anything else, is refused with
 	}{
-		{"the first factor needs no other", session(unproved(), org.TwoFactorDisabled), ""},
-		{"a password alone adds no second one", session(unproved(), org.TwoFactorSecure), org.CodeStepUpRequired},
-		{"a phone protects what comes after it", session(unproved(), org.TwoFactorInsecure), org.CodeStepUpRequired},
-		{"a session that proved a factor may", session(proved(), org.TwoFactorSecure), ""},
+		{"a password is enough where there is no factor", session(org.TwoFactorDisabled, 0, false, false), "", ""},
+		{"just below ten minutes it still is", session(org.TwoFactorDisabled, stepUp-1, false, false), "", ""},
+		{"at ten minutes it has to be shown again", session(org.TwoFactorDisabled, stepUp, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a password alone is not enough where there is a factor", session(org.TwoFactorSecure, 0, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a phone protects like any other factor", session(org.TwoFactorInsecure, 0, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a factor is enough", session(org.TwoFactorSecure, stepUp-1, true, false), "", ""},
+		{"a factor of ten minutes ago has to be shown again", session(org.TwoFactorSecure, stepUp, true, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a recovery code is enough to enroll a factor and for nothing else", session(org.TwoFactorSecure, 0, true, true), "", org.CodeStepUpRequired},
+		{"a recovery code of ten minutes ago is enough for nothing", session(org.TwoFactorSecure, stepUp, true, true), org.CodeStepUpRequired, org.CodeStepUpRequired},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
-			wantCode(t, org.CheckFactorChange(test.session), test.want)
+			wantCode(t, org.CheckFresh(test.session, noon, stepUp, true), test.enroll)
+			wantCode(t, org.CheckFresh(test.session, noon, stepUp, false), test.other)
 		})
 	}
 }

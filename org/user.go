@@ -70,6 +70,7 @@ const (
 	EventSignUp               = "user.sign-up"
 	EventSignIn               = "user.sign-in"
 	EventSignOut              = "user.sign-out"
+	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"
 	EventCodeSent             = "user.code-sent"
 	EventEnrollmentStarted    = "user.2fa-enrollment-started"
@@ -80,6 +81,8 @@ const (
 	EventMailboxProved        = "user.mailbox-proved"
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"
+	EventDemoPassword         = "user.demo-password"
+	EventDemoTold             = "user.demo-told"
 )
 
 // ServiceToken is an organization's own API token, as the actor of an audit entry.

@@ -79,11 +79,19 @@ func printCode(ctx context.Context, s settings.Settings) error {
 		return err
 	}
 	defer database.Close()
-	code, wait, err := app.New(app.Config{DB: database, Keys: keys, Now: time.Now}).CurrentCode(ctx, s.CodeEmail)
+	code, err := app.New(app.Config{DB: database, Keys: keys, Now: time.Now}).CurrentCode(ctx, s.CodeEmail)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintln(os.Stdout, code)
-	_, _ = fmt.Fprintf(os.Stderr, "works for about %d seconds, once\n", int(wait.Seconds()))
+	if wait := time.Until(code.From); wait > 0 {
+		_, _ = fmt.Fprintf(os.Stderr, "the last code was used a moment ago; the next one comes in %d seconds\n", int(wait.Seconds())+1)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	_, _ = fmt.Fprintln(os.Stdout, code.Code)
+	_, _ = fmt.Fprintf(os.Stderr, "works for about %d seconds, once\n", int(time.Until(code.Until).Seconds()))
 	return nil
 }

@@ -108,7 +108,7 @@ func startOn(t *testing.T, url, instance string, options ...option) *muster {
 	config := app.Config{
 		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, 1000), Mailer: m.Mailbox, Texter: m.Mailbox,
 		PublicURL: s.PublicURL, Instance: instance, Log: log, Now: m.clock.Now,
-		SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour, SweepBatch: 1000,
+		SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour, StepUp: 24 * time.Hour, SweepBatch: 1000,
 	}
 	for _, o := range options {
 		o(&s, &config)

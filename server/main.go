@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"muster/server/settings"
@@ -34,7 +35,8 @@ func main() {
 		err = serve(ctx, s, log)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "muster: "+err.Error())
+		// On one line, whatever wrapped it: pgx tells of each address that it tried on a line of its own.
+		fmt.Fprintln(os.Stderr, "muster: "+strings.Join(strings.Fields(err.Error()), " "))
 		os.Exit(1)
 	}
 }

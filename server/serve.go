@@ -63,7 +63,7 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 	}
 	defer database.Close()
 
-	a, mailbox, err := newApp(s, database, log)
+	a, mailbox, err := newApp(s, database, instance(s, listener.Addr()), log)
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,9 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 		return err
 	}
 	greet(os.Stdout, s, demo)
+	if err := a.DemoTold(ctx, demo); err != nil {
+		log.WarnContext(ctx, "the next start will give the demo new passwords", "err", err)
+	}
 	err = web.Run(ctx, web.NewServer(handler, log), listener, func(ctx context.Context) {
 		err := errors.Join(sockets.Shutdown(ctx), a.Stop(ctx))
 		if err != nil {
@@ -99,14 +102,14 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 const passwordQueue = 200
 
 // newApp makes the application with the real senders, or with the development mailbox where there is no mail server.
-func newApp(s settings.Settings, database *db.DB, log *slog.Logger) (*app.App, *mail.Mailbox, error) {
+func newApp(s settings.Settings, database *db.DB, instance string, log *slog.Logger) (*app.App, *mail.Mailbox, error) {
 	keys, err := secret.NewKeys(s.SecretKey)
 	if err != nil {
 		return nil, nil, err
 	}
 	c := app.Config{
-		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, passwordQueue), PublicURL: s.PublicURL, Instance: instance(s),
-		Log: log, Now: time.Now, SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, SweepBatch: s.SweepBatch,
+		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, passwordQueue), PublicURL: s.PublicURL, Instance: instance,
+		Log: log, Now: time.Now, SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, StepUp: s.StepUp, SweepBatch: s.SweepBatch,
 	}
 	var mailbox *mail.Mailbox
 	if s.Mailbox() {
@@ -127,7 +130,7 @@ func newApp(s settings.Settings, database *db.DB, log *slog.Logger) (*app.App, *
 
 // instance names this process the same after a restart, and unlike every other one: the jobs that it left half done are
 // known by it.
-func instance(s settings.Settings) string {
+func instance(s settings.Settings, listening net.Addr) string {
 	if s.Embedded() {
 		return "embedded"
 	}
@@ -135,7 +138,7 @@ func instance(s settings.Settings) string {
 	if err != nil {
 		host = "unknown"
 	}
-	name := host + "-" + s.Addr
+	name := host + "-" + listening.String() // two instances may both have asked for port 0
 	return name[:min(len(name), 90)]
 }
 

@@ -66,6 +66,7 @@ CREATE TABLE sessions (
   cookie_hash          bytea UNIQUE,
   proved_at            timestamptz, -- when it last proved a second factor
   recovery             boolean NOT NULL DEFAULT false, -- it was a recovery code that proved it
+  fresh_at             timestamptz NOT NULL DEFAULT clock_timestamp(), -- when it last showed that its owner is there
   mailbox_proved_at    timestamptz, -- when an emailed link of this account was used in it
   invitation_member_id text, -- the invitation that confirming an authenticator completes
   invitation_hash      bytea,
@@ -76,7 +77,7 @@ CREATE TABLE sessions (
   expires_at           timestamptz NOT NULL,
   ended_at             timestamptz
 );
-CREATE INDEX sessions_user ON sessions (user_id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE challenges (
   id         text PRIMARY KEY,

@@ -89,6 +89,10 @@ type ComplexityRoot struct {
 		Member func(childComplexity int) int
 	}
 
+	ConfirmIdentityPayload struct {
+		FreshUntil func(childComplexity int) int
+	}
+
 	ConfirmPhonePayload struct {
 		Authenticator func(childComplexity int) int
 		RecoveryCodes func(childComplexity int) int
@@ -190,6 +194,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptInvite               func(childComplexity int, input app.AcceptInviteInput) int
 		ChangeMemberRole           func(childComplexity int, input app.ChangeMemberRoleInput) int
+		ConfirmIdentity            func(childComplexity int, input app.ConfirmIdentityInput) int
 		ConfirmPhone               func(childComplexity int, input app.ConfirmPhoneInput) int
 		ConfirmTOTP                func(childComplexity int, input app.ConfirmTOTPInput) int
 		ConnectSSO                 func(childComplexity int, input app.ConnectSSOInput) int
@@ -425,6 +430,7 @@ type MutationResolver interface {
 	SignIn(ctx context.Context, input app.SignInInput) (*app.SignInPayload, error)
 	SendSecondFactorCode(ctx context.Context, input app.SendSecondFactorCodeInput) (*app.CodeSent, error)
 	VerifySecondFactor(ctx context.Context, input app.VerifySecondFactorInput) (*app.VerifySecondFactorPayload, error)
+	ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error)
 	SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error)
 	EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error)
 	ConfirmTOTP(ctx context.Context, input app.ConfirmTOTPInput) (*app.Confirmation, error)
@@ -669,6 +675,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangeMemberRolePayload.Member(childComplexity), true
+
+	case "ConfirmIdentityPayload.freshUntil":
+		if e.ComplexityRoot.ConfirmIdentityPayload.FreshUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmIdentityPayload.FreshUntil(childComplexity), true
 
 	case "ConfirmPhonePayload.authenticator":
 		if e.ComplexityRoot.ConfirmPhonePayload.Authenticator == nil {
@@ -1008,6 +1021,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangeMemberRole(childComplexity, args["input"].(app.ChangeMemberRoleInput)), true
+	case "Mutation.confirmIdentity":
+		if e.ComplexityRoot.Mutation.ConfirmIdentity == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmIdentity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmIdentity(childComplexity, args["input"].(app.ConfirmIdentityInput)), true
 	case "Mutation.confirmPhone":
 		if e.ComplexityRoot.Mutation.ConfirmPhone == nil {
 			break
@@ -1976,6 +2000,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAcceptInviteInput,
 		ec.unmarshalInputAuditLogFilter,
 		ec.unmarshalInputChangeMemberRoleInput,
+		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputConfirmPhoneInput,
 		ec.unmarshalInputConfirmTOTPInput,
 		ec.unmarshalInputConnectSSOInput,
@@ -2130,7 +2155,7 @@ enum ErrorCode {
   FORBIDDEN
   "The organization requires 2FA and your account has no authenticator: set one up."
   TWO_FACTOR_REQUIRED
-  "Your account has an authenticator but this session has not proved it: sign in again with it."
+  "Prove yourself again in this session with ` + "`" + `confirmIdentity` + "`" + `: it has not proved a second factor, or not within ten minutes, or only with a recovery code."
   STEP_UP_REQUIRED
   "Open the link that has just been mailed to you in this session first: a password alone does not enroll a first authenticator here."
   MAILBOX_PROOF_REQUIRED
@@ -2701,10 +2726,12 @@ type Mutation {
   signUp(input: SignUpInput!): SignUpPayload
   "Signs in with email and password: answers a session, or a challenge where the account has a second factor."
   signIn(input: SignInInput!): SignInPayload
-  "Sends a code by text message to the account's phone, to answer a sign-in challenge."
+  "Sends a code by text message to the account's phone, to answer a sign-in challenge or to confirm one's identity."
   sendSecondFactorCode(input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
   "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code."
   verifySecondFactor(input: VerifySecondFactorInput!): VerifySecondFactorPayload
+  "Makes this session fresh for ten minutes, as changes of factors, of the requirement and of single sign-on ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
+  confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Ends this session."
   signOut(input: SignOutInput!): SignOutPayload
 
@@ -2793,8 +2820,8 @@ type SignInPayload {
 
 "For ` + "`" + `sendSecondFactorCode` + "`" + `."
 input SendSecondFactorCodeInput {
-  "The challenge's token."
-  challengeToken: String!
+  "The challenge's token; absent for a code that ` + "`" + `confirmIdentity` + "`" + ` takes in this session."
+  challengeToken: String
 }
 
 "Of ` + "`" + `sendSecondFactorCode` + "`" + `."
@@ -2817,6 +2844,20 @@ input VerifySecondFactorInput {
 type VerifySecondFactorPayload {
   "The new session."
   session: SessionToken!
+}
+
+"For ` + "`" + `confirmIdentity` + "`" + `: one of the two."
+input ConfirmIdentityInput {
+  "Six digits of the authenticator app, or of a text message (` + "`" + `sendSecondFactorCode` + "`" + `); no recovery code."
+  code: String
+  "The password, for an account without a second factor."
+  password: String
+}
+
+"Of ` + "`" + `confirmIdentity` + "`" + `."
+type ConfirmIdentityPayload {
+  "Until when the session is fresh."
+  freshUntil: Time!
 }
 
 "For ` + "`" + `signOut` + "`" + `."
@@ -3292,6 +3333,14 @@ func (ec *executionContext) childFields_ChangeMemberRolePayload(ctx context.Cont
 		return ec.fieldContext_ChangeMemberRolePayload_member(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangeMemberRolePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "freshUntil":
+		return ec.fieldContext_ConfirmIdentityPayload_freshUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmIdentityPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ConfirmPhonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3980,6 +4029,20 @@ func (ec *executionContext) field_Mutation_changeMemberRole_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ChangeMemberRoleInput, error) {
 			return ec.unmarshalNChangeMemberRoleInput2musterᚋappᚐChangeMemberRoleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmIdentity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ConfirmIdentityInput, error) {
+			return ec.unmarshalNConfirmIdentityInput2musterᚋappᚐConfirmIdentityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5329,6 +5392,29 @@ func (ec *executionContext) fieldContext_ChangeMemberRolePayload_member(_ contex
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ConfirmIdentityPayload_freshUntil(ctx context.Context, field graphql.CollectedField, obj *app.ConfirmIdentityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmIdentityPayload_freshUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FreshUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmIdentityPayload_freshUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmIdentityPayload", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _ConfirmPhonePayload_authenticator(ctx context.Context, field graphql.CollectedField, obj *app.Confirmation) (ret graphql.Marshaler) {
@@ -6849,6 +6935,50 @@ func (ec *executionContext) fieldContext_Mutation_verifySecondFactor(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_verifySecondFactor_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmIdentity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmIdentity(ctx, fc.Args["input"].(app.ConfirmIdentityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.ConfirmIdentityPayload) graphql.Marshaler {
+			return ec.marshalOConfirmIdentityPayload2ᚖmusterᚋappᚐConfirmIdentityPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfirmIdentityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmIdentity_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11869,6 +11999,43 @@ func (ec *executionContext) unmarshalInputChangeMemberRoleInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Context, obj any) (app.ConfirmIdentityInput, error) {
+	var it app.ConfirmIdentityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "password"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputConfirmPhoneInput(ctx context.Context, obj any) (app.ConfirmPhoneInput, error) {
 	var it app.ConfirmPhoneInput
 	if obj == nil {
@@ -12526,7 +12693,7 @@ func (ec *executionContext) unmarshalInputSendSecondFactorCodeInput(ctx context.
 		switch k {
 		case "challengeToken":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("challengeToken"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -13310,6 +13477,44 @@ func (ec *executionContext) _ChangeMemberRolePayload(ctx context.Context, sel as
 			out.Values[i] = graphql.MarshalString("ChangeMemberRolePayload")
 		case "member":
 			out.Values[i] = ec._ChangeMemberRolePayload_member(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var confirmIdentityPayloadImplementors = []string{"ConfirmIdentityPayload"}
+
+func (ec *executionContext) _ConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, obj *app.ConfirmIdentityPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmIdentityPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmIdentityPayload")
+		case "freshUntil":
+			out.Values[i] = ec._ConfirmIdentityPayload_freshUntil(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14156,6 +14361,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "verifySecondFactor":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_verifySecondFactor(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "confirmIdentity":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmIdentity(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -17011,6 +17223,11 @@ func (ec *executionContext) unmarshalNChangeMemberRoleInput2musterᚋappᚐChang
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNConfirmIdentityInput2musterᚋappᚐConfirmIdentityInput(ctx context.Context, v any) (app.ConfirmIdentityInput, error) {
+	res, err := ec.unmarshalInputConfirmIdentityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNConfirmPhoneInput2musterᚋappᚐConfirmPhoneInput(ctx context.Context, v any) (app.ConfirmPhoneInput, error) {
 	res, err := ec.unmarshalInputConfirmPhoneInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -17823,6 +18040,13 @@ func (ec *executionContext) marshalOChangeMemberRolePayload2ᚖmusterᚋappᚐMe
 		return graphql.Null
 	}
 	return ec._ChangeMemberRolePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOConfirmIdentityPayload2ᚖmusterᚋappᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *app.ConfirmIdentityPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ConfirmIdentityPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOConfirmPhonePayload2ᚖmusterᚋappᚐConfirmation(ctx context.Context, sel ast.SelectionSet, v *app.Confirmation) graphql.Marshaler {

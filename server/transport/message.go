@@ -52,6 +52,9 @@ func timeoutMessage(limit time.Duration) string {
 // a subscribe message. Names are matched exactly. Its errors say what is wrong and never repeat
 // what was sent: a body may hold a password.
 func decodeRequest(data []byte) (*graphql.RawParams, error) {
+	if bytes.Contains(data, []byte(`\u0000`)) {
+		return nil, errors.New("it contains the character U+0000, which no text may")
+	}
 	object, err := decodeObject(data)
 	if err != nil {
 		return nil, err

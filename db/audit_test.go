@@ -1,0 +1,126 @@
+package db_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"muster/org"
+)
+
+// TestAuditFilterMeansTheSame: the filter of the table and the filter of the live stream let the same entries pass, in
+// the same order, from wherever one reads.
+func TestAuditFilterMeansTheSame(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d, _ := open(t)
+	o, other := addOrganization(t, d, "acme"), addOrganization(t, d, "other")
+	actions := []string{org.ActionOrgEdit, org.ActionMemberEdit, org.ActionMemberPending, org.ActionSSOEnable}
+	actors := []*string{nil, ptr("usr_a"), ptr("usr_b"), ptr("")}
+	targets := []*string{nil, ptr("mem_a"), ptr("it's \\ \"quoted\" %_")}
+	const n = 48
+	for i := range n {
+		e := &org.AuditLogEntry{
+			Action: actions[i%len(actions)], ActorID: actors[i/2%len(actors)], TargetID: targets[i/3%len(targets)],
+			ActorLabel: "Ann", Message: fmt.Sprintf("entry %d", i+1),
+		}
+		must(t, log(ctx, d, o, e))
+		must(t, log(ctx, d, other, &org.AuditLogEntry{Action: e.Action, ActorID: e.ActorID, TargetID: e.TargetID}))
+	}
+	everything, err := d.AuditAfter(ctx, o, 0, 1000, nil)
+	must(t, err)
+	if len(everything) != n {
+		t.Fatalf("there are %d entries, want %d", len(everything), n)
+	}
+	for i, e := range everything {
+		if e.Sequence != i+1 || e.Message != fmt.Sprintf("entry %d", i+1) || i > 0 && e.CreatedAt.Before(everything[i-1].CreatedAt) {
+			t.Fatalf("entry %d is %+v", i+1, e)
+		}
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		moment := func(name string) *time.Time {
+			if !rapid.Bool().Draw(r, "with "+name) {
+				return nil
+			}
+			at := everything[rapid.IntRange(0, n-1).Draw(r, name+" is near entry")].CreatedAt
+			return ptr(at.Add(time.Duration(rapid.IntRange(-1500, 1500).Draw(r, name+" ns off"))))
+		}
+		f := &org.AuditLogFilter{
+			Actions: rapid.SliceOfDistinct(rapid.SampledFrom(org.AuditActions), rapid.ID).Draw(r, "actions"),
+			Actor:   rapid.SampledFrom(append(actors, ptr("usr_nobody"))).Draw(r, "actor"),
+			Target:  rapid.SampledFrom(append(targets, ptr("%"))).Draw(r, "target"),
+			Since:   moment("since"), Until: moment("until"),
+		}
+		if rapid.Bool().Draw(r, "any action") {
+			f.Actions = nil
+		}
+		position, limit := rapid.IntRange(0, n+1).Draw(r, "position"), rapid.IntRange(1, n+1).Draw(r, "limit")
+		var after, before []int
+		for _, e := range everything {
+			if !f.Matches(e) {
+				continue
+			}
+			if e.Sequence > position && len(after) < limit {
+				after = append(after, e.Sequence)
+			}
+			if position == 0 || e.Sequence < position {
+				before = append(before, e.Sequence)
+			}
+		}
+		slices.Reverse(before)
+		before = before[:min(limit, len(before))]
+
+		got, err := d.AuditAfter(ctx, o, position, limit, f)
+		if err != nil || !slices.Equal(sequences(got), after) {
+			r.Fatalf("after %d the table gives %v, the stream %v (%v)", position, sequences(got), after, err)
+		}
+		got, err = d.AuditBefore(ctx, o, position, limit, f)
+		if err != nil || !slices.Equal(sequences(got), before) {
+			r.Fatalf("before %d the table gives %v, the stream %v (%v)", position, sequences(got), before, err)
+		}
+	})
+}
+
+func sequences(entries []*org.AuditLogEntry) []int {
+	var list []int
+	for _, e := range entries {
+		list = append(list, e.Sequence)
+	}
+	return list
+}
+
+// TestAuditEntriesComeBack: what is written is what is read, also what looks like SQL, JSON or nothing.
+func TestAuditEntriesComeBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d, admin := open(t)
+	o := addOrganization(t, d, "acme")
+	ann := addUser(t, d, "ann@example.com")
+	full := &org.AuditLogEntry{
+		Action: org.ActionMemberEdit, ActorID: &ann, ActorLabel: `Ann "the \ quote" O'Neil`, TargetID: ptr("mem_1"), TargetLabel: "👩‍💻 {a,b}",
+		Message: "NULL", IPAddress: ptr("2001:db8::1"), UserAgent: ptr("curl, 'x'"), Data: map[string]any{"role": "ADMIN", "n": 1.5, "list": []any{"a", nil}},
+	}
+	must(t, log(ctx, d, o, full, &org.AuditLogEntry{Action: org.ActionMemberExpired}))
+	got, err := d.AuditAfter(ctx, o, 0, 10, nil)
+	must(t, err)
+	first, second := got[0], got[1]
+	if first.ID != full.ID || first.Sequence != 1 || first.ActorLabel != full.ActorLabel || first.TargetLabel != full.TargetLabel || first.Message != "NULL" ||
+		*first.IPAddress != *full.IPAddress || *first.UserAgent != *full.UserAgent || *first.TargetID != "mem_1" || fmt.Sprint(first.Data) != fmt.Sprint(full.Data) {
+		t.Errorf("written %+v, read %+v", full, first)
+	}
+	if second.Sequence != 2 || second.ActorID != nil || second.TargetID != nil || second.IPAddress != nil || second.UserAgent != nil || second.Data != nil || second.Actor != nil {
+		t.Errorf("what was left out is %+v", second)
+	}
+	if actor, ok := first.Actor.(*org.User); !ok || actor.Name != "Somebody" || actor.Email != nil {
+		t.Errorf("the actor, who has no place there, shows as %+v", first.Actor)
+	}
+	exec(t, admin, `INSERT INTO members (id, organization_id, user_id, role, status) VALUES ('m', $1, $2, 'MEMBER', 'ACTIVE')`, o, ann)
+	again, err := d.AuditEntry(ctx, full.ID)
+	must(t, err)
+	if actor, ok := again.Actor.(*org.User); !ok || actor.Email == nil || *actor.Email != "ann@example.com" {
+		t.Errorf("the actor, who has a place there, shows as %+v", again.Actor)
+	}
+}
