@@ -72,7 +72,7 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 	return payload, err
 }
 
-// spendInvite counts a mail with a link by organization and by address, whichever organization sends it; for members only:
+// spendInvite counts a mail with a link by organization, by address there, and by address wherever; for members only:
 // a stranger's tries cost nobody anything.
 func (a *App) spendInvite(ctx context.Context, organizationID, email string) error {
 	if _, err := a.read(ctx, organizationID, org.ManageMembers); err != nil {
@@ -81,7 +81,11 @@ func (a *App) spendInvite(ctx context.Context, organizationID, email string) err
 	if err := a.spend(ctx, limitInvite, organizationID); err != nil {
 		return err
 	}
-	return a.spend(ctx, limitInviteAddress, strings.ToLower(email))
+	address := strings.ToLower(email)
+	if err := a.spend(ctx, limitMailAddress, address); err != nil {
+		return err
+	}
+	return a.spend(ctx, limitInviteAddress, organizationID+" "+address)
 }
 
 // setLink makes a new link for a member and gives its hash. The token is derived when the mail is sent.

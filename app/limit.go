@@ -71,6 +71,12 @@ var (
 		db.Limit{Hits: 10, Window: 24 * time.Hour},
 		"Too many mails to this address.",
 	}
+	limitMailAddress = limit{
+		"mail-address",
+		db.Limit{Hits: 30, Window: time.Hour},
+		db.Limit{Hits: 60, Window: 24 * time.Hour},
+		"Too many mails to this address.",
+	}
 	limitInvite = limit{
 		"invite",
 		db.Limit{Hits: 5000, Window: time.Hour},

@@ -16,10 +16,8 @@ import (
 
 	"muster/app"
 	"muster/db"
-	"muster/mail"
 	"muster/org"
 	"muster/secret"
-	"muster/server/settings"
 )
 
 // raceSeed repeats a run of the race tests: go test ./server -run Race -race.seed=N, with the N that a failure prints.
@@ -31,6 +29,7 @@ type arena struct {
 	t       *testing.T
 	servers [2]*muster
 	admin   *pgx.Conn
+	batch   pgx.Batch
 	rng     *rand.Rand
 	seed    uint64
 	round   int
@@ -55,10 +54,6 @@ type racer struct {
 	links         [2]string // tokens of living links
 }
 
-type nowhere struct{}
-
-func (nowhere) Send(context.Context, mail.Message) error { return nil }
-
 func newArena(t *testing.T) *arena {
 	t.Helper()
 	seed := *raceSeed
@@ -66,9 +61,8 @@ func newArena(t *testing.T) *arena {
 		seed = rand.Uint64()
 	}
 	t.Logf("-race.seed=%d", seed)
-	quiet := func(_ *settings.Settings, c *app.Config) { c.Mailer = nowhere{} }
-	a := start(t, quiet)
-	b := a.beside(t, "test-b", quiet)
+	a := start(t)
+	b := a.beside(t, "test-b")
 	r := &arena{
 		t: t, servers: [2]*muster{a, b}, admin: a.admin(t), seed: seed, rng: rand.New(rand.NewPCG(seed, 0)),
 		counts: map[string]map[string]int{},
@@ -76,22 +70,34 @@ func newArena(t *testing.T) *arena {
 	r.sql(`CREATE FUNCTION unlimited() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN NEW.hits := ARRAY[clock_timestamp()]; RETURN NEW; END $$`)
 	r.sql(`CREATE TRIGGER unlimited BEFORE INSERT OR UPDATE ON rate_limits FOR EACH ROW EXECUTE FUNCTION unlimited()`)
+	// Nothing is notified or mailed: those jobs are dropped as they are added.
+	r.sql(`CREATE FUNCTION dropped() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`)
+	r.sql(`CREATE TRIGGER dropped BEFORE INSERT ON river_job FOR EACH ROW WHEN (NEW.kind <> 'sweep') EXECUTE FUNCTION dropped()`)
 	for i := range r.orgs {
 		r.orgs[i] = db.NewID(db.OrganizationID)
 		r.sql(`INSERT INTO organizations (id, slug, name) VALUES ($1, $2, $2)`, r.orgs[i], fmt.Sprintf("arena-%d", i))
 	}
+	r.flush()
 	return r
 }
 
-func (r *arena) sql(statement string, args ...any) {
+// sql changes the database as superuser, before anything is done or counted: all that was said until then in one go.
+func (r *arena) sql(statement string, args ...any) { r.batch.Queue(statement, args...) }
+
+func (r *arena) flush() {
 	r.t.Helper()
-	if _, err := r.admin.Exec(r.t.Context(), statement, args...); err != nil {
-		r.t.Fatalf("%v: %.200s", err, statement)
+	if r.batch.Len() == 0 {
+		return
 	}
+	if err := r.admin.SendBatch(r.t.Context(), &r.batch).Close(); err != nil {
+		r.t.Fatalf("round %d of -race.seed=%d could not be set up: %v", r.round, r.seed, err)
+	}
+	r.batch = pgx.Batch{}
 }
 
 func (r *arena) count(query string, args ...any) (n int) {
 	r.t.Helper()
+	r.flush()
 	if err := r.admin.QueryRow(r.t.Context(), query, args...).Scan(&n); err != nil {
 		r.t.Fatalf("%v: %.200s", err, query)
 	}
@@ -115,7 +121,6 @@ func (r *arena) person(name string) *racer {
 // begin clears what the last round left of the people and organizations; their logs stay.
 func (r *arena) begin(people ...*racer) {
 	r.t.Helper()
-	r.sql(`DELETE FROM river_job WHERE kind <> 'sweep' AND state <> 'running'`)
 	r.sql(`DELETE FROM members`)
 	r.sql(`DELETE FROM sweeps`)
 	r.sql(`UPDATE organizations SET require2fa = false`)
@@ -185,6 +190,7 @@ type deed struct {
 // a fault, which fails the test: a race never shows as an internal error.
 func (r *arena) atOnce(deeds ...deed) []string {
 	r.t.Helper()
+	r.flush()
 	outcomes := make([]string, len(deeds))
 	contexts, apps := make([]context.Context, len(deeds)), make([]*app.App, len(deeds))
 	for i, d := range deeds {
@@ -218,10 +224,45 @@ func (r *arena) atOnce(deeds ...deed) []string {
 	return outcomes
 }
 
-// never fails the test with what a query finds: each row is a text that says what is wrong.
-func (r *arena) never(what, query string, args ...any) {
+// rules finds what must never be after a round in the organizations $1: each row says what is wrong.
+const rules = `
+SELECT 'an organization without an active owner: ' || w FROM (SELECT o.slug FROM organizations o WHERE o.id = ANY($1)
+   AND NOT EXISTS (SELECT FROM members m WHERE m.organization_id = o.id AND m.role = 'OWNER' AND m.status = 'ACTIVE')) x(w)
+UNION ALL
+SELECT 'an enforcing organization without an active owner who has a factor: ' || w FROM (SELECT o.slug FROM organizations o WHERE o.id = ANY($1) AND o.require2fa AND NOT EXISTS (
+  SELECT FROM members m JOIN authenticators f ON f.user_id = m.user_id AND f.confirmed_at IS NOT NULL
+   WHERE m.organization_id = o.id AND m.role = 'OWNER' AND m.status = 'ACTIVE')) x(w)
+UNION ALL
+SELECT 'somebody active without a factor in an enforcing organization: ' || w FROM (SELECT o.slug || ' ' || u.name FROM organizations o JOIN members m ON m.organization_id = o.id JOIN users u ON u.id = m.user_id
+ WHERE o.require2fa AND m.status = 'ACTIVE'
+   AND NOT EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)) x(w)
+UNION ALL
+SELECT 'somebody who has a factor is still removed: ' || w FROM (SELECT o.slug || ' ' || u.name FROM organizations o JOIN members m ON m.organization_id = o.id JOIN users u ON u.id = m.user_id
+ WHERE m.status = 'REMOVED_FOR_2FA' AND EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)) x(w)
+UNION ALL
+SELECT 'a user''s 2FA state is not that of the factors: ' || w FROM (SELECT u.name || ' ' || u.two_factor FROM users u
+ WHERE (u.two_factor = 'DISABLED') = EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)) x(w)
+UNION ALL
+SELECT 'a log with a gap: ' || w FROM (SELECT o.slug || ' ' || o.audit_seq FROM organizations o
+  LEFT JOIN LATERAL (SELECT max(sequence) AS last, count(*) AS n FROM audit_entries WHERE organization_id = o.id) e ON true
+ WHERE o.audit_seq <> coalesce(e.last, 0) OR o.audit_seq <> e.n) x(w)
+UNION ALL
+SELECT 'a log whose times run backwards: ' || w FROM (SELECT e.organization_id || ' ' || e.sequence
+  FROM (SELECT organization_id, sequence, created_at, lag(created_at) OVER (PARTITION BY organization_id ORDER BY sequence) AS before
+          FROM audit_entries WHERE created_at > clock_timestamp() - interval '10 seconds') e WHERE e.created_at < e.before) x(w)
+UNION ALL
+SELECT 'a wrong count of members: ' || w FROM (SELECT o.slug || ' ' || o.member_count FROM organizations o
+ WHERE o.member_count <> (SELECT count(*) FROM members m WHERE m.organization_id = o.id)) x(w)
+UNION ALL
+SELECT 'an active member whose invitation still works: ' || w FROM (SELECT m.id FROM members m JOIN invitations i ON i.member_id = m.id WHERE m.status = 'ACTIVE' AND i.reason = 'INVITED') x(w)`
+
+// settle waits for the sweeps to end and checks what must hold after any round.
+func (r *arena) settle() {
 	r.t.Helper()
-	rows, err := r.admin.Query(r.t.Context(), query, args...)
+	eventually(r.t, "the sweeps end", func() bool {
+		return r.count(`SELECT count(*) FROM sweeps WHERE state IN ('QUEUED', 'RUNNING')`) == 0
+	})
+	rows, err := r.admin.Query(r.t.Context(), rules, append(r.orgs[:], r.found...))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -230,47 +271,8 @@ func (r *arena) never(what, query string, args ...any) {
 		r.t.Fatal(err)
 	}
 	if len(wrong) > 0 {
-		r.t.Fatalf("round %d of -race.seed=%d: %s: %s", r.round, r.seed, what, strings.Join(wrong, "; "))
+		r.t.Fatalf("round %d of -race.seed=%d:\n%s", r.round, r.seed, strings.Join(wrong, "\n"))
 	}
-}
-
-// settle waits for the sweeps to end and checks what must hold after any round.
-func (r *arena) settle() {
-	r.t.Helper()
-	eventually(r.t, "the sweeps end", func() bool {
-		return r.count(`SELECT count(*) FROM sweeps WHERE state IN ('QUEUED', 'RUNNING')`) == 0
-	})
-	orgs := append(r.orgs[:], r.found...)
-	r.never("an organization without an active owner", `
-SELECT o.slug FROM organizations o WHERE o.id = ANY($1)
-   AND NOT EXISTS (SELECT FROM members m WHERE m.organization_id = o.id AND m.role = 'OWNER' AND m.status = 'ACTIVE')`, orgs)
-	r.never("an enforcing organization without an active owner who has a factor", `
-SELECT o.slug FROM organizations o WHERE o.id = ANY($1) AND o.require2fa AND NOT EXISTS (
-  SELECT FROM members m JOIN authenticators f ON f.user_id = m.user_id AND f.confirmed_at IS NOT NULL
-   WHERE m.organization_id = o.id AND m.role = 'OWNER' AND m.status = 'ACTIVE')`, orgs)
-	r.never("somebody active without a factor in an enforcing organization", `
-SELECT o.slug || ' ' || u.name FROM organizations o JOIN members m ON m.organization_id = o.id JOIN users u ON u.id = m.user_id
- WHERE o.require2fa AND m.status = 'ACTIVE'
-   AND NOT EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)`)
-	r.never("somebody who has a factor is still removed", `
-SELECT o.slug || ' ' || u.name FROM organizations o JOIN members m ON m.organization_id = o.id JOIN users u ON u.id = m.user_id
- WHERE m.status = 'REMOVED_FOR_2FA' AND EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)`)
-	r.never("a user's 2FA state is not that of the factors", `
-SELECT u.name || ' ' || u.two_factor FROM users u
- WHERE (u.two_factor = 'DISABLED') = EXISTS (SELECT FROM authenticators f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)`)
-	r.never("a log with a gap", `
-SELECT o.slug || ' ' || o.audit_seq FROM organizations o
-  LEFT JOIN LATERAL (SELECT max(sequence) AS last, count(*) AS n FROM audit_entries WHERE organization_id = o.id) e ON true
- WHERE o.audit_seq <> coalesce(e.last, 0) OR o.audit_seq <> e.n`)
-	r.never("a log whose times run backwards", `
-SELECT e.organization_id || ' ' || e.sequence
-  FROM (SELECT organization_id, sequence, created_at, lag(created_at) OVER (PARTITION BY organization_id ORDER BY sequence) AS before
-          FROM audit_entries WHERE created_at > clock_timestamp() - interval '10 seconds') e WHERE e.created_at < e.before`)
-	r.never("a wrong count of members", `
-SELECT o.slug || ' ' || o.member_count FROM organizations o
- WHERE o.member_count <> (SELECT count(*) FROM members m WHERE m.organization_id = o.id)`)
-	r.never("an active member whose invitation still works", `
-SELECT m.id FROM members m JOIN invitations i ON i.member_id = m.id WHERE m.status = 'ACTIVE' AND i.reason = 'INVITED'`)
 }
 
 // finish says how often everything happened, and fails the test where something never did, or where two waited for each

@@ -20,8 +20,9 @@ const (
 	codeInternal    = "INTERNAL"
 )
 
-// maxErrors bounds the errors of one response. A document of a thousand tokens can be wrong in
-// hundreds of places, and nobody reads more than a few.
+// maxErrors bounds the errors of a document that is refused. One of a thousand tokens can be wrong in
+// hundreds of places, and nobody reads more than a few. What comes with data is not cut: a field that
+// is null because of an error must have its error (GraphQL, section 6.4.4).
 const maxErrors = 10
 
 // defaultTimeout is how long a query or mutation may take on any transport.
@@ -126,7 +127,11 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 		b.Write(value)
 	}
 	if len(response.Errors) > 0 {
-		list, err := encodeErrors(response.Errors)
+		limit := maxErrors
+		if len(response.Data) > 0 {
+			limit = len(response.Errors)
+		}
+		list, err := encodeErrors(response.Errors, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -149,9 +154,9 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// encodeErrors writes at most maxErrors errors as a JSON array.
-func encodeErrors(list gqlerror.List) ([]byte, error) {
-	encoded, err := json.Marshal(list[:min(len(list), maxErrors)])
+// encodeErrors writes at most limit errors as a JSON array.
+func encodeErrors(list gqlerror.List, limit int) ([]byte, error) {
+	encoded, err := json.Marshal(list[:min(len(list), limit)])
 	if err != nil {
 		return nil, fmt.Errorf("encode errors: %w", err)
 	}

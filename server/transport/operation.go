@@ -181,7 +181,7 @@ func (s *socket) refuse(
 }
 
 func (s *socket) errorFrame(op *operation, errs gqlerror.List) frame {
-	payload, err := encodeErrors(errs)
+	payload, err := encodeErrors(errs, maxErrors)
 	if err != nil {
 		payload = fmt.Appendf(nil, `[{"message":"Internal error","extensions":{"code":%q}}]`, codeInternal)
 	}
