@@ -140,7 +140,8 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r
 	if user != nil {
 		account = user.ID
 	}
-	if err = a.spend(ctx, limitPasswordNetwork, r.network()); err == nil {
+	network := a.spend(ctx, limitPasswordNetwork, r.network())
+	if err = network; err == nil {
 		if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {
 			return func() {
 				a.forgive(ctx, limitPassword, account+" "+r.network())
@@ -162,7 +163,12 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r
 	if err := a.spend(ctx, limitPasswordKnown, browser); err != nil {
 		return nil, err
 	}
-	return func() { a.forgive(ctx, limitPasswordKnown, browser) }, nil
+	return func() {
+		a.forgive(ctx, limitPasswordKnown, browser)
+		if network == nil {
+			a.forgive(ctx, limitPasswordNetwork, r.network())
+		}
+	}, nil
 }
 
 // roughly says a duration as a person would.

@@ -129,7 +129,7 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 	if err != nil {
 		return nil, err
 	}
-	page, err := memberRequest(first, after)
+	page, err := parseMemberPage(first, after)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 }
 
 // memberRequest checks the arguments of a connection of members, whose cursors are members' ids.
-func memberRequest(first *int, after *string) (org.PageRequest, error) {
+func parseMemberPage(first *int, after *string) (org.PageRequest, error) {
 	page, err := org.ParsePage(first, after)
 	if err == nil && page.After != "" && db.Kind(page.After) != db.MemberID {
 		err = org.BadInput("after", "This is not a cursor of a list of members.")

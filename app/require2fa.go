@@ -116,7 +116,7 @@ func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *i
 	if err != nil {
 		return nil, err
 	}
-	page, err := memberRequest(first, after)
+	page, err := parseMemberPage(first, after)
 	if err != nil {
 		return nil, err
 	}

@@ -413,7 +413,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	}
 	user := r.session.User
 	var used *proof
-	forgive := func() {}
+	var forgive func()
 	switch {
 	case user.Compliant() && in.Code == nil:
 		return nil, org.BadInput("code", "This account has a second factor: send its code.")

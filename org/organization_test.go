@@ -106,7 +106,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("got %+v", err)
 	}
 	wrapped := errors.Join(errors.New("outer"), org.Refuse(org.CodeNotFound, "another sentence"))
-	if !errors.Is(wrapped, org.ErrNotFound) || errors.Is(wrapped, org.ErrInvalidCode) || errors.Is(org.ErrNotFound, errors.New("x")) {
+	if !errors.Is(wrapped, org.ErrNotFound) || errors.Is(wrapped, org.ErrInvalidCode) || errors.Is(errors.New("x"), org.ErrNotFound) {
 		t.Error("refusals do not compare by their code")
 	}
 }

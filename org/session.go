@@ -87,7 +87,7 @@ func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool)
 	switch {
 	case !s.User.Compliant() && !fresh:
 		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with your password, or sign in again.")
-	case s.User.Compliant() && !(fresh && s.Proved()):
+	case s.User.Compliant() && (!fresh || !s.Proved()):
 		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with a code of your second factor, or sign in again.")
 	}
 	return nil

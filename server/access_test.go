@@ -203,7 +203,7 @@ func (w *watching) watch(t *testing.T) {
 	w.tape = s.record()
 	// The first removal of each shows that its subscription is live.
 	for id, o := range map[string]*organization{"gone": w.cut, "kept gone": w.kept} {
-		gone := o.invite(t, w.owner, "somebody@people.example", "MEMBER")
+		gone := o.invite(t, w.owner, newAddress(), "MEMBER")
 		w.owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": gone}, nil)
 		eventually(t, id+" is live", func() bool { return len(w.tape.events(t, id)) == 1 })
 	}
@@ -219,7 +219,7 @@ func (w *watching) writeOn(t *testing.T) {
 	t.Helper()
 	for _, o := range []*organization{w.cut, w.kept, w.foreign} {
 		o.writeTeams(t, w.owner, "later", 3)
-		gone := o.invite(t, w.owner, "nobody@people.example", "MEMBER")
+		gone := o.invite(t, w.owner, newAddress(), "MEMBER")
 		w.owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": gone}, nil)
 	}
 }

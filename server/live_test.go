@@ -274,6 +274,7 @@ func TestFilteredWatch(t *testing.T) {
 	s.subscribe("target", watchAudit, vars{"o": o.ID, "after": 0, "f": vars{"target": maxID}})
 	s.subscribe("unknown", watchAudit, vars{"o": o.ID, "after": 0, "f": vars{"actions": []string{"team.create", "team.destroy"}}})
 	s.subscribe("negative", watchAudit, vars{"o": o.ID, "after": -1})
+	s.subscribe("ahead", watchAudit, vars{"o": o.ID, "after": 1000})
 	o.writeTeams(t, max, "late", 1)     // 6
 	o.writeTeams(t, owner, "latest", 1) // 7
 	want := map[string][]int{"action": {2, 3, 6, 7}, "actor": {5, 6}, "target": {4, 5}}
@@ -283,7 +284,7 @@ func TestFilteredWatch(t *testing.T) {
 			t.Errorf("filtered by %s (-want +got):\n%s", id, diff)
 		}
 	}
-	for id, field := range map[string]string{"unknown": "filter.actions", "negative": "after"} {
+	for id, field := range map[string]string{"unknown": "filter.actions", "negative": "after", "ahead": "after"} {
 		eventually(t, id+" is refused", func() bool { f, _ := watched.refusal(t, id); return f != nil })
 		if _, got := watched.refusal(t, id); got.Extensions["code"] != "BAD_INPUT" || got.Extensions["field"] != field {
 			t.Errorf("%s ended with %v, want BAD_INPUT of %s", id, got.Extensions, field)

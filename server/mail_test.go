@@ -207,6 +207,7 @@ func TestMailServerDown(t *testing.T) {
 	if got := o.delivery(t, id); got != "QUEUED" {
 		t.Errorf("while the mail server is down, inviteDelivery is %s, want QUEUED", got)
 	}
+	o.mailAgain(t, id) // the first mail, which still waits, has a dead link now and is not sent
 	s.up(t)
 	s.await(t, email, "Join ", 1)
 	eventually(t, "inviteDelivery is SENT", func() bool { return o.delivery(t, id) == "SENT" })
@@ -399,4 +400,23 @@ func TestMailsDoNotHoldUpSweep(t *testing.T) {
 	if err := admin.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'mail' AND finalized_at IS NULL`).Scan(&mails); err != nil || mails < 40 {
 		t.Errorf("only %d mails are waiting, want 40: nothing was held up; %v", mails, err)
 	}
+}
+
+// The mail that proves the mailbox has the link of before, and is sent again although that was sent already.
+func TestProofIsMailedAgain(t *testing.T) {
+	t.Parallel()
+	m, s := startWithMailServer(t)
+	owner, mia := m.signUp(t, "Olivia"), m.signUp(t, "Mia")
+	owner.enroll(t)
+	o := owner.organization(t)
+	memberID := o.join(t, mia, "MEMBER")
+	o.require(t, true)
+	first := anyLink.FindString(s.await(t, mia.Email, mandatory, 1).Text)
+	eventually(t, "inviteDelivery is SENT", func() bool { return o.delivery(t, memberID) == "SENT" })
+	mia.signIn(t)
+	mia.refused(t, "MAILBOX_PROOF_REQUIRED", enrollTOTP, nil)
+	if again := anyLink.FindString(s.await(t, mia.Email, mandatory, 2).Text); again != first {
+		t.Errorf("the second mail has the link %s, want the living one of the first", again)
+	}
+	eventually(t, "inviteDelivery is SENT again", func() bool { return o.delivery(t, memberID) == "SENT" })
 }

@@ -257,12 +257,8 @@ func (m *muster) beside(t *testing.T, instance string, options ...option) *muste
 	return other
 }
 
-// on is the person at another Muster on the same database, in the same session.
-func (p *person) on(m *muster) *person {
-	q := *p
-	q.m = m
-	return &q
-}
+// newAddress is one that nobody has: how often an address may be invited is limited.
+func newAddress() string { return fmt.Sprintf("somebody%d@people.example", people.Add(1)) }
 
 // auditSequence is the organization's newest.
 func (o *organization) auditSequence(t testing.TB, admin *pgx.Conn) int {

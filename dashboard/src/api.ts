@@ -1,5 +1,6 @@
 // The part of Muster's GraphQL API that these pages use. `npm run check-documents` holds the documents to the schema.
 import acceptInvite from './graphql/acceptInvite.graphql?raw';
+import confirmIdentity from './graphql/confirmIdentity.graphql?raw';
 import confirmPhone from './graphql/confirmPhone.graphql?raw';
 import confirmTOTP from './graphql/confirmTOTP.graphql?raw';
 import enrollPhone from './graphql/enrollPhone.graphql?raw';
@@ -125,6 +126,7 @@ export const api = {
     mutate<{ sentTo: string }>(sendSecondFactorCode, 'sendSecondFactorCode', { challengeToken }),
   verifySecondFactor: (input: { challengeToken: string; code: string }) =>
     mutate<object>(verifySecondFactor, 'verifySecondFactor', input),
+  confirmIdentity: (password: string) => mutate<{ freshUntil: string }>(confirmIdentity, 'confirmIdentity', { password }),
   signOut: () => mutate<{ ok: boolean }>(signOut, 'signOut', {}),
   acceptInvite: (token: string) =>
     mutate<{ nextStep: NextStep; member: { id: string; role: Role }; reinstated: Reinstated[] }>(

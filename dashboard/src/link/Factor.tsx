@@ -6,7 +6,7 @@ import { Alert, Button, CodeField, CopyButton, Field, Title, useAction } from '.
 export type Kind = 'app' | 'phone';
 
 // What a form cannot mend by trying again: the session ended, or no longer stands for the mailbox.
-const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED', 'STEP_UP_REQUIRED'];
+const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED'];
 
 interface FactorProps {
   organization: string;
@@ -56,7 +56,14 @@ interface SetUpProps {
   restart?: () => Promise<void>;
 }
 
-function Trouble({ error, restart }: { error: ApiError | null; restart: (() => Promise<void>) | undefined }) {
+interface TroubleProps {
+  error: ApiError | null;
+  restart: (() => Promise<void>) | undefined;
+  again: () => void;
+}
+
+function Trouble({ error, restart, again }: TroubleProps) {
+  if (error?.code === 'STEP_UP_REQUIRED') return <Confirm again={again} />;
   return (
     <Alert error={error}>
       {error !== null && restart !== undefined && lost.includes(error.code) && (
@@ -68,6 +75,35 @@ function Trouble({ error, restart }: { error: ApiError | null; restart: (() => P
   );
 }
 
+/** The password once more: it was given too long ago in this session for a change of how the account is protected. */
+function Confirm({ again }: { again: () => void }) {
+  const [password, setPassword] = useState('');
+  const { busy, error, run } = useAction();
+  const confirm = () =>
+    run(async () => {
+      await api.confirmIdentity(password);
+      again();
+    });
+  return (
+    <section aria-label="Confirm that it is you">
+      <p role="status">You signed in a while ago. Give your password once more to go on.</p>
+      <Field
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        value={password}
+        onValue={setPassword}
+        error={error}
+      />
+      <Alert error={error} />
+      <Button busy={busy} progress="Checking…" onClick={() => void confirm()}>
+        Go on
+      </Button>
+    </section>
+  );
+}
+
 /** The set-up of an authenticator app: its secret, then its first code. */
 export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
   const [enrolled, setEnrolled] = useState<{ secret: string; uri: string; qrCode: string } | null>(null);
@@ -75,9 +111,11 @@ export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
   const enrolling = useAction();
   const confirming = useAction();
 
+  const enroll = () => void enrolling.run(async () => setEnrolled(await api.enrollTOTP()));
+  const confirm = () => void confirming.run(async () => confirmed(await api.confirmTOTP(code)));
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void confirming.run(async () => confirmed(await api.confirmTOTP(code)));
+    confirm();
   };
 
   if (enrolled === null) {
@@ -88,12 +126,12 @@ export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
           You need an authenticator app, for example the one that your phone or password manager brings along, Aegis, 2FAS,
           Google Authenticator or Microsoft Authenticator. Any of them will do.
         </p>
-        <Trouble error={enrolling.error} restart={restart} />
+        <Trouble error={enrolling.error} restart={restart} again={enroll} />
         <div className="actions">
           <Button
             busy={enrolling.busy}
             progress="One moment…"
-            onClick={() => void enrolling.run(async () => setEnrolled(await api.enrollTOTP()))}
+            onClick={enroll}
           >
             I have an app: show the QR code
           </Button>
@@ -127,7 +165,7 @@ export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
           onValue={setCode}
           error={confirming.error}
         />
-        <Trouble error={confirming.error} restart={restart} />
+        <Trouble error={confirming.error} restart={restart} again={confirm} />
         <div className="actions">
           <Button type="submit" busy={confirming.busy} progress="Checking…">
             Confirm
@@ -149,6 +187,7 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
   const sending = useAction();
   const confirming = useAction();
 
+  const confirm = () => void confirming.run(async () => confirmed(await api.confirmPhone(code)));
   const send = () => sending.run(async () => setSentTo((await api.enrollPhone(number.trim())).sentTo));
 
   if (sentTo === null) {
@@ -171,7 +210,7 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
           onValue={setNumber}
           error={sending.error}
         />
-        <Trouble error={sending.error} restart={restart} />
+        <Trouble error={sending.error} restart={restart} again={() => void send()} />
         <div className="actions">
           <Button type="submit" busy={sending.busy} progress="Sending a code…">
             Text me a code
@@ -187,12 +226,12 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void confirming.run(async () => confirmed(await api.confirmPhone(code)));
+        confirm();
       }}
     >
       <p role="status">A code is on its way to {sentTo}. It works for ten minutes.</p>
       <CodeField label="Code from the text message" value={code} onValue={setCode} error={confirming.error} autoFocus />
-      <Trouble error={confirming.error ?? sending.error} restart={restart} />
+      <Trouble error={confirming.error ?? sending.error} restart={restart} again={confirm} />
       <div className="actions">
         <Button type="submit" busy={confirming.busy} progress="Checking…">
           Confirm

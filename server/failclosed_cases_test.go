@@ -1,0 +1,284 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// someone is a person with an authenticator.
+func (m *muster) someone(t testing.TB, name string) *person {
+	t.Helper()
+	p := m.signUp(t, name)
+	p.enroll(t)
+	return p
+}
+
+// owner is a person with an authenticator and an organization.
+func (m *muster) owner(t testing.TB) (*person, *organization) {
+	t.Helper()
+	p := m.someone(t, "Olivia")
+	return p, p.organization(t)
+}
+
+// challenged gives the right password and is the token that waits for the second factor.
+func (p *person) challenged(t testing.TB) string {
+	t.Helper()
+	token, _ := p.challenge(t)
+	return token
+}
+
+// authenticator is the id of the person's first.
+func (p *person) authenticator(t testing.TB) string {
+	t.Helper()
+	var out struct {
+		Viewer struct{ Authenticators []struct{ ID string } }
+	}
+	p.do(t, `{ viewer { authenticators { id } } }`, nil, &out)
+	return out.Viewer.Authenticators[0].ID
+}
+
+// swept is somebody whom the requirement has just removed, with a manager's role, and the token of the mail.
+func (m *muster) swept(t testing.TB) (p *person, o *organization, token string) {
+	t.Helper()
+	_, o = m.owner(t)
+	p = m.signUp(t, "Rex")
+	o.join(t, p, "MANAGER", o.createTeam(t, "platform"))
+	o.require(t, true)
+	return p, o, m.link(t, p.Email, mandatory)
+}
+
+func nobody(m *muster) *person { return &person{m: m, Name: "nobody"} }
+
+// loggedCalls are all mutations. The schema's own list is held against it.
+var loggedCalls = []loggedCall{
+	{mutation: "signUp", writes: []string{"account user.sign-up"}, prepare: func(_ *testing.T, m *muster) (*person, vars) {
+		return nobody(m), vars{"email": "new@people.example", "name": "New", "password": "a long password"}
+	}},
+	{
+		mutation: "signUp", variant: "taking the address over", writes: []string{"account user.address-released", "account user.sign-up"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			owner, o := m.owner(t)
+			squatter := m.signUp(t, "Sid")
+			o.invite(t, owner, squatter.Email, "MEMBER")
+			token := m.link(t, squatter.Email, "Join ")
+			return nobody(m), vars{"email": squatter.Email, "name": "New", "password": "a long password", "inviteToken": token}
+		},
+	},
+	{mutation: "signIn", writes: []string{"account user.sign-in"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		return nobody(m), vars{"email": p.Email, "password": p.Password}
+	}},
+	{
+		mutation: "signIn", variant: "with a second factor", writes: []string{"account user.sign-in-challenge"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.someone(t, "Lou")
+			return nobody(m), vars{"email": p.Email, "password": p.Password}
+		},
+	},
+	{mutation: "sendSecondFactorCode", writes: []string{"account user.code-sent"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.someone(t, "Lou")
+		p.addPhone(t)
+		return nobody(m), vars{"challengeToken": p.challenged(t)}
+	}},
+	{
+		mutation: "verifySecondFactor", variant: "app", writes: []string{"account user.sign-in"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.someone(t, "Lou")
+			return nobody(m), vars{"challengeToken": p.challenged(t), "code": p.code()}
+		},
+	},
+	{
+		mutation: "verifySecondFactor", variant: "recovery code", writes: []string{"account user.recovery-code-used", "account user.sign-in"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.someone(t, "Lou")
+			return nobody(m), vars{"challengeToken": p.challenged(t), "code": p.Recovery[0]}
+		},
+	},
+	{
+		mutation: "verifySecondFactor", variant: "text message", writes: []string{"account user.sign-in"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			number := p.addPhone(t)
+			m.exec(t, `DELETE FROM rate_limits`)
+			return nobody(m), vars{"challengeToken": p.challenged(t), "code": m.text(t, number)}
+		},
+	},
+	{mutation: "confirmIdentity", writes: []string{"account user.identity-confirmed"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.someone(t, "Lou")
+		return p, vars{"code": p.code()}
+	}},
+	{
+		mutation: "confirmIdentity", variant: "password", writes: []string{"account user.identity-confirmed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			return p, vars{"password": p.Password}
+		},
+	},
+	{mutation: "signOut", writes: []string{"account user.sign-out"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.signUp(t, "Lou"), vars{}
+	}},
+	{
+		mutation: "signOut", variant: "everywhere", writes: []string{"account user.sign-out"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			p.signIn(t)
+			return p, vars{"everywhere": true}
+		},
+	},
+	{mutation: "enrollTOTP", writes: []string{"account user.2fa-enrollment-started"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.signUp(t, "Lou"), vars{}
+	}},
+	{
+		mutation: "enrollTOTP", variant: "without proof of the mailbox", code: "MAILBOX_PROOF_REQUIRED",
+		writes: []string{"account user.mailbox-proof-sent"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _, _ := m.swept(t)
+			return p, vars{}
+		},
+	},
+	{mutation: "confirmTOTP", writes: []string{"account user.2fa-added"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		p.startTOTP(t)
+		return p, vars{"code": p.code()}
+	}},
+	{
+		mutation: "confirmTOTP", variant: "coming back",
+		writes: []string{"organization member.2fa-enabled", "organization member.accept-invite", "account user.2fa-added"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _, token := m.swept(t)
+			p.do(t, acceptInvite, vars{"t": token}, nil)
+			p.startTOTP(t)
+			return p, vars{"code": p.code()}
+		},
+	},
+	{
+		mutation: "enrollPhone", writes: []string{"account user.2fa-enrollment-started", "account user.code-sent"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			return m.signUp(t, "Lou"), vars{"number": phoneNumber()}
+		},
+	},
+	{
+		mutation: "confirmPhone", writes: []string{"organization member.2fa-changed", "account user.2fa-added"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			number := phoneNumber()
+			p.do(t, enrollPhone, vars{"n": number}, nil)
+			return p, vars{"code": m.text(t, number)}
+		},
+	},
+	{
+		mutation: "regenerateRecoveryCodes", writes: []string{"account user.recovery-codes-regenerated"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) { return m.someone(t, "Lou"), vars{} },
+	},
+	{
+		mutation: "removeAuthenticator", writes: []string{"organization member.2fa-disabled", "account user.2fa-removed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			return p, vars{"authenticatorId": p.authenticator(t)}
+		},
+	},
+	{mutation: "createOrganization", writes: []string{"organization org.create"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.signUp(t, "Lou"), vars{"slug": "new", "name": "New"}
+	}},
+	{mutation: "updateOrganization", writes: []string{"organization org.edit"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "name": "Other"}
+	}},
+	{mutation: "createTeam", writes: []string{"organization team.create"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "slug": "web", "name": "Web"}
+	}},
+	{mutation: "createProject", writes: []string{"organization project.create"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "teamId": o.createTeam(t, "web"), "slug": "shop", "name": "Shop"}
+	}},
+	{mutation: "setMemberTeams", writes: []string{"organization member.edit"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"memberId": o.join(t, m.signUp(t, "Mia"), "MEMBER"), "teamIds": []string{o.createTeam(t, "web")}}
+	}},
+	{mutation: "updateNotificationSettings", writes: []string{"organization member.edit"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "membership": false}
+	}},
+	{mutation: "inviteMember", writes: []string{"organization member.invite"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "email": "new@people.example", "teamIds": []string{o.createTeam(t, "web")}}
+	}},
+	{
+		mutation: "inviteMember", variant: "after the window", writes: []string{"organization member.expired", "organization member.invite"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			rex, o, _ := m.swept(t)
+			// The app's clock alone moves on: the job that ends memberships goes by the database's.
+			m.exec(t, `UPDATE members SET reinstatable_until = clock_timestamp() + interval '1 hour' WHERE status = 'REMOVED_FOR_2FA'`)
+			m.clock.Advance(2 * time.Hour)
+			return o.Owner, vars{"organizationId": o.ID, "email": rex.Email}
+		},
+	},
+	{mutation: "resendInvite", writes: []string{"organization member.reinvite"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"memberId": o.invite(t, p, "new@people.example", "MEMBER")}
+	}},
+	{
+		mutation: "acceptInvite", variant: "joining", writes: []string{"organization member.accept-invite", "account user.mailbox-proved"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			owner, o := m.owner(t)
+			p := m.signUp(t, "Mia")
+			o.invite(t, owner, p.Email, "MEMBER")
+			return p, vars{"token": m.link(t, p.Email, "Join ")}
+		},
+	},
+	{
+		mutation: "acceptInvite", variant: "to set up 2FA", writes: []string{"account user.mailbox-proved"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _, token := m.swept(t)
+			return p, vars{"token": token}
+		},
+	},
+	{mutation: "removeMember", writes: []string{"organization member.remove"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"memberId": o.join(t, m.signUp(t, "Mia"), "MEMBER", o.createTeam(t, "web"))}
+	}},
+	{mutation: "changeMemberRole", writes: []string{"organization member.edit"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"memberId": o.join(t, m.signUp(t, "Mia"), "MEMBER"), "role": "MANAGER"}
+	}},
+	{mutation: "leaveOrganization", writes: []string{"organization member.leave"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		_, o := m.owner(t)
+		p := m.signUp(t, "Mia")
+		o.join(t, p, "MEMBER")
+		return p, vars{"organizationId": o.ID}
+	}},
+	{
+		mutation: "setRequire2FA", variant: "on", writes: []string{"organization org.edit"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, o := m.owner(t)
+			return p, vars{"organizationId": o.ID, "required": true}
+		},
+	},
+	{
+		mutation: "setRequire2FA", variant: "off", writes: []string{"organization org.edit"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, o := m.owner(t)
+			o.require(t, true)
+			return p, vars{"organizationId": o.ID, "required": false}
+		},
+	},
+	{mutation: "remindMembersWithout2FA", writes: []string{"organization member.remind"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		o.join(t, m.signUp(t, "Mia"), "MEMBER")
+		return p, vars{"organizationId": o.ID}
+	}},
+	{mutation: "connectSSO", writes: []string{"organization sso.enable"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, connectTo(o.ID)
+	}},
+	{mutation: "disconnectSSO", writes: []string{"organization sso.disable"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		p.do(t, `mutation($i: ConnectSSOInput!) { connectSSO(input: $i) { organization { id } } }`, vars{"i": connectTo(o.ID)}, nil)
+		return p, vars{"organizationId": o.ID}
+	}},
+}
+
+func connectTo(organizationID string) vars {
+	return vars{"organizationId": organizationID, "issuer": "https://login.example.com", "clientId": "muster", "clientSecret": "canary secret"}
+}
