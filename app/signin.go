@@ -227,6 +227,9 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 	payload := &SignInPayload{Challenge: &SignInChallenge{Token: token, ExpiresAt: c.ExpiresAt}}
 	phone := ""
 	for _, f := range factors {
+		if f.Kind == org.KindPhone && a.Texter == nil {
+			continue // nothing can be sent to it
+		}
 		method := org.SecondFactorMethod(f.Kind)
 		if !slices.Contains(payload.Challenge.Methods, method) {
 			payload.Challenge.Methods = append(payload.Challenge.Methods, method)

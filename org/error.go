@@ -67,7 +67,7 @@ func BadInput(field, format string, args ...any) *Error {
 var (
 	ErrUnauthenticated = Refuse(CodeUnauthenticated, "Sign in first.")
 	ErrNotFound        = Refuse(CodeNotFound, "There is no such thing, or it is not for you to see.")
-	ErrInvalidLink     = Refuse(CodeInvalidLink, "This link is invalid, was used already or has expired. Ask an owner or manager of the organization to resend it.")
+	ErrInvalidLink     = Refuse(CodeInvalidLink, "This link is invalid, was used already or has expired. Ask an owner or manager of the organization for a new one.")
 	ErrInvalidCode     = Refuse(CodeInvalidCode, "This code is wrong, was used already or has expired. Wait for the next one and try again.")
 	ErrCredentials     = Refuse(CodeInvalidCredentials, "Email or password is wrong.")
 )

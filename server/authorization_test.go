@@ -259,7 +259,7 @@ func (x *matrix) expected(t *testing.T, p place, field, column string) (row, mar
 	return row, mark
 }
 
-// root is the operation that a place is reached by, and the fields from there.
+// path is the operation that a place is reached by, and the fields and places from there.
 func (x *matrix) path(p place) (operation string, keys []string, calls []place) {
 	for q := p; ; q = x.places[q.from] {
 		_, _, field := split(q.row)
