@@ -221,7 +221,7 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 	if err := a.mayEnroll(ctx, r); err != nil {
 		return nil, err // the requirement was turned on since the set-up began
 	}
-	if err := a.spend(ctx, limitGuess, user.ID); err != nil {
+	if err := a.spendGuess(ctx, r, user.ID); err != nil {
 		return nil, err
 	}
 	use, err := check(user.ID, pending.ID)

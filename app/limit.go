@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -28,6 +29,12 @@ var (
 		db.Limit{Hits: 5, Window: 5 * time.Minute},
 		db.Limit{Hits: 10, Window: time.Hour},
 		"Too many wrong codes.",
+	}
+	limitWarning = limit{
+		"warning",
+		db.Limit{Hits: 1, Window: 30 * time.Minute},
+		db.Limit{Hits: 48, Window: 24 * time.Hour},
+		"The account was warned a moment ago.",
 	}
 	limitPassword = limit{
 		"password",
@@ -104,6 +111,32 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 		return fmt.Errorf("count a try: %w", err)
 	}
 	return l.refuse(wait)
+}
+
+// spendGuess counts a guess at a second factor. Whoever gets here knows the password, so when the budget is used up its
+// owner is warned by mail, at most once in half an hour.
+func (a *App) spendGuess(ctx context.Context, r *Request, userID string) error {
+	refusal := a.spend(ctx, limitGuess, userID)
+	if !errors.Is(refusal, &org.Error{Code: org.CodeRateLimited}) {
+		return refusal
+	}
+	switch err := a.spend(ctx, limitWarning, userID); {
+	case errors.Is(err, &org.Error{Code: org.CodeRateLimited}):
+		return refusal
+	case err != nil:
+		return err
+	}
+	message := "Somebody who knows your password has tried too many wrong codes; no more are looked at for a while."
+	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if err := tx.Enqueue(ctx, accountMail(r, userID, message, a.Now())); err != nil {
+			return nil, err
+		}
+		return event(userID, r, org.EventGuessesExhausted, message), nil
+	})
+	if err != nil {
+		return err
+	}
+	return refusal
 }
 
 // exhausted refuses where the budget is used up, without counting.

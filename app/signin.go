@@ -269,7 +269,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	if err != nil {
 		return nil, fmt.Errorf("find the challenge: %w", err)
 	}
-	if limited := a.spend(ctx, limitGuess, c.UserID); limited != nil {
+	if limited := a.spendGuess(ctx, r, c.UserID); limited != nil {
 		return nil, limited
 	}
 	proof, err := a.checkCode(ctx, c.UserID, &c.ID, in.Code)
@@ -421,7 +421,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	case user.Compliant() && in.Code == nil:
 		return nil, org.BadInput("code", "This account has a second factor: send its code.")
 	case user.Compliant():
-		if err := a.spend(ctx, limitGuess, user.ID); err != nil {
+		if err := a.spendGuess(ctx, r, user.ID); err != nil {
 			return nil, err
 		}
 		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }

@@ -70,6 +70,7 @@ const (
 	EventSignUp               = "user.sign-up"
 	EventSignIn               = "user.sign-in"
 	EventSignOut              = "user.sign-out"
+	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"
 	EventCodeSent             = "user.code-sent"
