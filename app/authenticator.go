@@ -292,6 +292,9 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 		r.setCookie(cookie)
 	}
 	a.forgive(ctx, limitGuess, user.ID)
+	if kind == org.KindPhone {
+		a.forgiveText(ctx, textToEnroll, user.ID, pending.ID)
+	}
 	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
 		return nil, fmt.Errorf("find the session again: %w", err)
 	}
@@ -454,7 +457,7 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 		return nil, err
 	}
 	// The set-up and its first code are stored together or not at all.
-	return a.textCode(ctx, r, "enroll", db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
+	return a.textCode(ctx, r, textToEnroll, db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
 		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
 			return err
 		}
@@ -510,6 +513,28 @@ func (a *App) codeFor(ctx context.Context, challengeToken *string) (userID strin
 	return c.UserID, &c.ID, nil
 }
 
+// What text messages are counted by: strangers who enroll a number use up nobody's sign-ins.
+const (
+	textToEnroll = "enroll"
+	textToProve  = "sign-in"
+)
+
+func textKeys(purpose, userID, number string) []string {
+	return []string{purpose + " " + userID, purpose + " " + number}
+}
+
+// forgiveText takes back what a message has cost whose code came back right: it reached its owner.
+func (a *App) forgiveText(ctx context.Context, purpose, userID, authenticatorID string) {
+	number, err := a.DB.PhoneNumber(ctx, authenticatorID)
+	if err != nil {
+		a.Log.WarnContext(ctx, "a text message was not taken back", "err", err)
+		return
+	}
+	for _, key := range textKeys(purpose, userID, number) {
+		a.forgive(ctx, limitText, key)
+	}
+}
+
 // codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
 const codeLife = 10 * time.Minute
 
@@ -523,15 +548,14 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 		return nil, fmt.Errorf("find the number: %w", err)
 	}
 	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID}
-	return a.textCode(ctx, r, "sign-in", code, number, func(*db.Tx) error { return nil })
+	return a.textCode(ctx, r, textToProve, code, number, func(*db.Tx) error { return nil })
 }
 
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
-// The code itself is in no row and no job. Messages are counted by purpose, so that strangers who enroll a number use up
-// nobody's sign-ins.
+// The code itself is in no row and no job.
 func (a *App) textCode(ctx context.Context, r *Request, purpose string, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
-	for _, key := range []string{stored.UserID, number} {
-		if err := a.spend(ctx, limitText, purpose+" "+key); err != nil {
+	for _, key := range textKeys(purpose, stored.UserID, number) {
+		if err := a.spend(ctx, limitText, key); err != nil {
 			return nil, err
 		}
 	}

@@ -88,6 +88,15 @@ func (a *App) fresh(r *Request, enrolling bool) error {
 	return org.CheckFresh(r.session, a.Now(), a.StepUp, enrolling)
 }
 
+// freshForOwner asks for a fresh session where somebody becomes an owner, or stops being one: whoever holds an old session,
+// or a recovery code, must not take an organization over.
+func (a *App) freshForOwner(c *change, roles ...org.Role) error {
+	if !slices.Contains(roles, org.RoleOwner) {
+		return nil
+	}
+	return a.fresh(c.request, false)
+}
+
 // log adds an entry by the caller about target.
 func (c *change) log(action string, target org.Node, message string, data map[string]any) {
 	e := entryBy(c.By.User, c.request, action, message, data)
@@ -145,6 +154,9 @@ func (a *App) changeOfMember(ctx context.Context, memberID string, p org.Permiss
 		target, err := c.target(ctx, memberID)
 		if err != nil {
 			return err
+		}
+		if !target.VisibleTo(c.By) {
+			return org.ErrNotFound
 		}
 		return decide(c, target)
 	})

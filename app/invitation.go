@@ -39,6 +39,9 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 		if err := org.CheckGrant(c.By, in.Role); err != nil {
 			return err
 		}
+		if err := a.freshForOwner(c, in.Role); err != nil {
+			return err
+		}
 		existing, err := c.Tx.MemberByEmail(ctx, c.Organization.ID, email)
 		if err != nil && !errors.Is(err, org.ErrNotFound) {
 			return err
@@ -72,20 +75,31 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 	return payload, err
 }
 
-// spendInvite counts a mail with a link by organization, by address there, and by address wherever; for members only:
-// a stranger's tries cost nobody anything.
+// spendInvite counts the mail of an invitation, also by address over all organizations: what would be refused anyway, and
+// what strangers try, costs nobody anything.
 func (a *App) spendInvite(ctx context.Context, organizationID, email string) error {
 	if _, err := a.read(ctx, organizationID, org.ManageMembers); err != nil {
 		return err
 	}
+	existing, err := a.DB.MemberByEmail(ctx, organizationID, email)
+	if err != nil && !errors.Is(err, org.ErrNotFound) {
+		return fmt.Errorf("look who has the address: %w", err)
+	}
+	if err := org.CheckInvite(existing, a.Now()); err != nil {
+		return err
+	}
+	if err := a.spendMail(ctx, organizationID, email); err != nil {
+		return err
+	}
+	return a.spend(ctx, limitMailAddress, strings.ToLower(email))
+}
+
+// spendMail counts a mail with a link by organization, and by address there.
+func (a *App) spendMail(ctx context.Context, organizationID, address string) error {
 	if err := a.spend(ctx, limitInvite, organizationID); err != nil {
 		return err
 	}
-	address := strings.ToLower(email)
-	if err := a.spend(ctx, limitMailAddress, address); err != nil {
-		return err
-	}
-	return a.spend(ctx, limitInviteAddress, organizationID+" "+address)
+	return a.spend(ctx, limitInviteAddress, organizationID+" "+strings.ToLower(address))
 }
 
 // setLink makes a new link for a member and gives its hash. The token is derived when the mail is sent.
@@ -107,15 +121,7 @@ func (a *App) ResendInvite(ctx context.Context, in ResendInviteInput) (payload *
 	if _, err := caller(ctx); err != nil {
 		return nil, err
 	}
-	m, err := a.DB.Member(ctx, in.MemberID)
-	if err != nil {
-		return nil, err
-	}
-	address := m.ID
-	if m.Email != nil {
-		address = *m.Email
-	}
-	if err := a.spendInvite(ctx, m.OrganizationID, address); err != nil {
+	if err := a.spendResend(ctx, in.MemberID); err != nil {
 		return nil, err
 	}
 	err = a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
@@ -133,6 +139,30 @@ func (a *App) ResendInvite(ctx context.Context, in ResendInviteInput) (payload *
 		return err
 	})
 	return payload, err
+}
+
+// spendResend counts a mail that is sent again. A removed member's is not counted over all organizations: others must not be
+// able to use up somebody's way back.
+func (a *App) spendResend(ctx context.Context, memberID string) error {
+	m, err := a.DB.Member(ctx, memberID)
+	if err != nil {
+		return err
+	}
+	if _, err := a.read(ctx, m.OrganizationID, org.ManageMembers); err != nil {
+		return err
+	}
+	reason, err := org.CheckResend(m, a.Now())
+	if err != nil {
+		return err
+	}
+	address := m.ID
+	if m.Email != nil {
+		address = *m.Email
+	}
+	if err := a.spendMail(ctx, m.OrganizationID, address); err != nil || reason == org.ReasonRemovedFor2FA {
+		return err
+	}
+	return a.spend(ctx, limitMailAddress, strings.ToLower(address))
 }
 
 // Invitation is what a link leads to, nil for a dead one. Asking uses nothing up: mail scanners open links.

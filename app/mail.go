@@ -119,23 +119,27 @@ func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyJob]) erro
 
 // recipients are those who want the notification; a reminder is for every active member without 2FA.
 func (w *notifyWorker) recipients(ctx context.Context, tx *db.Tx, n NotifyJob) ([]*org.Member, error) {
-	if !n.Remind {
-		return tx.MembersToNotify(ctx, n.OrganizationID, n.Security)
-	}
 	var all []*org.Member
-	req := org.PageRequest{First: 1000}
-	for {
-		members, err := tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Manager: true, Affected: true, Page: req})
+	for after := ""; ; after = all[len(all)-1].ID {
+		var members []*org.Member
+		var err error
+		if n.Remind {
+			page := org.PageRequest{First: recipientsPage - 1, After: after}
+			members, err = tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Manager: true, Affected: true, Page: page})
+		} else {
+			members, err = tx.MembersToNotify(ctx, n.OrganizationID, n.Security, after, recipientsPage)
+		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, members[:min(len(members), req.First)]...)
-		if len(members) <= req.First {
+		if all = append(all, members...); len(members) < recipientsPage {
 			return all, nil
 		}
-		req.After = all[len(all)-1].ID
 	}
 }
+
+// recipientsPage is how many recipients are read at a time.
+const recipientsPage = 1000
 
 type mailWorker struct {
 	river.WorkerDefaults[MailJob]
@@ -247,6 +251,12 @@ func (a *App) composeLink(ctx context.Context, id string, job MailJob, m *org.Me
 			Until: link.ExpiresAt, RequiresTwoFactor: m.Organization.Enforced,
 		}.Message(id)
 	case org.StatusRemovedFor2FA:
+		if !m.Organization.Enforced {
+			// The requirement was turned off meanwhile: the link alone brings the member back.
+			return mail.Invited{
+				To: to, Organization: m.Organization.Name, By: by, Role: string(m.Role), Link: a.link("rejoin", token), Until: link.ExpiresAt,
+			}.Message(id)
+		}
 		teams := []string{}
 		for _, t := range m.Teams {
 			teams = append(teams, t.Name)

@@ -152,7 +152,7 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 	return memberPage(members, access.Member, page, total), nil
 }
 
-// memberRequest checks the arguments of a connection of members, whose cursors are members' ids.
+// parseMemberPage checks the arguments of a connection of members, whose cursors are members' ids.
 func parseMemberPage(first *int, after *string) (org.PageRequest, error) {
 	page, err := org.ParsePage(first, after)
 	if err == nil && page.After != "" && db.Kind(page.After) != db.MemberID {
@@ -295,10 +295,8 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 		if err := org.CheckRoleChange(c.Organization, c.By, target, in.Role, others); err != nil {
 			return err
 		}
-		if in.Role == org.RoleOwner {
-			if err := a.fresh(c.request, false); err != nil {
-				return err
-			}
+		if err := a.freshForOwner(c, in.Role, target.Role); err != nil {
+			return err
 		}
 		if target.Role == in.Role {
 			c.unchanged = true
@@ -337,6 +335,9 @@ func (a *App) RemoveMember(ctx context.Context, in RemoveMemberInput) (*RemoveMe
 			return org.Refuse(org.CodeConflict, "To go yourself, use leaveOrganization.")
 		}
 		if err := org.CheckOver(c.By, target); err != nil {
+			return err
+		}
+		if err := a.freshForOwner(c, target.Role); err != nil {
 			return err
 		}
 		return c.end(ctx, target, org.ActionMemberRemove, "removed "+target.Label())

@@ -158,6 +158,10 @@ func (a *App) RemindMembersWithout2FA(ctx context.Context, in RemindMembersWitho
 			return err
 		}
 		payload.RemindedCount = impact.RemovedCount
+		if impact.RemovedCount == 0 {
+			c.unchanged = true // nobody to remind, and the day's reminder is kept for when there is
+			return nil
+		}
 		c.log(org.ActionMemberRemind, c.Organization, fmt.Sprintf("reminded %d members to set up two-factor authentication", impact.RemovedCount),
 			map[string]any{"count": impact.RemovedCount})
 		c.enqueue(NotifyJob{OrganizationID: c.Organization.ID, Remind: true, By: c.By.PublicName(), At: a.Now()})

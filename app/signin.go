@@ -98,7 +98,10 @@ func claimAddress(ctx context.Context, tx *db.Tx, token, email string) error {
 	if err != nil {
 		return err
 	}
-	if link.Member.Status != org.StatusInvited || !org.SameEmail(*link.Member.Email, email) {
+	if link.Member.Status != org.StatusInvited {
+		return org.Refuse(org.CodeInvalidLink, "This link leads an account back that exists. Sign in with it, then use the link.")
+	}
+	if !org.SameEmail(*link.Member.Email, email) {
 		return org.Refuse(org.CodeInvalidLink, "This link was sent to another address. Sign up with the address that the invitation was sent to.")
 	}
 	loser, err := tx.ReleaseEmail(ctx, email)
@@ -239,10 +242,11 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 		}
 	}
 	if len(payload.Challenge.Methods) == 1 && phone != "" && a.Texter != nil {
-		// Nothing else can answer, so the code is sent without being asked for. Where it cannot be sent, the recovery codes
-		// still work and sendSecondFactorCode says why.
+		// Nothing else can answer, so the code is sent without being asked for. Where it cannot be sent the phone cannot
+		// answer, and sendSecondFactorCode says why; the recovery codes still work.
 		if _, err := a.sendCode(ctx, r, user.ID, phone, &c.ID); err != nil {
 			a.Log.WarnContext(ctx, "a sign-in code was not sent", "err", err)
+			payload.Challenge.Methods = nil
 		}
 	}
 	payload.Challenge.Methods = append(payload.Challenge.Methods, org.MethodRecoveryCode)
@@ -310,6 +314,9 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 		return nil, err
 	}
 	a.forgive(ctx, limitGuess, c.UserID)
+	if proof.phoneCodeID != "" {
+		a.forgiveText(ctx, textToProve, c.UserID, proof.authenticatorID)
+	}
 	return &VerifySecondFactorPayload{Session: r.begun(session)}, nil
 }
 
@@ -464,6 +471,9 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		return nil, err
 	}
 	forgive()
+	if used != nil && used.phoneCodeID != "" {
+		a.forgiveText(ctx, textToProve, user.ID, used.authenticatorID)
+	}
 	if cookie != "" {
 		r.setCookie(cookie)
 	}

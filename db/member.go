@@ -167,14 +167,14 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // MembersToNotify are the active members who want an organization's mails of a kind and have an address; those whom the
-// requirement locks out get none.
-func (q Queries) MembersToNotify(ctx context.Context, organizationID string, security bool) ([]*org.Member, error) {
+// requirement locks out get none. They come in pages, after the member's id.
+func (q Queries) MembersToNotify(ctx context.Context, organizationID string, security bool, after string, limit int) ([]*org.Member, error) {
 	wanted := "m.notify_membership"
 	if security {
 		wanted = "m.notify_security"
 	}
 	return q.members(ctx, `WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND u.email IS NOT NULL AND `+wanted+`
-   AND (NOT o.require2fa OR u.two_factor <> 'DISABLED') ORDER BY m.id LIMIT 1000`, organizationID)
+   AND (NOT o.require2fa OR u.two_factor <> 'DISABLED') AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, limit)
 }
 
 // OtherOwners counts the active owners other than one member.

@@ -53,6 +53,8 @@ func (a *Access) Enter(now time.Time) error {
 		return ErrNotFound
 	case m.Status == StatusRemovedFor2FA && !m.WindowOpen(now):
 		return ErrNotFound
+	case m.Status == StatusRemovedFor2FA && !a.Organization.Enforced:
+		return Refuse(CodeTwoFactorRequired, "You were removed from %s when it required two-factor authentication, which it no longer does. Open the link that was mailed to you to come back, or ask an owner or manager for a new one.", a.Organization.Name)
 	case m.Status == StatusRemovedFor2FA:
 		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication and you were removed until you set it up. Open the link that was mailed to you to come back.", a.Organization.Name)
 	case a.Organization.Enforced && !m.Compliant():

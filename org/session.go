@@ -108,7 +108,7 @@ func CheckFirstEnrollment(s *Session, memberships []*Member, now time.Time) (pro
 	}
 	for _, m := range memberships {
 		if m.WindowOpen(now) || m.Status == StatusActive && m.Organization.Enforced {
-			return m, Refuse(CodeMailboxProofRequired, "%s requires two-factor authentication. To set it up, open the link in the mail titled “Mandatory: Enable Two-Factor Authentication” in this browser; it has just been sent again unless it was sent a moment ago.", m.Organization.Name)
+			return m, Refuse(CodeMailboxProofRequired, "You need two-factor authentication to get into %s. To set it up, open the link in the mail titled “Mandatory: Enable Two-Factor Authentication” in this browser; it has just been sent again unless it was sent a moment ago.", m.Organization.Name)
 		}
 	}
 	return nil, nil

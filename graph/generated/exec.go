@@ -2497,7 +2497,7 @@ type MemberConnection {
   nodes: [Member!]!
   "Whether there is more."
   pageInfo: PageInfo!
-  "How many there are; null with a filter, where they would have to be counted."
+  "How many there are; null with a filter, where they would have to be counted, and for those who see only the active ones."
   totalCount: Int
 }
 
@@ -2731,7 +2731,7 @@ type Mutation {
   sendSecondFactorCode(input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
   "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code."
   verifySecondFactor(input: VerifySecondFactorInput!): VerifySecondFactorPayload
-  "Makes this session fresh for ten minutes, as changes of factors, of the requirement and of single sign-on ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
+  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
   confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Ends this session."
   signOut(input: SignOutInput!): SignOutPayload

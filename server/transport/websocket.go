@@ -114,15 +114,27 @@ func (t *WebSocket) Stats() Stats {
 }
 
 // Authorization is the value of a connection_init payload's member "authorization", in whatever
-// case it is spelled (a Playground sends it as typed); "" when there is none or it is no string.
+// case it is spelled (a Playground sends it as typed); "" when there is none. One that is no string, or is there
+// twice, is a token that fits nobody: who names a session wrongly must not be taken for the cookie's owner.
 func Authorization(payload map[string]any) string {
+	found, text := 0, ""
 	for name, value := range payload {
-		if text, ok := value.(string); ok && strings.EqualFold(name, "authorization") {
-			return text
+		if strings.EqualFold(name, "authorization") {
+			found++
+			text, _ = value.(string)
+			if text == "" && value != "" {
+				text = unusable
+			}
 		}
 	}
-	return ""
+	if found > 1 {
+		return unusable
+	}
+	return text
 }
+
+// unusable is no token's text: tokens have no spaces.
+const unusable = "unusable authorization"
 
 // Supports takes a request that wants to become a WebSocket.
 func (t *WebSocket) Supports(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
