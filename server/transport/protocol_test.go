@@ -364,7 +364,7 @@ func TestAuthorization(t *testing.T) {
 		{map[string]any{"AUTHORIZATION": "Bearer x", "other": "y"}, "Bearer x"},
 		{map[string]any{"authorization": ""}, ""},
 		{map[string]any{"authorization": 1}, "unusable authorization"},
-		{map[string]any{"authorization": nil}, "unusable authorization"},
+		{map[string]any{"authorization": nil}, ""},
 		{map[string]any{"authorization": []any{"Bearer x"}}, "unusable authorization"},
 		{map[string]any{"authorization": "Bearer x", "Authorization": "Bearer y"}, "unusable authorization"},
 		{map[string]any{"authorisation": "x"}, ""},

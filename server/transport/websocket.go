@@ -114,12 +114,12 @@ func (t *WebSocket) Stats() Stats {
 }
 
 // Authorization is the value of a connection_init payload's member "authorization", in whatever
-// case it is spelled (a Playground sends it as typed); "" when there is none. One that is no string, or is there
+// case it is spelled (a Playground sends it as typed); "" when there is none or null. One that is no string, or is there
 // twice, is a token that fits nobody: who names a session wrongly must not be taken for the cookie's owner.
 func Authorization(payload map[string]any) string {
 	found, text := 0, ""
 	for name, value := range payload {
-		if strings.EqualFold(name, "authorization") {
+		if value != nil && strings.EqualFold(name, "authorization") {
 			found++
 			text, _ = value.(string)
 			if text == "" && value != "" {
