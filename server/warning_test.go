@@ -12,7 +12,9 @@ func TestGuessesWarnTheOwner(t *testing.T) {
 	owner := m.signUp(t, "Olivia")
 	owner.enroll(t)
 	thief := &person{m: m, Name: "A thief", Email: owner.Email, Password: owner.Password}
-	var in struct{ SignIn struct{ Challenge struct{ Token string } } }
+	var in struct {
+		SignIn struct{ Challenge struct{ Token string } }
+	}
 	thief.do(t, `mutation($i: SignInInput!) { signIn(input: $i) { challenge { token } } }`, vars{"i": vars{"email": thief.Email, "password": thief.Password}}, &in)
 	const verify = `mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { session { token } } }`
 	guess := vars{"i": vars{"challengeToken": in.SignIn.Challenge.Token, "code": "123"}}
