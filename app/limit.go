@@ -165,8 +165,8 @@ func (a *App) forgive(ctx context.Context, l limit, key string) {
 }
 
 // spendPassword counts a try of a password by network, and by account and network; forgive takes back what it has counted.
-// Where that is used up, a browser that signed in to the account before has a budget of its own, so that an attacker
-// elsewhere cannot lock its owner out.
+// Where that is used up, a browser that signed in to the account before, which its device cookie says, has a budget of its
+// own that nobody else can spend: an attacker cannot lock a victim out.
 func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) (forgive func(), err error) {
 	// What is typed as an address may be a secret, and longer than a key can be.
 	account := hex.EncodeToString(secret.Hash(strings.ToLower(email)))
@@ -185,14 +185,18 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r
 	if user == nil {
 		return nil, err
 	}
-	known, lookup := a.DB.SignedInBefore(ctx, user.ID, r.IPAddress, r.UserAgent)
+	if r.Device == "" {
+		return nil, err
+	}
+	device := secret.Hash(r.Device)
+	known, lookup := a.DB.KnownDevice(ctx, user.ID, device)
 	if lookup != nil {
 		return nil, fmt.Errorf("look for an earlier sign-in: %w", lookup)
 	}
 	if !known {
 		return nil, err
 	}
-	browser := account + " " + hex.EncodeToString(secret.Hash(r.IPAddress+" "+r.UserAgent))
+	browser := account + " " + hex.EncodeToString(device)
 	if err := a.spend(ctx, limitPasswordKnown, browser); err != nil {
 		return nil, err
 	}

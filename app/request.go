@@ -14,6 +14,7 @@ import (
 type Request struct {
 	Bearer    string // of the Authorization header or connection_init; it wins, and never falls back to the cookie
 	Cookie    string
+	Device    string // the cookie that names a browser which has signed in before
 	IPAddress string
 	UserAgent string
 	// Browser says that the answer can carry a cookie.
@@ -24,6 +25,8 @@ type Request struct {
 	lasting bool
 	// cookie is a new value for the session cookie, for the transport to set: "" to clear it, nil to leave it.
 	cookie *string
+	// device is a new value for the browser's device cookie, "" to leave it.
+	device string
 }
 
 type requestKey struct{}
@@ -42,6 +45,9 @@ func NewCookie(ctx context.Context) (value string, ok bool) {
 	}
 	return *r.cookie, true
 }
+
+// NewDevice is the value that the device cookie must get with this request's answer, "" to leave it as it is.
+func NewDevice(ctx context.Context) string { return request(ctx).device }
 
 // Authenticate finds the request's session and puts the request into the context. Somebody without a living session is
 // nobody: what needs one is refused later, by the operation. It says which session it found, "" for none.

@@ -18,7 +18,7 @@ type SessionToken struct {
 	Token     string
 	ExpiresAt time.Time
 
-	cookie string // for a browser, to be set when the session has been committed
+	cookie, device string // for a browser, to be set when the session has been committed
 }
 
 // SignUpInput is what signUp takes.
@@ -549,21 +549,28 @@ func (a *App) newSession(ctx context.Context, tx *db.Tx, r *Request, userID stri
 		ID: db.NewID(db.SessionID), UserID: userID, TokenHash: secret.Hash(token), Proved: proved, Recovery: recovery,
 		IPAddress: r.IPAddress, UserAgent: r.UserAgent, ExpiresAt: a.Now().Add(a.SessionMax),
 	}
-	cookie := ""
+	session := &SessionToken{Token: token, ExpiresAt: s.ExpiresAt}
 	if r.Browser {
-		cookie = secret.NewToken()
-		s.CookieHash = secret.Hash(cookie)
+		session.cookie, session.device = secret.NewToken(), r.Device
+		if session.device == "" {
+			session.device = secret.NewToken()
+		}
+		s.CookieHash = secret.Hash(session.cookie)
+		if err := tx.AddDevice(ctx, userID, secret.Hash(session.device)); err != nil {
+			return nil, fmt.Errorf("remember the browser: %w", err)
+		}
 	}
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
-	return &SessionToken{Token: token, ExpiresAt: s.ExpiresAt, cookie: cookie}, nil
+	return session, nil
 }
 
-// begun gives a browser the cookie of a session that has been committed.
+// begun gives a browser the cookies of a session that has been committed.
 func (r *Request) begun(s *SessionToken) *SessionToken {
 	if s.cookie != "" {
 		r.setCookie(s.cookie)
+		r.device = s.device
 	}
 	return s
 }

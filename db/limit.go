@@ -58,6 +58,7 @@ func (d *DB) DeleteEnded(ctx context.Context) error {
 		`DELETE FROM challenges WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM phone_codes WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM authenticators WHERE confirmed_at IS NULL AND created_at < clock_timestamp() - interval '1 day'`,
+		`DELETE FROM devices WHERE used_at < clock_timestamp() - interval '1 year'`,
 		`DELETE FROM sessions WHERE expires_at < clock_timestamp() - interval '30 days'`,
 	} {
 		if _, err := d.pg.Exec(ctx, sql); err != nil {

@@ -152,11 +152,17 @@ func (t *Tx) UseChallenge(ctx context.Context, id string) (bool, error) {
 	return tag.RowsAffected() == 1, err
 }
 
-// SignedInBefore says whether the user had a session from this address and browser: wrong passwords never keep a known
-// browser out.
-func (q Queries) SignedInBefore(ctx context.Context, userID, ip, userAgent string) (bool, error) {
+// AddDevice notes that the user has signed in with a browser.
+func (t *Tx) AddDevice(ctx context.Context, userID string, tokenHash []byte) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO devices (user_id, token_hash) VALUES ($1, $2)
+ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp()`, userID, tokenHash)
+	return err
+}
+
+// KnownDevice says whether the user has signed in with a browser before.
+func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHash []byte) (bool, error) {
 	var known bool
-	err := q.pg.QueryRow(ctx, `
-SELECT EXISTS (SELECT FROM sessions WHERE user_id = $1 AND ip_address = $2 AND user_agent = $3)`, userID, ip, userAgent).Scan(&known)
+	err := q.pg.QueryRow(ctx, `SELECT EXISTS (SELECT FROM devices WHERE user_id = $1 AND token_hash = $2)`, userID, tokenHash).Scan(&known)
 	return known, err
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,7 +29,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 	}
 	executor := graph.NewHandler(a, log, web.RequestID)
 	executor.AddTransport(sockets)
-	executor.AddTransport(transport.HTTP{Headers: d.setCookie})
+	executor.AddTransport(transport.HTTP{Headers: d.setCookies})
 	limits := transport.DefaultLimits()
 	limits.Complexity, limits.Once, limits.Introspection = graph.MaxComplexity, graph.Sensitive, s.Playground
 	limits.Apply(executor)
@@ -105,6 +106,9 @@ func (d door) request(r *http.Request, token string) *app.Request {
 	if cookie, err := r.Cookie(d.settings.CookieName()); err == nil {
 		out.Cookie = cookie.Value
 	}
+	if cookie, err := r.Cookie(d.settings.CookieName() + deviceSuffix); err == nil && len(cookie.Value) <= 100 {
+		out.Device = cookie.Value
+	}
 	return out
 }
 
@@ -139,18 +143,27 @@ func (d door) authenticate(ctx context.Context, r *http.Request, payload map[str
 	return ctx, session, nil
 }
 
-// setCookie gives the session cookie the value that the operation has decided on.
-func (d door) setCookie(ctx context.Context, h http.Header) {
-	value, ok := app.NewCookie(ctx)
-	if !ok {
-		return
+// deviceSuffix is what the name of the cookie ends in that says which browsers have signed in before; it opens nothing.
+const deviceSuffix = "-device"
+
+// setCookies gives the session cookie and the device cookie the values that the operation has decided on.
+func (d door) setCookies(ctx context.Context, h http.Header) {
+	if value, ok := app.NewCookie(ctx); ok {
+		age := d.settings.SessionMax
+		if value == "" {
+			age = -time.Second
+		}
+		d.setCookie(h, d.settings.CookieName(), value, age)
 	}
+	if device := app.NewDevice(ctx); device != "" {
+		d.setCookie(h, d.settings.CookieName()+deviceSuffix, device, 365*24*time.Hour)
+	}
+}
+
+func (d door) setCookie(h http.Header, name, value string, age time.Duration) {
 	cookie := &http.Cookie{
-		Name: d.settings.CookieName(), Value: value, Path: "/", HttpOnly: true, Secure: d.settings.Secure(),
-		SameSite: http.SameSiteLaxMode, MaxAge: int(d.settings.SessionMax.Seconds()),
-	}
-	if value == "" {
-		cookie.MaxAge = -1
+		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: d.settings.Secure(),
+		SameSite: http.SameSiteLaxMode, MaxAge: int(age.Seconds()),
 	}
 	h.Add("Set-Cookie", cookie.String())
 }

@@ -354,43 +354,61 @@ func TestPasswordLimits(t *testing.T) {
 	t.Parallel()
 	m := start(t, behindProxy)
 	b := m.back(t)
-	const home, homeAgent, thief = "198.51.100.7", "Victim's browser", "203.0.113.9"
+	const home, thief = "198.51.100.7", "203.0.113.9"
 	victim := &person{m: m, Name: "Vera", Email: "vera@people.example", Password: "the password of Vera"}
 	up := m.call(t, call{
-		Query: signUpQuery, From: home, Agent: homeAgent,
+		Query: signUpQuery, From: home, Origin: m.URL,
 		Vars: vars{"i": vars{"email": victim.Email, "name": victim.Name, "password": victim.Password}},
 	})
 	up.expect(t, "", "signing up")
-	in := func(from, agent, email, password string) reply {
-		return m.call(t, call{Query: signInQuery, From: from, Agent: agent, Vars: vars{"i": vars{"email": email, "password": password}}})
+	device := ""
+	for _, c := range up.Cookies {
+		if c.Name == "muster-device" && c.HttpOnly && c.SameSite == http.SameSiteLaxMode && c.MaxAge > 300*24*3600 {
+			device = "muster-device=" + c.Value
+		}
+	}
+	if device == "" {
+		t.Fatalf("the browser gets no device cookie: %v", up.Cookies)
+	}
+	in := func(from, cookie, email, password string) reply {
+		return m.call(t, call{Query: signInQuery, From: from, Cookie: cookie, Vars: vars{"i": vars{"email": email, "password": password}}})
 	}
 	for i := range 10 {
-		in(thief, "curl", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("guess %d", i+1))
+		in(thief, "", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("guess %d", i+1))
 	}
 	before := m.App.Passwords.Evaluations()
-	in(thief, "curl", victim.Email, "wrong").expect(t, "RATE_LIMITED", "guess 11")
-	in("203.0.113.200", "curl", strings.ToUpper(victim.Email), victim.Password).expect(t, "RATE_LIMITED", "the same /24, other letters, the right password")
+	in(thief, "", victim.Email, "wrong").expect(t, "RATE_LIMITED", "guess 11")
+	in("203.0.113.200", "", strings.ToUpper(victim.Email), victim.Password).expect(t, "RATE_LIMITED", "the same /24, other letters, the right password")
 	if n := m.App.Passwords.Evaluations() - before; n != 0 {
 		t.Errorf("%d passwords evaluated for limited tries, want 0", n)
 	}
-	in(thief, "curl", "nobody@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", "another account from the same network")
-	in("192.0.2.1", "curl", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", "the same account from another network")
-	in(home, homeAgent, victim.Email, victim.Password).expect(t, "", "the victim at home")
+	in(thief, "", "nobody@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", "another account from the same network")
+	in("192.0.2.1", "", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", "the same account from another network")
+	in(home, device, victim.Email, victim.Password).expect(t, "", "the victim at home")
 
 	// An attacker in the victim's own network, with another browser.
 	for i := range 10 {
-		in("198.51.100.99", "curl", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("neighbour's guess %d", i+1))
+		in("198.51.100.99", "", victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("neighbour's guess %d", i+1))
 	}
-	in("198.51.100.99", "curl", victim.Email, "wrong").expect(t, "RATE_LIMITED", "neighbour's guess 11")
-	in(home, "another browser", victim.Email, victim.Password).expect(t, "RATE_LIMITED", "a browser that never signed in")
-	in(home, homeAgent, victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", "the victim's browser, mistyped")
-	in(home, homeAgent, victim.Email, victim.Password).expect(t, "", "the victim's browser")
+	in("198.51.100.99", "", victim.Email, "wrong").expect(t, "RATE_LIMITED", "neighbour's guess 11")
+	in(home, "muster-device=another", victim.Email, victim.Password).expect(t, "RATE_LIMITED", "a browser that never signed in")
+	in(home, device, victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", "the victim's browser, mistyped")
+	in(home, device, victim.Email, victim.Password).expect(t, "", "the victim's browser")
+
+	// The browser's own budget is bounded too, and nobody else's business.
+	for i := range 18 {
+		in(home, device, victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("the victim's browser, mistyped again %d", i+1))
+	}
+	in(home, device, victim.Email, victim.Password).expect(t, "", "and right")
+	in(home, device, victim.Email, "wrong").expect(t, "INVALID_CREDENTIALS", "the twentieth mistake")
+	in(home, device, victim.Email, "wrong").expect(t, "RATE_LIMITED", "one too many")
+	b.run(t, `DELETE FROM rate_limits WHERE key LIKE 'password-known %'`)
 
 	// An absent account is limited like a present one.
 	for i := range 10 {
-		in("192.0.2.77", "curl", "absent@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("absent %d", i+1))
+		in("192.0.2.77", "", "absent@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", fmt.Sprintf("absent %d", i+1))
 	}
-	absent := in("192.0.2.77", "curl", "absent@people.example", "wrong")
+	absent := in("192.0.2.77", "", "absent@people.example", "wrong")
 	absent.expect(t, "RATE_LIMITED", "absent 11")
 
 	// A right password takes back its own try and nobody else's.
@@ -399,7 +417,7 @@ func TestPasswordLimits(t *testing.T) {
 	}
 	had := network()
 	for range 3 {
-		in(home, homeAgent, victim.Email, victim.Password).expect(t, "", "the victim's browser again")
+		in(home, device, victim.Email, victim.Password).expect(t, "", "the victim's browser again")
 	}
 	if n := network(); n != had {
 		t.Errorf("the network's tries went from %d to %d by signing in", had, n)
@@ -409,6 +427,6 @@ func TestPasswordLimits(t *testing.T) {
 	b.forget(t)
 	b.run(t, `INSERT INTO rate_limits (key, hits, expires_at) SELECT 'password-network 203.0.113.0/24',
 	  array_agg(clock_timestamp() - interval '1 second' * n), clock_timestamp() + interval '1 day' FROM generate_series(1, 99) n`)
-	in(thief, "curl", "a@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", "the hundredth try")
-	in(thief, "curl", "b@people.example", "wrong").expect(t, "RATE_LIMITED", "the one after")
+	in(thief, "", "a@people.example", "wrong").expect(t, "INVALID_CREDENTIALS", "the hundredth try")
+	in(thief, "", "b@people.example", "wrong").expect(t, "RATE_LIMITED", "the one after")
 }

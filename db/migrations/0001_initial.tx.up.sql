@@ -79,6 +79,14 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_user ON sessions (user_id);
 
+-- The browsers that an account has signed in with: wrong passwords from elsewhere never keep them out.
+CREATE TABLE devices (
+  user_id    text NOT NULL REFERENCES users,
+  token_hash bytea NOT NULL,
+  used_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (user_id, token_hash)
+);
+
 CREATE TABLE challenges (
   id         text PRIMARY KEY,
   user_id    text NOT NULL REFERENCES users,
