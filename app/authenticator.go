@@ -258,11 +258,7 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 		}
 		first := len(have) == 0
 		if first {
-			hashes := make([][]byte, len(codes))
-			for i, code := range codes {
-				hashes[i], _ = secret.RecoveryHash(code)
-			}
-			if err := c.Tx.ReplaceRecoveryCodes(ctx, user.ID, hashes); err != nil {
+			if err := c.Tx.ReplaceRecoveryCodes(ctx, user.ID, recoveryHashes(codes)); err != nil {
 				return err
 			}
 			done.RecoveryCodes = codes
@@ -319,6 +315,15 @@ func hashOf(token string) []byte {
 	return secret.Hash(token)
 }
 
+// recoveryHashes are what is stored of new recovery codes.
+func recoveryHashes(codes []string) [][]byte {
+	hashes := make([][]byte, len(codes))
+	for i, code := range codes {
+		hashes[i], _ = secret.RecoveryHash(code) // a code that was just made is always one
+	}
+	return hashes
+}
+
 // RegenerateRecoveryCodesInput is what regenerateRecoveryCodes takes.
 type RegenerateRecoveryCodesInput struct{ ClientMutationID *string }
 
@@ -349,11 +354,7 @@ func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecovery
 		if err := a.fresh(r, false); err != nil {
 			return nil, err
 		}
-		hashes := make([][]byte, len(codes))
-		for i, code := range codes {
-			hashes[i], _ = secret.RecoveryHash(code)
-		}
-		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, hashes); err != nil {
+		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, recoveryHashes(codes)); err != nil {
 			return nil, err
 		}
 		message := "Made new recovery codes; the old ones no longer work."
