@@ -60,7 +60,7 @@ func TestRaceOfOwners(t *testing.T) {
 // once, and another one for what else it could prove.
 func TestRaceOfOneCode(t *testing.T) {
 	t.Parallel()
-	const rounds, many = 100, 20
+	const rounds, many = 200, 20
 	r := newArena(t)
 	eve := r.person("eve")
 	r.app(eve, true)
@@ -91,7 +91,7 @@ func TestRaceOfOneCode(t *testing.T) {
 // One challenge, answered many times at once with the right code and with recovery codes, begins one session.
 func TestRaceOfOneChallenge(t *testing.T) {
 	t.Parallel()
-	const rounds, many = 50, 12
+	const rounds, many = 200, 12
 	r := newArena(t)
 	eve := r.person("eve")
 	r.app(eve, true)
@@ -131,7 +131,7 @@ func TestRaceOfOneChallenge(t *testing.T) {
 // One recovery code, for many challenges at once, is used once.
 func TestRaceOfOneRecoveryCode(t *testing.T) {
 	t.Parallel()
-	const rounds, many = 50, 12
+	const rounds, many = 200, 12
 	r := newArena(t)
 	eve := r.person("eve")
 	r.app(eve, true)
@@ -170,7 +170,7 @@ func accepted(outcomes []string) int {
 // with one entry.
 func TestRaceOfOneLink(t *testing.T) {
 	t.Parallel()
-	const rounds, many = 100, 20
+	const rounds, many = 200, 20
 	r := newArena(t)
 	olivia, eve, thief := r.person("olivia"), r.person("eve"), r.person("thief")
 	for r.round = range rounds {

@@ -200,7 +200,7 @@ func (r *arena) arrange(people []*racer) {
 // the invitation that confirming completes may change under way, with locks that are held already.
 func TestRaceOfTwoInvitations(t *testing.T) {
 	t.Parallel()
-	const rounds = 100
+	const rounds = 200
 	r := newArena(t)
 	olivia, eve := r.person("olivia"), r.person("eve")
 	for r.round = range rounds {
@@ -234,7 +234,7 @@ func TestRaceOfTwoInvitations(t *testing.T) {
 // Sessions that end each other, and a factor that ends them all, never wait for each other in a circle.
 func TestRaceOfSessions(t *testing.T) {
 	t.Parallel()
-	const rounds = 150
+	const rounds = 200
 	r := newArena(t)
 	olivia, eve := r.person("olivia"), r.person("eve")
 	for r.round = range rounds {
