@@ -2724,65 +2724,65 @@ input AuditLogFilter {
 "What changes something. Each mutation writes to the organization's audit log or to the account's own, in the same transaction: if the entry cannot be written, nothing happens."
 type Mutation {
   "Creates an account and signs in."
-  signUp(input: SignUpInput!): SignUpPayload
+  signUp("The account, and the invitation that it answers." input: SignUpInput!): SignUpPayload
   "Signs in with email and password: answers a session, or a challenge where the account has a second factor."
-  signIn(input: SignInInput!): SignInPayload
+  signIn("Email and password." input: SignInInput!): SignInPayload
   "Sends a code by text message to the account's phone, to answer a sign-in challenge or to confirm one's identity."
-  sendSecondFactorCode(input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
+  sendSecondFactorCode("The challenge that the code is for." input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
   "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code."
-  verifySecondFactor(input: VerifySecondFactorInput!): VerifySecondFactorPayload
+  verifySecondFactor("The challenge and the code that answers it." input: VerifySecondFactorInput!): VerifySecondFactorPayload
   "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
-  confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload
+  confirmIdentity("A code, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Ends this session."
-  signOut(input: SignOutInput!): SignOutPayload
+  signOut("This session, or all." input: SignOutInput!): SignOutPayload
 
   "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one."
-  enrollTOTP(input: EnrollTOTPInput!): EnrollTOTPPayload
+  enrollTOTP("What to call the app." input: EnrollTOTPInput!): EnrollTOTPPayload
   "Confirms the app with its current code. The first authenticator brings ten recovery codes, shown this once, and brings you back where you were removed for 2FA."
-  confirmTOTP(input: ConfirmTOTPInput!): ConfirmTOTPPayload
+  confirmTOTP("The code that the app shows." input: ConfirmTOTPInput!): ConfirmTOTPPayload
   "Starts the set-up of a phone: sends it a code by text message."
-  enrollPhone(input: EnrollPhoneInput!): EnrollPhonePayload
+  enrollPhone("The number, and what to call it." input: EnrollPhoneInput!): EnrollPhonePayload
   "Confirms the phone with the code that was sent, like ` + "`" + `confirmTOTP` + "`" + `."
-  confirmPhone(input: ConfirmPhoneInput!): ConfirmPhonePayload
+  confirmPhone("The code that the phone got." input: ConfirmPhoneInput!): ConfirmPhonePayload
   "Makes ten new recovery codes; the old ones are dead at once."
-  regenerateRecoveryCodes(input: RegenerateRecoveryCodesInput!): RegenerateRecoveryCodesPayload
+  regenerateRecoveryCodes("Nothing that has to be said." input: RegenerateRecoveryCodesInput!): RegenerateRecoveryCodesPayload
   "Removes an authenticator. The last one cannot be removed while an organization of yours requires 2FA (` + "`" + `LAST_AUTHENTICATOR` + "`" + `)."
-  removeAuthenticator(input: RemoveAuthenticatorInput!): RemoveAuthenticatorPayload
+  removeAuthenticator("The authenticator." input: RemoveAuthenticatorInput!): RemoveAuthenticatorPayload
 
   "Creates an organization and makes you its owner."
-  createOrganization(input: CreateOrganizationInput!): CreateOrganizationPayload
+  createOrganization("Its short and its full name." input: CreateOrganizationInput!): CreateOrganizationPayload
   "Changes an organization's name or slug. Owners."
-  updateOrganization(input: UpdateOrganizationInput!): UpdateOrganizationPayload
+  updateOrganization("The organization, and what is new." input: UpdateOrganizationInput!): UpdateOrganizationPayload
   "Creates a team. Admins and above."
-  createTeam(input: CreateTeamInput!): CreateTeamPayload
+  createTeam("The organization, and the team's names." input: CreateTeamInput!): CreateTeamPayload
   "Creates a project in a team. Admins and above."
-  createProject(input: CreateProjectInput!): CreateProjectPayload
+  createProject("The team, and the project's names." input: CreateProjectInput!): CreateProjectPayload
   "Sets which teams a member is in. Admins and above, for roles up to their own."
-  setMemberTeams(input: SetMemberTeamsInput!): SetMemberTeamsPayload
+  setMemberTeams("The member and all their teams." input: SetMemberTeamsInput!): SetMemberTeamsPayload
   "Sets which mails of an organization you want."
-  updateNotificationSettings(input: UpdateNotificationSettingsInput!): UpdateNotificationSettingsPayload
+  updateNotificationSettings("The organization, and what is new." input: UpdateNotificationSettingsInput!): UpdateNotificationSettingsPayload
 
   "Invites an address: it gets a link that lives seven days. Managers and owners; only an owner invites an owner."
-  inviteMember(input: InviteMemberInput!): InviteMemberPayload
+  inviteMember("Whom, into which organization, as what." input: InviteMemberInput!): InviteMemberPayload
   "Sends an invitation, or a removed member's 2FA mail, again with a new link; the old one is dead at once. Managers and owners."
-  resendInvite(input: ResendInviteInput!): ResendInvitePayload
+  resendInvite("The member." input: ResendInviteInput!): ResendInvitePayload
   "Uses an emailed link: joins, or, where 2FA has to be set up first, remembers in this session that the mailbox was proved and answers ` + "`" + `SET_UP_2FA` + "`" + `."
-  acceptInvite(input: AcceptInviteInput!): AcceptInvitePayload
+  acceptInvite("The link's token." input: AcceptInviteInput!): AcceptInvitePayload
   "Removes a member for good, or withdraws an invitation. Managers and owners, for roles up to their own."
-  removeMember(input: RemoveMemberInput!): RemoveMemberPayload
+  removeMember("The member." input: RemoveMemberInput!): RemoveMemberPayload
   "Changes a member's role. Managers and owners, up to their own role and never their own upwards."
-  changeMemberRole(input: ChangeMemberRoleInput!): ChangeMemberRolePayload
+  changeMemberRole("The member and the new role." input: ChangeMemberRoleInput!): ChangeMemberRolePayload
   "Leaves an organization. The last active owner cannot."
-  leaveOrganization(input: LeaveOrganizationInput!): LeaveOrganizationPayload
+  leaveOrganization("The organization." input: LeaveOrganizationInput!): LeaveOrganizationPayload
 
   "Turns the 2FA requirement on or off. Owners with 2FA of their own; refused while single sign-on is on. On: members without 2FA lose access at once and are removed by a sweep. Off: mails nobody and reinstates nobody."
-  setRequire2FA(input: SetRequire2FAInput!): SetRequire2FAPayload
+  setRequire2FA("The organization, and whether 2FA is required." input: SetRequire2FAInput!): SetRequire2FAPayload
   "Mails every active member without 2FA that it will be required soon; at most once a day. Managers and owners."
-  remindMembersWithout2FA(input: RemindMembersWithout2FAInput!): RemindMembersWithout2FAPayload
+  remindMembersWithout2FA("The organization." input: RemindMembersWithout2FAInput!): RemindMembersWithout2FAPayload
   "Stores an OpenID Connect provider for single sign-on; calls nobody. Refused while 2FA is required. Owners."
-  connectSSO(input: ConnectSSOInput!): ConnectSSOPayload
+  connectSSO("The organization and its provider." input: ConnectSSOInput!): ConnectSSOPayload
   "Removes the single sign-on provider. Owners."
-  disconnectSSO(input: DisconnectSSOInput!): DisconnectSSOPayload
+  disconnectSSO("The organization." input: DisconnectSSOInput!): DisconnectSSOPayload
 }
 
 "For ` + "`" + `signUp` + "`" + `."
