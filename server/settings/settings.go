@@ -77,7 +77,7 @@ type Settings struct {
 	// SessionMax is how long a session lives at most; above zero.
 	SessionMax time.Duration `name:"session-max" setting:"MUSTER_SESSION_MAX" placeholder:"DURATION" default:"24h" help:"A session ends this long after its sign-in, used or not."`
 	// StepUp is how long a session stays fresh; above zero.
-	StepUp time.Duration `name:"step-up" setting:"MUSTER_STEP_UP" placeholder:"DURATION" default:"10m" help:"How long after a proof of its owner a session may change factors, the requirement and single sign-on."`
+	StepUp time.Duration `name:"step-up" setting:"MUSTER_STEP_UP" placeholder:"DURATION" default:"10m" help:"How long after a proof of its owner a session may change factors, the requirement, single sign-on and who is an owner."`
 	// SweepBatch is how many members a sweep removes in one transaction, 1 to 10000.
 	SweepBatch int `name:"sweep-batch" setting:"MUSTER_SWEEP_BATCH" placeholder:"N" default:"1000" help:"Members that a sweep removes in one transaction, 1 to 10000."`
 
