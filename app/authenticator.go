@@ -66,7 +66,7 @@ func (a *App) EnrollTOTP(ctx context.Context, in EnrollTOTPInput) (*EnrollTOTPPa
 // startEnrollment checks what every enrollment needs: a session that may change factors, proof of the mailbox where the
 // rules ask for it, and room for one more.
 func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, name string) (*org.Authenticator, *Request, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,7 +167,7 @@ type (
 
 // ConfirmTOTP confirms the app that this session set up, with its current code.
 func (a *App) ConfirmTOTP(ctx context.Context, in ConfirmTOTPInput) (*Confirmation, error) {
-	return a.confirm(ctx, org.KindTOTP, func(userID, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+	return a.confirm(ctx, org.ViaConfirmTOTP, org.KindTOTP, func(userID, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
 		seed, err := a.seed(ctx, userID, authenticatorID)
 		if err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ type ConfirmPhoneInput struct{ Code string }
 
 // ConfirmPhone confirms the phone that this session set up, with the code that was sent.
 func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirmation, error) {
-	return a.confirm(ctx, org.KindPhone, func(_, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+	return a.confirm(ctx, org.ViaConfirmPhone, org.KindPhone, func(_, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
 		if !secret.IsCode(in.Code) {
 			return nil, org.ErrInvalidCode
 		}
@@ -203,10 +203,10 @@ func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirma
 // confirm makes a pending authenticator count, and everything that follows from it: recovery codes with the first one, the
 // way back into every organization whose window is open, the end of all other sessions, and a mail that tells of it.
 // check looks at the code and gives what uses it up.
-func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
+func (a *App) confirm(ctx context.Context, via *org.Route, kind org.AuthenticatorKind,
 	check func(userID, authenticatorID string) (use func(tx *db.Tx) (bool, error), err error),
 ) (*Confirmation, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -269,10 +269,10 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 		if done.Reinstated, err = a.comeBack(ctx, c); err != nil {
 			return err
 		}
-		if r.Browser {
-			cookie = secret.NewToken()
+		if cookie, err = a.raise(ctx, c.Tx, r, via, org.SignInMethod(kind)); err != nil {
+			return err
 		}
-		if err := c.Tx.RaiseSession(ctx, r.session.ID, hashOf(cookie)); err != nil {
+		if err := c.Tx.ForgetInvitation(ctx, r.session.ID); err != nil {
 			return err
 		}
 		if err := c.Tx.EndOtherSessions(ctx, user.ID, r.session.ID); err != nil {
@@ -284,15 +284,12 @@ func (a *App) confirm(ctx context.Context, kind org.AuthenticatorKind,
 	if err != nil {
 		return nil, err
 	}
-	if cookie != "" {
-		r.setCookie(cookie)
-	}
 	a.forgive(ctx, limitGuess, user.ID)
 	if kind == org.KindPhone {
 		a.forgiveText(ctx, textToEnroll, user.ID, pending.ID)
 	}
-	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
-		return nil, fmt.Errorf("find the session again: %w", err)
+	if err := a.raised(ctx, r, cookie); err != nil {
+		return nil, err
 	}
 	return done, nil
 }
@@ -306,13 +303,6 @@ func (c *accountChange) logFactor(first bool, what string) {
 	for _, m := range c.Memberships {
 		c.log(m, action, m.Label()+" "+what, nil)
 	}
-}
-
-func hashOf(token string) []byte {
-	if token == "" {
-		return nil
-	}
-	return secret.Hash(token)
 }
 
 // recoveryHashes are what is stored of new recovery codes.
@@ -335,7 +325,7 @@ type RegenerateRecoveryCodesPayload struct {
 
 // RegenerateRecoveryCodes makes ten new codes; the old ones are dead at once.
 func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecoveryCodesInput) (*RegenerateRecoveryCodesPayload, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -442,7 +432,7 @@ type (
 
 // EnrollPhone starts the set-up of a phone in this session and sends it a code.
 func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, error) {
-	if _, err := caller(ctx); err != nil {
+	if _, err := holder(ctx); err != nil {
 		return nil, err
 	}
 	if a.Texter == nil {
@@ -498,7 +488,7 @@ func (a *App) SendSecondFactorCode(ctx context.Context, in SendSecondFactorCodeI
 // codeFor is whom a code is for, and the challenge that it answers, nil for the caller's own session.
 func (a *App) codeFor(ctx context.Context, challengeToken *string) (userID string, challengeID *string, err error) {
 	if challengeToken == nil {
-		r, err := caller(ctx)
+		r, err := holder(ctx)
 		if err != nil {
 			return "", nil, err
 		}

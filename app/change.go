@@ -209,29 +209,40 @@ var errGrew = errors.New("the set of organizations grew")
 // changeAccount is the door for what touches all organizations of a person. It locks them in one order, then the user,
 // and starts over if the person has joined another one meanwhile.
 func (a *App) changeAccount(ctx context.Context, decide func(c *accountChange) error, also ...string) error {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return err
 	}
 	for {
-		err := a.tryChangeAccount(ctx, r, also, decide)
+		invited, err := a.invitedOrganization(ctx, r.session.ID)
+		if err != nil {
+			return err
+		}
+		check := func(tx *db.Tx) error { return a.reload(ctx, tx, r) }
+		err = a.tryChangeAccount(ctx, r, r.session.User.ID, append(invited, also...), check, decide)
 		if !errors.Is(err, errGrew) {
 			return err
 		}
 	}
 }
 
-func (a *App) tryChangeAccount(ctx context.Context, r *Request, also []string, decide func(c *accountChange) error) error {
-	userID := r.session.User.ID
+// changeAccountOf is changeAccount for who acts on an account without a session of it: by an emailed link, as somebody who
+// may reset it, or from the command line. check says under the locks whether they still may.
+func (a *App) changeAccountOf(ctx context.Context, userID string, check func(tx *db.Tx) error, decide func(c *accountChange) error, also ...string) error {
+	for {
+		err := a.tryChangeAccount(ctx, request(ctx), userID, also, check, decide)
+		if !errors.Is(err, errGrew) {
+			return err
+		}
+	}
+}
+
+func (a *App) tryChangeAccount(ctx context.Context, r *Request, userID string, also []string, check func(tx *db.Tx) error, decide func(c *accountChange) error) error {
 	ids, err := a.DB.OrganizationIDs(ctx, userID)
 	if err != nil {
 		return fmt.Errorf("find the organizations: %w", err)
 	}
-	invited, err := a.invitedOrganization(ctx, r.session.ID)
-	if err != nil {
-		return err
-	}
-	ids = append(append(ids, also...), invited...)
+	ids = append(ids, also...)
 	return a.DB.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := tx.LockOrganizations(ctx, ids); err != nil {
 			return fmt.Errorf("lock the organizations: %w", err)
@@ -249,7 +260,7 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, also []string, d
 				return errGrew
 			}
 		}
-		if err := a.reload(ctx, tx, r); err != nil {
+		if err := check(tx); err != nil {
 			return err
 		}
 		memberships, err := tx.Memberships(ctx, userID)

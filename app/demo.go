@@ -172,7 +172,11 @@ func (s *seeder) session(as context.Context, name, email, password string) (sess
 		if err := tx.EndOtherSessions(as, user.ID, ""); err != nil {
 			return nil, err
 		}
-		if session, err = s.app.newSession(as, tx, r, user.ID, user.Compliant(), false); err != nil {
+		by := org.ByPassword
+		if user.Compliant() {
+			by = org.ByTOTP
+		}
+		if session, err = s.app.begin(as, tx, r, org.ViaDemo, by, user.ID); err != nil {
 			return nil, err
 		}
 		return event(user.ID, r, org.EventDemoPassword, "Got a new password: the demo had not been finished."), nil

@@ -56,7 +56,11 @@ func (a *App) person(t *testing.T, name string, factor bool) (context.Context, *
 	t.Helper()
 	ctx := t.Context()
 	u := &org.User{ID: db.NewID(db.UserID), Name: name, Email: ptr(name + "@example.com")}
-	s := &db.NewSession{ID: db.NewID(db.SessionID), UserID: u.ID, TokenHash: secret.Hash(name), Proved: factor, ExpiresAt: time.Now().Add(time.Hour)}
+	by := org.ByPassword
+	if factor {
+		by = org.ByTOTP
+	}
+	s := &db.NewSession{ID: db.NewID(db.SessionID), UserID: u.ID, TokenHash: secret.Hash(name), BeganBy: by, ExpiresAt: time.Now().Add(time.Hour)}
 	a.tx(t, func(tx *db.Tx) error {
 		if err := tx.CreateUser(ctx, u, "hash"); err != nil {
 			return err

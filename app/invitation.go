@@ -202,7 +202,7 @@ type AcceptInvitePayload struct {
 // AcceptInvite uses a link: it joins, comes back, or, where 2FA has to be set up first, remembers in this session that the
 // mailbox was proved, so that confirming an authenticator completes it.
 func (a *App) AcceptInvite(ctx context.Context, in AcceptInviteInput) (*AcceptInvitePayload, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ type (
 
 // CreateOrganization creates an organization with the caller as its owner.
 func (a *App) CreateOrganization(ctx context.Context, in CreateOrganizationInput) (*OrganizationPayload, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,15 @@ func caller(ctx context.Context) (*Request, error) {
 	return r, nil
 }
 
+// holder is the request of somebody who has signed in to the account itself: what changes an account is for them alone.
+func holder(ctx context.Context) (*Request, error) {
+	r, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.session.CheckHolder()
+}
+
 // sessionNow is the request's session; of a subscription it is read again whenever something is decided by it.
 func (a *App) sessionNow(ctx context.Context, r *Request) (*org.Session, error) {
 	if !r.lasting {

@@ -13,14 +13,6 @@ import (
 	"muster/secret"
 )
 
-// SessionToken is the token of a new session.
-type SessionToken struct {
-	Token     string
-	ExpiresAt time.Time
-
-	cookie, device string // for a browser, to be set when the session has been committed
-}
-
 // SignUpInput is what signUp takes.
 type SignUpInput struct {
 	Email       string
@@ -71,7 +63,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 				return nil, err
 			}
 		}
-		if session, err = a.newSession(ctx, tx, r, user.ID, false, false); err != nil {
+		if session, err = a.begin(ctx, tx, r, org.ViaSignUp, org.ByPassword, user.ID); err != nil {
 			return nil, err
 		}
 		return event(user.ID, r, org.EventSignUp, "Created the account."), nil
@@ -199,7 +191,7 @@ func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.Use
 				return nil, err
 			}
 		}
-		if session, err = a.newSession(ctx, tx, r, user.ID, false, false); err != nil {
+		if session, err = a.begin(ctx, tx, r, org.ViaSignIn, org.ByPassword, user.ID); err != nil {
 			return nil, err
 		}
 		return event(user.ID, r, org.EventSignIn, "Signed in with the password."), nil
@@ -297,7 +289,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 		if !ok {
 			return nil, org.ErrInvalidCode
 		}
-		if session, err = a.newSession(ctx, tx, r, c.UserID, true, proof.recovery != nil); err != nil {
+		if session, err = a.begin(ctx, tx, r, org.ViaSecondFactor, proof.by, c.UserID); err != nil {
 			return nil, err
 		}
 		if proof.recovery != nil {
@@ -322,6 +314,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 
 // proof is a code that was found right and has yet to be used up.
 type proof struct {
+	by              org.SignInMethod
 	authenticatorID string
 	step            int64  // of an app
 	phoneCodeID     string // of a text message
@@ -332,7 +325,7 @@ type proof struct {
 func (a *App) checkCode(ctx context.Context, userID string, challengeID *string, code string) (*proof, error) {
 	if !secret.IsCode(code) {
 		if hash, ok := secret.RecoveryHash(code); ok {
-			return &proof{recovery: hash}, nil
+			return &proof{by: org.ByRecoveryCode, recovery: hash}, nil
 		}
 		return nil, org.ErrInvalidCode
 	}
@@ -346,7 +339,7 @@ func (a *App) checkCode(ctx context.Context, userID string, challengeID *string,
 			return nil, fmt.Errorf("unseal an authenticator app: %w", err)
 		}
 		if step, ok := secret.CheckTOTP(seed, code, a.Now()); ok {
-			return &proof{authenticatorID: s.AuthenticatorID, step: step}, nil
+			return &proof{by: org.ByTOTP, authenticatorID: s.AuthenticatorID, step: step}, nil
 		}
 	}
 	factors, err := a.DB.Authenticators(ctx, userID)
@@ -362,7 +355,7 @@ func (a *App) checkCode(ctx context.Context, userID string, challengeID *string,
 			return nil, err
 		}
 		if ok {
-			return &proof{authenticatorID: f.ID, phoneCodeID: id}, nil
+			return &proof{by: org.ByPhone, authenticatorID: f.ID, phoneCodeID: id}, nil
 		}
 	}
 	return nil, org.ErrInvalidCode
@@ -417,7 +410,7 @@ type ConfirmIdentityPayload struct{ FreshUntil time.Time }
 // ConfirmIdentity makes the session fresh: by a code of the second factor, or by the password where the account has none.
 // A recovery code does not: it is for coming back in.
 func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*ConfirmIdentityPayload, error) {
-	r, err := caller(ctx)
+	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -446,9 +439,6 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		}
 	}
 	cookie := ""
-	if r.Browser {
-		cookie = secret.NewToken()
-	}
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
 		if _, err := tx.LockUser(ctx, user.ID); err != nil {
 			return nil, err
@@ -456,13 +446,14 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		if err := a.reload(ctx, tx, r); err != nil {
 			return nil, err
 		}
-		message := "Confirmed with the password that it is them."
+		message, by := "Confirmed with the password that it is them.", org.ByPassword
 		if used != nil {
+			by = used.by
 			if message, err = used.use(ctx, tx, user.ID); err != nil {
 				return nil, err
 			}
 		}
-		if err := tx.RefreshSession(ctx, r.session.ID, used != nil, hashOf(cookie)); err != nil {
+		if cookie, err = a.raise(ctx, tx, r, org.ViaConfirmIdentity, by); err != nil {
 			return nil, err
 		}
 		return event(user.ID, r, org.EventIdentityConfirmed, message), nil
@@ -474,11 +465,8 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	if used != nil && used.phoneCodeID != "" {
 		a.forgiveText(ctx, textToProve, user.ID, used.authenticatorID)
 	}
-	if cookie != "" {
-		r.setCookie(cookie)
-	}
-	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
-		return nil, fmt.Errorf("find the session again: %w", err)
+	if err := a.raised(ctx, r, cookie); err != nil {
+		return nil, err
 	}
 	return &ConfirmIdentityPayload{FreshUntil: r.session.FreshAt.Add(a.StepUp)}, nil
 }
@@ -540,39 +528,6 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 	r.session = nil
 	r.setCookie("")
 	return &SignOutPayload{Ok: true}, nil
-}
-
-// newSession begins a session, with a new token and, for browsers, a new cookie.
-func (a *App) newSession(ctx context.Context, tx *db.Tx, r *Request, userID string, proved, recovery bool) (*SessionToken, error) {
-	token := secret.NewToken()
-	s := &db.NewSession{
-		ID: db.NewID(db.SessionID), UserID: userID, TokenHash: secret.Hash(token), Proved: proved, Recovery: recovery,
-		IPAddress: r.IPAddress, UserAgent: r.UserAgent, ExpiresAt: a.Now().Add(a.SessionMax),
-	}
-	session := &SessionToken{Token: token, ExpiresAt: s.ExpiresAt}
-	if r.Browser {
-		session.cookie, session.device = secret.NewToken(), r.Device
-		if session.device == "" {
-			session.device = secret.NewToken()
-		}
-		s.CookieHash = secret.Hash(session.cookie)
-		if err := tx.AddDevice(ctx, userID, secret.Hash(session.device)); err != nil {
-			return nil, fmt.Errorf("remember the browser: %w", err)
-		}
-	}
-	if err := tx.CreateSession(ctx, s); err != nil {
-		return nil, fmt.Errorf("begin the session: %w", err)
-	}
-	return session, nil
-}
-
-// begun gives a browser the cookies of a session that has been committed.
-func (r *Request) begun(s *SessionToken) *SessionToken {
-	if s.cookie != "" {
-		r.setCookie(s.cookie)
-		r.device = s.device
-	}
-	return s
 }
 
 func (a *App) hashPassword(ctx context.Context, password string) (string, error) {

@@ -17,7 +17,7 @@ type sessionRow struct {
 }
 
 const sessionQuery = `
-SELECT s.id, s.user_id, s.proved_at, s.recovery, s.fresh_at, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
+SELECT s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.created_at, s.used_at, s.expires_at, s.ended_at,
        u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
@@ -57,8 +57,7 @@ type NewSession struct {
 	UserID     string
 	TokenHash  []byte
 	CookieHash []byte
-	Proved     bool
-	Recovery   bool
+	BeganBy    org.SignInMethod
 	IPAddress  string
 	UserAgent  string
 	ExpiresAt  time.Time
@@ -67,9 +66,9 @@ type NewSession struct {
 // CreateSession adds a session.
 func (t *Tx) CreateSession(ctx context.Context, s *NewSession) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO sessions (id, user_id, token_hash, cookie_hash, proved_at, recovery, ip_address, user_agent, expires_at)
-VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END, $6, $7, $8, $9)`,
-		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.Proved, s.Recovery, s.IPAddress, s.UserAgent, s.ExpiresAt)
+INSERT INTO sessions (id, user_id, token_hash, cookie_hash, began_by, fresh_by, proved_at, ip_address, user_agent, expires_at)
+VALUES ($1, $2, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, $9)`,
+		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.BeganBy, s.BeganBy.SecondFactor(), s.IPAddress, s.UserAgent, s.ExpiresAt)
 	return err
 }
 
@@ -80,19 +79,17 @@ UPDATE sessions SET used_at = clock_timestamp() WHERE id = $1 AND used_at < cloc
 	return err
 }
 
-// RaiseSession notes that the session has proved a second factor and gives its cookie a new value.
-func (t *Tx) RaiseSession(ctx context.Context, id string, cookieHash []byte) error {
+// RaiseSession notes by what the session's owner has just shown that they are there, and gives its cookie a new value.
+func (t *Tx) RaiseSession(ctx context.Context, id string, by org.SignInMethod, cookieHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET proved_at = clock_timestamp(), fresh_at = clock_timestamp(), recovery = false, cookie_hash = coalesce($2, cookie_hash),
-       invitation_member_id = NULL, invitation_hash = NULL WHERE id = $1`, id, cookieHash)
+UPDATE sessions SET fresh_at = clock_timestamp(), fresh_by = $2, proved_at = CASE WHEN $3 THEN clock_timestamp() ELSE proved_at END,
+       cookie_hash = coalesce($4, cookie_hash) WHERE id = $1`, id, by, by.SecondFactor(), cookieHash)
 	return err
 }
 
-// RefreshSession notes that the session's owner has just shown that they are there, and gives its cookie a new value.
-func (t *Tx) RefreshSession(ctx context.Context, id string, proved bool, cookieHash []byte) error {
-	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET fresh_at = clock_timestamp(), proved_at = CASE WHEN $2 THEN clock_timestamp() ELSE proved_at END,
-       recovery = recovery AND NOT $2, cookie_hash = coalesce($3, cookie_hash) WHERE id = $1`, id, proved, cookieHash)
+// ForgetInvitation notes that confirming a factor has completed the invitation that the session proved.
+func (t *Tx) ForgetInvitation(ctx context.Context, id string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE sessions SET invitation_member_id = NULL, invitation_hash = NULL WHERE id = $1`, id)
 	return err
 }
 
@@ -117,6 +114,11 @@ func (t *Tx) EndOtherSessions(ctx context.Context, userID, exceptID string) erro
 UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`, userID, exceptID)
 	t.wakeups = append(t.wakeups, ended...)
 	return err
+}
+
+// EndAllAccess ends whatever opens the account without signing in: all its sessions.
+func (t *Tx) EndAllAccess(ctx context.Context, userID string) error {
+	return t.EndOtherSessions(ctx, userID, "")
 }
 
 // LiveSessions are those of the given sessions that still hold.

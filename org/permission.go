@@ -51,6 +51,8 @@ func (a *Access) Enter(now time.Time) error {
 	switch {
 	case m == nil || m.Status == StatusInvited:
 		return ErrNotFound
+	case a.Session != nil && a.Session.OrganizationID != nil && *a.Session.OrganizationID != a.Organization.ID:
+		return ErrNotFound
 	case m.Status == StatusRemovedFor2FA && !m.WindowOpen(now):
 		return ErrNotFound
 	case m.Status == StatusRemovedFor2FA && !a.Organization.Enforced:

@@ -35,7 +35,7 @@ func TestGate(t *testing.T) {
 		{"an owner may", member(org.RoleOwner), proved(), enforcing(), ""},
 		{"where nothing is required, neither factor nor proof is asked for", without2FA(member(org.RoleOwner)), unproved(), relaxed(), ""},
 		{"a phone is a second factor, if a weak one", phoneOnly(member(org.RoleOwner)), proved(), enforcing(), ""},
-		{"a recovery code proves the session", member(org.RoleOwner), &org.Session{ProvedAt: ptr(noon), Recovery: true}, enforcing(), ""},
+		{"a recovery code proves the session", member(org.RoleOwner), &org.Session{ProvedAt: ptr(noon), FreshBy: org.ByRecoveryCode}, enforcing(), ""},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {

@@ -6,11 +6,13 @@ import "time"
 type Session struct {
 	ID                 string
 	User               *User
-	ProvedAt           *time.Time // when it last proved a second factor
-	Recovery           bool       // by a recovery code
-	FreshAt            time.Time  // when it last showed that its owner is there: a factor, or the password where there is none
-	MailboxProvedAt    *time.Time // when an emailed link of the account was used in it
-	InvitationMemberID *string    // the invitation that confirming an authenticator completes
+	OrganizationID     *string // of a session that began at a provider: it is good for this organization only
+	BeganBy            SignInMethod
+	ProvedAt           *time.Time   // when it last proved a second factor
+	FreshAt            time.Time    // when it last showed that its owner is there
+	FreshBy            SignInMethod // and by what
+	MailboxProvedAt    *time.Time   // when an emailed link of the account was used in it
+	InvitationMemberID *string      // the invitation that confirming an authenticator completes
 	InvitationHash     []byte
 	CreatedAt          time.Time
 	UsedAt             time.Time
@@ -24,6 +26,15 @@ func (s *Session) Proved() bool { return s != nil && s.ProvedAt != nil }
 // Alive says whether the session still holds: not ended, not idle for longer than idle, not past its absolute end.
 func (s *Session) Alive(now time.Time, idle time.Duration) bool {
 	return s.EndedAt == nil && now.Before(s.ExpiresAt) && now.Sub(s.UsedAt) < idle
+}
+
+// CheckHolder says whether the session is the account holder's own: one that began at an organization's provider is good for
+// that organization and does nothing to the account.
+func (s *Session) CheckHolder() error {
+	if s.OrganizationID != nil {
+		return Refuse(CodeForbidden, "You signed in through your organization's provider, which vouches for you there only. To change your account, sign in to it directly.")
+	}
+	return nil
 }
 
 // SecondFactorMethod is what can answer a sign-in challenge.
@@ -83,11 +94,11 @@ func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
 // CheckFresh says whether its owner has shown within stepUp that they are there: by a second factor, or by the password
 // where the account has none. A recovery code is enough to enroll a factor and for nothing else.
 func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool) error {
-	fresh := now.Sub(s.FreshAt) < stepUp && (enrolling || !s.Recovery)
+	fresh := now.Sub(s.FreshAt) < stepUp && (enrolling || s.FreshBy != ByRecoveryCode)
 	switch {
 	case !s.User.Compliant() && !fresh:
 		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with your password, or sign in again.")
-	case s.User.Compliant() && (!fresh || !s.Proved()):
+	case s.User.Compliant() && (!fresh || !s.FreshBy.SecondFactor()):
 		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with a code of your second factor, or sign in again.")
 	}
 	return nil

@@ -41,27 +41,23 @@ func TestSessionAlive(t *testing.T) {
 func TestFresh(t *testing.T) {
 	t.Parallel()
 	const stepUp = 10 * time.Minute
-	session := func(state org.TwoFactorState, ago time.Duration, proved, recovery bool) *org.Session {
-		s := &org.Session{User: user("ada@example.com", state), FreshAt: noon.Add(-ago), Recovery: recovery}
-		if proved {
-			s.ProvedAt = &s.FreshAt
-		}
-		return s
+	session := func(state org.TwoFactorState, ago time.Duration, by org.SignInMethod) *org.Session {
+		return &org.Session{User: user("ada@example.com", state), FreshAt: noon.Add(-ago), FreshBy: by}
 	}
 	tests := []struct {
 		sentence      string
 		session       *org.Session
 		enroll, other org.ErrorCode // what enrolling a factor, and anything else, is refused with
 	}{
-		{"a password is enough where there is no factor", session(org.TwoFactorDisabled, 0, false, false), "", ""},
-		{"just below ten minutes it still is", session(org.TwoFactorDisabled, stepUp-1, false, false), "", ""},
-		{"at ten minutes it has to be shown again", session(org.TwoFactorDisabled, stepUp, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
-		{"a password alone is not enough where there is a factor", session(org.TwoFactorSecure, 0, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
-		{"a phone protects like any other factor", session(org.TwoFactorInsecure, 0, false, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
-		{"a factor is enough", session(org.TwoFactorSecure, stepUp-1, true, false), "", ""},
-		{"a factor of ten minutes ago has to be shown again", session(org.TwoFactorSecure, stepUp, true, false), org.CodeStepUpRequired, org.CodeStepUpRequired},
-		{"a recovery code is enough to enroll a factor and for nothing else", session(org.TwoFactorSecure, 0, true, true), "", org.CodeStepUpRequired},
-		{"a recovery code of ten minutes ago is enough for nothing", session(org.TwoFactorSecure, stepUp, true, true), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a password is enough where there is no factor", session(org.TwoFactorDisabled, 0, org.ByPassword), "", ""},
+		{"just below ten minutes it still is", session(org.TwoFactorDisabled, stepUp-1, org.ByPassword), "", ""},
+		{"at ten minutes it has to be shown again", session(org.TwoFactorDisabled, stepUp, org.ByPassword), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a password alone is not enough where there is a factor", session(org.TwoFactorSecure, 0, org.ByPassword), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a phone protects like any other factor", session(org.TwoFactorInsecure, 0, org.ByPassword), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a factor is enough", session(org.TwoFactorSecure, stepUp-1, org.ByTOTP), "", ""},
+		{"a factor of ten minutes ago has to be shown again", session(org.TwoFactorSecure, stepUp, org.ByPhone), org.CodeStepUpRequired, org.CodeStepUpRequired},
+		{"a recovery code is enough to enroll a factor and for nothing else", session(org.TwoFactorSecure, 0, org.ByRecoveryCode), "", org.CodeStepUpRequired},
+		{"a recovery code of ten minutes ago is enough for nothing", session(org.TwoFactorSecure, stepUp, org.ByRecoveryCode), org.CodeStepUpRequired, org.CodeStepUpRequired},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {

@@ -114,6 +114,18 @@ var loggedCalls = []loggedCall{
 			return p, vars{"password": p.Password}
 		},
 	},
+	{
+		mutation: "confirmIdentity", variant: "text message", writes: []string{"account user.identity-confirmed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			number := p.addPhone(t)
+			m.exec(t, `DELETE FROM rate_limits`)
+			sent := len(m.Mailbox.Texts(number))
+			p.do(t, `mutation { sendSecondFactorCode(input: {}) { sentTo } }`, nil, nil)
+			eventually(t, "the code is sent", func() bool { return len(m.Mailbox.Texts(number)) > sent })
+			return p, vars{"code": m.text(t, number)}
+		},
+	},
 	{mutation: "signOut", writes: []string{"account user.sign-out"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		return m.signUp(t, "Lou"), vars{}
 	}},

@@ -44,7 +44,8 @@ type loggedCall struct {
 // leave no trace in any table and no mail; then the log takes lines again and the same call works.
 func TestNothingHappensUnlogged(t *testing.T) {
 	t.Parallel()
-	missing := map[string]bool{}
+	missing, routes := map[string]bool{}, &routesSeen{by: map[string]bool{}}
+	t.Cleanup(func() { routes.complete(t) })
 	for _, field := range schema(t).Mutation.Fields {
 		missing[field.Name] = true
 	}
@@ -55,7 +56,7 @@ func TestNothingHappensUnlogged(t *testing.T) {
 		delete(missing, c.mutation)
 		t.Run(strings.TrimSpace(c.mutation+" "+c.variant), func(t *testing.T) {
 			t.Parallel()
-			c.run(t)
+			c.run(t, routes)
 		})
 	}
 	if len(missing) > 0 {
@@ -63,7 +64,7 @@ func TestNothingHappensUnlogged(t *testing.T) {
 	}
 }
 
-func (c loggedCall) run(t *testing.T) {
+func (c loggedCall) run(t *testing.T, routes *routesSeen) {
 	m := start(t)
 	p, input := c.prepare(t, m)
 	query := fmt.Sprintf(`mutation($i: %[2]sInput!) { %[1]s(input: $i) { __typename } }`, c.mutation, strings.ToUpper(c.mutation[:1])+c.mutation[1:])
@@ -92,9 +93,11 @@ func (c loggedCall) run(t *testing.T) {
 		repair()
 		m.exec(t, `DELETE FROM rate_limits`) // tries are counted whatever comes of them
 	}
+	sessions := m.standings(t)
 	if a := m.post(t, p.Token, query, vars{"i": input}); a.Code() != c.code {
 		t.Fatalf("with a log that works: %s %+v", a.Data, a.Errors)
 	}
+	routes.went(t, c.mutation, sessions, m.standings(t))
 	if diff := cmp.Diff(c.writes, m.logged(t)[len(lines):]); diff != "" {
 		t.Errorf("what it wrote (-want +got):\n%s", diff)
 	}

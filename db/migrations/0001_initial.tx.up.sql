@@ -64,9 +64,11 @@ CREATE TABLE sessions (
   user_id              text NOT NULL REFERENCES users,
   token_hash           bytea NOT NULL UNIQUE,
   cookie_hash          bytea UNIQUE,
+  organization_id      text, -- of a session that began at a provider: it is good for this organization only
+  began_by             text NOT NULL,
   proved_at            timestamptz, -- when it last proved a second factor
-  recovery             boolean NOT NULL DEFAULT false, -- it was a recovery code that proved it
   fresh_at             timestamptz NOT NULL DEFAULT clock_timestamp(), -- when it last showed that its owner is there
+  fresh_by             text NOT NULL, -- and by what
   mailbox_proved_at    timestamptz, -- when an emailed link of this account was used in it
   invitation_member_id text, -- the invitation that confirming an authenticator completes
   invitation_hash      bytea,

@@ -1,0 +1,49 @@
+package org
+
+import "slices"
+
+// SignInMethod is what a session began by, or was last made fresh by.
+type SignInMethod string
+
+// The methods. A session remembers which one made it fresh: what a weak one proved is not taken for a strong one.
+const (
+	ByPassword     SignInMethod = "PASSWORD"
+	ByTOTP         SignInMethod = "TOTP"
+	ByPhone        SignInMethod = "PHONE"
+	BySecurityKey  SignInMethod = "SECURITY_KEY"
+	ByRecoveryCode SignInMethod = "RECOVERY_CODE"
+	ByMailbox      SignInMethod = "MAILBOX" // an emailed link: it allows a first factor, and proves none
+)
+
+// SecondFactor says whether the method proves a second factor. A recovery code does: it lets its owner in, and enroll.
+func (m SignInMethod) SecondFactor() bool {
+	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByRecoveryCode}, m)
+}
+
+// Route is a way into Muster: an operation that begins a session or raises the one that it runs in.
+type Route struct {
+	Name   string // the mutation, or the page's path
+	Begins bool   // it makes a new session with a new token; else it raises the session that it runs in
+	By     []SignInMethod
+}
+
+// The routes. What begins or raises a session names its route, and a method that the route does not take is refused as a
+// fault: there is no way in that is not in this table, and the tests are made from it.
+var (
+	ViaSignUp          = &Route{Name: "signUp", Begins: true, By: []SignInMethod{ByPassword}}
+	ViaSignIn          = &Route{Name: "signIn", Begins: true, By: []SignInMethod{ByPassword}}
+	ViaSecondFactor    = &Route{Name: "verifySecondFactor", Begins: true, By: []SignInMethod{ByTOTP, ByPhone, ByRecoveryCode}}
+	ViaConfirmTOTP     = &Route{Name: "confirmTOTP", By: []SignInMethod{ByTOTP}}
+	ViaConfirmPhone    = &Route{Name: "confirmPhone", By: []SignInMethod{ByPhone}}
+	ViaConfirmIdentity = &Route{Name: "confirmIdentity", By: []SignInMethod{ByPassword, ByTOTP, ByPhone}}
+	ViaAcceptInvite    = &Route{Name: "acceptInvite", By: []SignInMethod{ByMailbox}}
+
+	// ViaDemo is how the demo's own seeding acts as its people; the tokens are thrown away.
+	ViaDemo = &Route{Name: "the demo's seeding", Begins: true, By: []SignInMethod{ByPassword, ByTOTP}}
+)
+
+// Routes are all there are.
+var Routes = []*Route{ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaAcceptInvite, ViaDemo}
+
+// Takes says whether the route takes the method.
+func (r *Route) Takes(by SignInMethod) bool { return slices.Contains(r.By, by) }
