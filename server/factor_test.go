@@ -132,8 +132,8 @@ func TestFactorsAreTold(t *testing.T) {
 	owner, p := m.signUp(t, "Olga"), m.signUp(t, "Ines")
 	owner.enroll(t)
 	one, two := owner.organization(t), owner.organization(t)
-	one.welcome(t, p, "MEMBER")
-	two.welcome(t, p, "ADMIN")
+	one.join(t, p, "MEMBER")
+	two.join(t, p, "ADMIN")
 	p.enroll(t)
 	first := p.view(t).Viewer.Authenticators[0].ID
 	p.addPhone(t)
@@ -382,8 +382,8 @@ func TestRemoveAuthenticator(t *testing.T) {
 	owner.enroll(t)
 	o, free := owner.organization(t), owner.organization(t)
 	p.enroll(t)
-	o.welcome(t, p, "MEMBER")
-	free.welcome(t, p, "MEMBER")
+	o.join(t, p, "MEMBER")
+	free.join(t, p, "MEMBER")
 	o.require(t, true)
 	app := p.view(t).Viewer.Authenticators[0].ID
 	last := p.refused(t, "LAST_AUTHENTICATOR", removeFactor, vars{"a": app})

@@ -374,7 +374,7 @@ const acceptInvite = `mutation($t: String!) { acceptInvite(input: {token: $t}) {
 func (o *organization) join(t testing.TB, p *person, role string, teamIDs ...string) string {
 	t.Helper()
 	id := o.invite(t, o.Owner, p.Email, role, teamIDs...)
-	p.do(t, acceptInvite, vars{"t": p.m.link(t, p.Email, "Join ")}, nil)
+	p.do(t, acceptInvite, vars{"t": p.m.link(t, p.Email, "Join Organization "+o.Slug+" ")}, nil)
 	return id
 }
 

@@ -92,7 +92,7 @@ func TestInvitationNextSteps(t *testing.T) {
 	}
 
 	// Somebody who is a member already, with a link that was to prove the mailbox: nothing is left to do.
-	o.welcome(t, plain, "MEMBER")
+	o.join(t, plain, "MEMBER")
 	release := m.holdSweeps(t)
 	o.Owner.do(t, `mutation($i: SetRequire2FAInput!) { setRequire2FA(input: $i) { sweep { id } } }`, vars{"i": vars{"organizationId": o.ID, "required": true}}, nil)
 	plain.refused(t, "MAILBOX_PROOF_REQUIRED", enrollTOTP, nil)
@@ -248,7 +248,7 @@ func TestSignUpWithALink(t *testing.T) {
 	if claimed.view(t).Viewer.EmailVerified {
 		t.Error("a claimed address is verified")
 	}
-	o.welcome(t, claimed, "MEMBER")
+	o.join(t, claimed, "MEMBER")
 	if !claimed.view(t).Viewer.EmailVerified {
 		t.Error("using a link did not verify the address")
 	}

@@ -98,8 +98,8 @@ func TestTeamsGiveProjects(t *testing.T) {
 	o, other := owner.organization(t), owner.organization(t)
 	blue, green := o.createTeam(t, "blue"), o.createTeam(t, "green")
 	foreign := other.createTeam(t, "foreign")
-	id := o.welcome(t, member, "MEMBER", blue)
-	o.welcome(t, admin, "ADMIN")
+	id := o.join(t, member, "MEMBER", blue)
+	o.join(t, admin, "ADMIN")
 	reach := func(p *person, want ...string) {
 		t.Helper()
 		var out struct {

@@ -333,11 +333,3 @@ func (b back) idle(t testing.TB) {
 func behindProxy(s *settings.Settings, _ *app.Config) {
 	s.TrustedProxies = settings.Prefixes{netip.MustParsePrefix("127.0.0.0/8")}
 }
-
-// welcome is join for a person who gets more than one invitation in a test: it takes this organization's link.
-func (o *organization) welcome(t testing.TB, p *person, role string, teamIDs ...string) string {
-	t.Helper()
-	id := o.invite(t, o.Owner, p.Email, role, teamIDs...)
-	p.do(t, acceptInvite, vars{"t": p.m.link(t, p.Email, "Join Organization "+o.Slug+" ")}, nil)
-	return id
-}

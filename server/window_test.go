@@ -297,7 +297,7 @@ func TestComingBackEverywhere(t *testing.T) {
 		owner := m.signUp(t, "Owner"+string(rune('a'+i)))
 		owner.enroll(t)
 		o := owner.organization(t)
-		ids = append(ids, o.welcome(t, p, role))
+		ids = append(ids, o.join(t, p, role))
 		o.require(t, true)
 		organizations = append(organizations, o)
 	}
