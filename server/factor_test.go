@@ -432,7 +432,7 @@ func TestRemoveAuthenticator(t *testing.T) {
 	// A session that has not proved the factor may not change factors: begun before the first one was confirmed, it has
 	// ended; one that the database makes as if it had not is refused.
 	p.enroll(t)
-	b.run(t, `UPDATE sessions SET proved_at = NULL WHERE ended_at IS NULL AND user_id = (SELECT id FROM users WHERE email = $1)`, p.Email)
+	b.run(t, `UPDATE sessions SET proved_at = NULL, fresh_by = 'PASSWORD' WHERE ended_at IS NULL AND user_id = (SELECT id FROM users WHERE email = $1)`, p.Email)
 	p.refused(t, "STEP_UP_REQUIRED", enrollTOTP, nil)
 	p.refused(t, "STEP_UP_REQUIRED", regenerateCodes, nil)
 	p.refused(t, "STEP_UP_REQUIRED", removeFactor, vars{"a": p.view(t).Viewer.Authenticators[0].ID})

@@ -373,8 +373,14 @@ const acceptInvite = `mutation($t: String!) { acceptInvite(input: {token: $t}) {
 // join brings a person in through an emailed link, and gives the member's id.
 func (o *organization) join(t testing.TB, p *person, role string, teamIDs ...string) string {
 	t.Helper()
+	var known []string
+	for _, message := range p.m.Mailbox.Messages(p.Email) {
+		if found := linkPattern.FindStringSubmatch(message.Text); found != nil {
+			known = append(known, found[1])
+		}
+	}
 	id := o.invite(t, o.Owner, p.Email, role, teamIDs...)
-	p.do(t, acceptInvite, vars{"t": p.m.link(t, p.Email, "Join Organization "+o.Slug+" ")}, nil)
+	p.do(t, acceptInvite, vars{"t": p.m.newLink(t, p.Email, "Join ", known...)}, nil)
 	return id
 }
 
