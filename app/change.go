@@ -196,11 +196,13 @@ type accountChange struct {
 	Tx          *db.Tx
 	User        *org.User
 	Memberships []*org.Member
-	request     *Request
-	entries     map[string][]*org.AuditLogEntry
-	events      []*org.SecurityEvent
-	jobs        []river.JobArgs
-	locked      []string // the organizations
+	// actor is how an organization's log names who does it: the person, unless somebody acts on the account of another.
+	actor   func(organizationID string) actor
+	request *Request
+	entries map[string][]*org.AuditLogEntry
+	events  []*org.SecurityEvent
+	jobs    []river.JobArgs
+	locked  []string // the organizations
 }
 
 // errGrew says that the person joined another organization between reading and locking.
@@ -268,6 +270,7 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, userID string, a
 			return fmt.Errorf("find the memberships: %w", err)
 		}
 		c := &accountChange{Tx: tx, User: user, Memberships: memberships, request: r, entries: map[string][]*org.AuditLogEntry{}, locked: ids}
+		c.actor = func(string) actor { return actorOf(user) }
 		if err := decide(c); err != nil {
 			return err
 		}
@@ -296,10 +299,25 @@ func (c *accountChange) event(action, message string) {
 // log adds an entry about the person's own place to an organization's log, without address and user agent: an
 // organization is not told from where its members use their accounts.
 func (c *accountChange) log(m *org.Member, action, message string, data map[string]any) {
-	e := entryBy(c.User, &Request{}, action, message, data)
+	e := &org.AuditLogEntry{Action: action, Message: message, Data: data}
 	e.TargetID, e.TargetLabel = label(m)
-	c.entries[m.OrganizationID] = append(c.entries[m.OrganizationID], e)
+	c.write(m.OrganizationID, e)
 }
+
+// write adds an entry to an organization's log, by who does it there.
+func (c *accountChange) write(organizationID string, e *org.AuditLogEntry) {
+	by := c.actor(organizationID)
+	e.ActorID, e.ActorLabel = by.id, by.label
+	c.entries[organizationID] = append(c.entries[organizationID], e)
+}
+
+// actor is how a log names who did something; the id is nil where it is nobody with an account.
+type actor struct {
+	id    *string
+	label string
+}
+
+func actorOf(u *org.User) actor { return actor{&u.ID, u.Label()} }
 
 func event(userID string, r *Request, action, message string) *org.SecurityEvent {
 	return &org.SecurityEvent{

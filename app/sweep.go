@@ -121,34 +121,49 @@ func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string) (
 
 // saveRemoved writes what belongs to a batch of removals: links, entries and mails.
 func (a *App) saveRemoved(ctx context.Context, tx *db.Tx, sweep *org.Sweep, removed []*db.Removed) error {
-	n := len(removed)
-	if n == 0 {
-		return nil
+	mails, err := a.linkRemoved(ctx, tx, removed)
+	if err != nil {
+		return err
 	}
-	ids, nonces, hashes := make([]string, n), make([][]byte, n), make([][]byte, n)
-	entries, mails := make([]*org.AuditLogEntry, n), make([]river.JobArgs, n)
+	entries := make([]*org.AuditLogEntry, len(removed))
 	for i, m := range removed {
-		ids[i], nonces[i] = m.ID, secret.NewNonce()
-		hashes[i] = secret.Hash(a.Keys.Link(nonces[i]))
-		mails[i] = linkMail(m.ID, hashes[i])
-		who := m.Name + " <" + m.Email + ">"
-		entries[i] = &org.AuditLogEntry{
-			Action: org.ActionMemberPending, ActorID: &sweep.ActorID, ActorLabel: sweep.ActorLabel,
-			TargetID: &m.ID, TargetLabel: who, Message: "required " + who + " to set up two-factor authentication",
-			IPAddress: sweep.IPAddress, UserAgent: sweep.UserAgent,
-			Data: map[string]any{
-				"email": m.Email, "user": m.UserID, "role": m.Role, "teams": m.Teams, "sweep": sweep.ID,
-				"reinstatable_until": m.ReinstatableUntil.UTC(),
-			},
-		}
-	}
-	if err := tx.SetLinks(ctx, ids, nonces, hashes); err != nil {
-		return fmt.Errorf("store the links: %w", err)
+		e := pendingEntry(m, "required "+m.Label()+" to set up two-factor authentication")
+		e.ActorID, e.ActorLabel, e.IPAddress, e.UserAgent = &sweep.ActorID, sweep.ActorLabel, sweep.IPAddress, sweep.UserAgent
+		e.Data["sweep"] = sweep.ID
+		entries[i] = e
 	}
 	if err := tx.AddAuditEntries(ctx, sweep.OrganizationID, entries); err != nil {
 		return err
 	}
 	return tx.Enqueue(ctx, mails...)
+}
+
+// linkRemoved gives members who have just been removed their way back, and the mails that bring it.
+func (a *App) linkRemoved(ctx context.Context, tx *db.Tx, removed []*db.Removed) ([]river.JobArgs, error) {
+	n := len(removed)
+	if n == 0 {
+		return nil, nil
+	}
+	ids, nonces, hashes, mails := make([]string, n), make([][]byte, n), make([][]byte, n), make([]river.JobArgs, n)
+	for i, m := range removed {
+		ids[i], nonces[i] = m.ID, secret.NewNonce()
+		hashes[i] = secret.Hash(a.Keys.Link(nonces[i]))
+		mails[i] = linkMail(m.ID, hashes[i])
+	}
+	if err := tx.SetLinks(ctx, ids, nonces, hashes); err != nil {
+		return nil, fmt.Errorf("store the links: %w", err)
+	}
+	return mails, nil
+}
+
+// pendingEntry tells that a member was removed until they set up 2FA; the caller says by whom.
+func pendingEntry(m *db.Removed, message string) *org.AuditLogEntry {
+	return &org.AuditLogEntry{
+		Action: org.ActionMemberPending, TargetID: &m.ID, TargetLabel: m.Label(), Message: message,
+		Data: map[string]any{
+			"email": m.Email, "user": m.UserID, "role": m.Role, "teams": m.Teams, "reinstatable_until": m.ReinstatableUntil.UTC(),
+		},
+	}
 }
 
 // WatchSweep gives a sweep whenever it has got further, to its end.

@@ -90,9 +90,10 @@ UPDATE sweeps SET state = 'DONE', failed = $2, total = done + $2, finished_at = 
 	return err
 }
 
-// Removed is a member whom a sweep has just removed.
+// Removed is a member who has just been removed for having no authenticator.
 type Removed struct {
 	ID                string
+	OrganizationID    string
 	UserID            string
 	Name              string
 	Email             string
@@ -101,19 +102,34 @@ type Removed struct {
 	ReinstatableUntil time.Time
 }
 
-// RemoveNonCompliant removes up to limit active members without an authenticator who have an address, in order of
-// joining. The organization must be locked. The end of their window is written here and nowhere else: three calendar
-// months in UTC.
-func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, `
+// Label is how the audit log names the member.
+func (r *Removed) Label() string { return r.Name + " <" + r.Email + ">" }
+
+// removing is the one statement that removes for 2FA: of the members c of users u that which chooses, up to $2 active ones
+// without an authenticator who have an address, in order of joining. The end of their window is written here and nowhere
+// else: three calendar months in UTC.
+func removing(which string) string {
+	return `
 WITH removed AS (
 UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
        reinstatable_until = (clock_timestamp() AT TIME ZONE 'UTC' + interval '3 months') AT TIME ZONE 'UTC'
  WHERE m.id = ANY(ARRAY(SELECT c.id FROM members c JOIN users u ON u.id = c.user_id
-                         WHERE c.organization_id = $1 AND c.status = 'ACTIVE' AND u.two_factor = 'DISABLED' AND u.email IS NOT NULL
+                         WHERE ` + which + ` AND c.status = 'ACTIVE' AND u.two_factor = 'DISABLED' AND u.email IS NOT NULL
                          ORDER BY c.id LIMIT $2 FOR UPDATE OF c))
-RETURNING m.id, m.user_id, m.role, m.reinstatable_until,
+RETURNING m.id, m.organization_id, m.user_id, m.role, m.reinstatable_until,
   (SELECT name FROM users WHERE id = m.user_id) AS name, (SELECT email FROM users WHERE id = m.user_id) AS email,
   ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id ORDER BY t.slug) AS teams)
-SELECT * FROM removed ORDER BY id`, organizationID, limit)
+SELECT * FROM removed ORDER BY id`
+}
+
+// RemoveNonCompliant removes up to limit of an organization's members who have no authenticator. The organization must be
+// locked.
+func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
+	return all[Removed](ctx, t.pg, removing(`c.organization_id = $1`), organizationID, limit)
+}
+
+// LockOut removes a person who has no authenticator from up to limit organizations that require one. All of the person's
+// organizations must be locked.
+func (t *Tx) LockOut(ctx context.Context, userID string, limit int) ([]*Removed, error) {
+	return all[Removed](ctx, t.pg, removing(`c.user_id = $1 AND EXISTS (SELECT FROM organizations o WHERE o.id = c.organization_id AND o.require2fa)`), userID, limit)
 }
