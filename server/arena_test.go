@@ -130,7 +130,7 @@ func (r *arena) begin(people ...*racer) {
 	for _, p := range people {
 		*p = racer{id: p.id, email: p.email, seed: p.seed, tokens: p.tokens, sessions: p.sessions}
 		r.sql(`
-UPDATE sessions SET ended_at = NULL, proved_at = NULL, fresh_by = 'PASSWORD', mailbox_proved_at = NULL, fresh_by = 'PASSWORD', invitation_member_id = NULL,
+UPDATE sessions SET ended_at = NULL, proved_at = NULL, fresh_by = 'PASSWORD', mailbox_proved_at = NULL, invitation_member_id = NULL,
        invitation_hash = NULL WHERE user_id = $1`, p.id)
 	}
 }
