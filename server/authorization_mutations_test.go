@@ -35,6 +35,12 @@ Mutation.confirmIdentity                  ok    ok    ok    ok        ok    ok  
 ConfirmIdentityPayload.freshUntil         ok    ok    ok    ok        ok    ok    ok          ok    -
 Mutation.signOut                          ok    ok    ok    ok        ok    ok    ok          ok    401
 SignOutPayload.ok                         ok    ok    ok    ok        ok    ok    ok          ok    -
+Mutation.endSession                       ok    ok    ok    ok        ok    ok    ok          ok    401
+Mutation.endSession(another's)            404   404   404   404       404   404   404         404   401
+EndSessionPayload.user                    ok    ok    ok    ok        ok    ok    ok          ok    -
+Mutation.endOtherSessions                 -     -     -     -         -     -     -           ok    401
+EndOtherSessionsPayload.user              -     -     -     -         -     -     -           ok    -
+EndOtherSessionsPayload.clientMutationId  -     -     -     -         -     -     -           ok    -
 
 Mutation.enrollTOTP                       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
 EnrollTOTPPayload.secret                  ok    ok    ok    ok        -     -     -           ok    -
