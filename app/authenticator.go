@@ -263,9 +263,10 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 			}
 			done.RecoveryCodes = codes
 		}
-		c.logFactor(first, "set up an authenticator")
-		message := fmt.Sprintf("Added the authenticator %q.", pending.Name)
-		c.event(org.EventAuthenticatorAdded, message)
+		c.logFactor(!first, true, "set up an authenticator")
+		if err := c.alert(ctx, org.EventAuthenticatorAdded, fmt.Sprintf("Added the authenticator %q.", pending.Name)); err != nil {
+			return err
+		}
 		if done.Reinstated, err = a.comeBack(ctx, c); err != nil {
 			return err
 		}
@@ -275,11 +276,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		if err := c.Tx.ForgetInvitation(ctx, r.session.ID); err != nil {
 			return err
 		}
-		if err := c.Tx.EndOtherSessions(ctx, user.ID, r.session.ID); err != nil {
-			return err
-		}
-		c.jobs = append(c.jobs, accountMail(r, user.ID, message, a.Now()))
-		return nil
+		return c.Tx.EndOtherSessions(ctx, user.ID, r.session.ID)
 	})
 	if err != nil {
 		return nil, err
@@ -294,11 +291,14 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	return done, nil
 }
 
-// logFactor writes one entry into each organization of the person.
-func (c *accountChange) logFactor(first bool, what string) {
+// logFactor writes one entry into each organization of the person, who was and is now compliant or not.
+func (c *accountChange) logFactor(was, is bool, what string) {
 	action := org.ActionMember2FAChanged
-	if first {
+	switch {
+	case is && !was:
 		action = org.ActionMember2FAEnabled
+	case was && !is:
+		action = org.ActionMember2FADisabled
 	}
 	for _, m := range c.Memberships {
 		c.log(m, action, m.Label()+" "+what, nil)
@@ -347,11 +347,7 @@ func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecovery
 		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, recoveryHashes(codes)); err != nil {
 			return nil, err
 		}
-		message := "Made new recovery codes; the old ones no longer work."
-		if err := tx.Enqueue(ctx, accountMail(r, user.ID, message, a.Now())); err != nil {
-			return nil, err
-		}
-		return event(user.ID, r, org.EventRecoveryRegenerated, message), nil
+		return a.alert(ctx, tx, r, user, org.EventRecoveryRegenerated, "Made new recovery codes; the old ones no longer work.")
 	})
 	if err != nil {
 		return nil, err
@@ -390,19 +386,16 @@ func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInp
 		if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID); err != nil {
 			return err
 		}
-		action := org.ActionMember2FAChanged
-		if len(have) == 1 {
-			action = org.ActionMember2FADisabled
-			if err := c.Tx.DeleteRecoveryCodes(ctx, c.User.ID); err != nil {
+		last := len(have) == 1
+		if last {
+			if err := c.Tx.EndRecoveryCodes(ctx, c.User.ID); err != nil {
 				return err
 			}
 		}
-		for _, m := range c.Memberships {
-			c.log(m, action, m.Label()+" removed an authenticator", nil)
+		c.logFactor(true, !last, "removed an authenticator")
+		if err := c.alert(ctx, org.EventAuthenticatorRemoved, fmt.Sprintf("Removed the authenticator %q.", gone.Name)); err != nil {
+			return err
 		}
-		message := fmt.Sprintf("Removed the authenticator %q.", gone.Name)
-		c.event(org.EventAuthenticatorRemoved, message)
-		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, message, a.Now()))
 		return c.Tx.EndOtherSessions(ctx, c.User.ID, c.request.session.ID)
 	})
 	if err != nil {
@@ -438,10 +431,11 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 	if a.Texter == nil {
 		return nil, errNoTexts()
 	}
-	number, err := parsePhone(in.Number)
-	if err != nil {
-		return nil, err
+	parsed, err := phonenumbers.Parse(in.Number, "")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return nil, org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
 	}
+	number := phonenumbers.Format(parsed, phonenumbers.E164)
 	pending, r, err := a.startEnrollment(ctx, org.KindPhone, in.Name)
 	if err != nil {
 		return nil, err
@@ -457,15 +451,6 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 		message := "Started to set up the phone " + org.MaskPhone(number) + "."
 		return tx.AddSecurityEvent(ctx, event(pending.UserID, r, org.EventEnrollmentStarted, message))
 	})
-}
-
-// parsePhone reads a phone's number, spelled with spaces, hyphens and brackets or without, and gives it as E.164.
-func parsePhone(s string) (string, error) {
-	parsed, err := phonenumbers.Parse(s, "")
-	if err != nil || !phonenumbers.IsValidNumber(parsed) {
-		return "", org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
-	}
-	return phonenumbers.Format(parsed, phonenumbers.E164), nil
 }
 
 func errNoTexts() error {

@@ -196,6 +196,7 @@ type accountChange struct {
 	Tx          *db.Tx
 	User        *org.User
 	Memberships []*org.Member
+	app         *App
 	// actor is how an organization's log names who does it: the person, unless somebody acts on the account of another.
 	actor   func(organizationID string) actor
 	request *Request
@@ -269,7 +270,7 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, userID string, a
 		if err != nil {
 			return fmt.Errorf("find the memberships: %w", err)
 		}
-		c := &accountChange{Tx: tx, User: user, Memberships: memberships, request: r, entries: map[string][]*org.AuditLogEntry{}, locked: ids}
+		c := &accountChange{Tx: tx, User: user, Memberships: memberships, app: a, request: r, entries: map[string][]*org.AuditLogEntry{}, locked: ids}
 		c.actor = func(string) actor { return actorOf(user) }
 		if err := decide(c); err != nil {
 			return err

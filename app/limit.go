@@ -96,6 +96,12 @@ var (
 		db.Limit{Hits: 300, Window: 24 * time.Hour},
 		"Too many new organizations.",
 	}
+	limitNotMe = limit{
+		"not-me",
+		db.Limit{Hits: 30, Window: 15 * time.Minute},
+		db.Limit{Hits: 100, Window: 24 * time.Hour},
+		"Too many reports from your network.",
+	}
 	limitMailboxProof = limit{
 		"mailbox-proof",
 		db.Limit{Hits: 1, Window: 5 * time.Minute},
@@ -128,10 +134,11 @@ func (a *App) spendGuess(ctx context.Context, r *Request, userID string) error {
 	}
 	message := "Somebody who knows your password has tried too many wrong codes; no more are looked at for a while."
 	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if err := tx.Enqueue(ctx, accountMail(r, userID, message, a.Now())); err != nil {
+		user, err := tx.User(ctx, userID)
+		if err != nil {
 			return nil, err
 		}
-		return event(userID, r, org.EventGuessesExhausted, message), nil
+		return a.alert(ctx, tx, r, user, org.EventGuessesExhausted, message)
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ type MailJob struct {
 	UserID   string `json:"user_id,omitempty"`
 	// LinkHash names the link to send; the mail is dropped where another has replaced it.
 	LinkHash []byte    `json:"link_hash,omitempty"`
+	EventID  string    `json:"event_id,omitempty"` // of an alert
 	What     string    `json:"what,omitempty"`
 	By       string    `json:"by,omitempty"`
 	At       time.Time `json:"at"`
@@ -60,6 +61,7 @@ const (
 	templateSecurity   = "security"
 	templateReminder   = "reminder"
 	templateAccount    = "account"
+	templateAlert      = "alert"
 )
 
 // linkMail is the mail with a member's link: an invitation, or the way back.
@@ -71,7 +73,7 @@ func reinstatedMail(r *org.Reinstated) MailJob {
 	return MailJob{Template: templateReinstated, MemberID: r.Member.ID, Restored: r.Restored}
 }
 
-// accountMail tells a person of a change to their own account.
+// accountMail tells a person of what concerns their account and needs no undoing; alert is for changes to its protection.
 func accountMail(r *Request, userID, what string, at time.Time) MailJob {
 	return MailJob{Template: templateAccount, UserID: userID, What: what, At: at, IP: r.IPAddress, Agent: r.UserAgent}
 }
@@ -180,6 +182,9 @@ func (w *mailWorker) Work(ctx context.Context, job *river.Job[MailJob]) error {
 
 // compose writes the mail of a job from what is so now.
 func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message, error) {
+	if job.Template == templateAlert {
+		return a.composeAlert(ctx, id, job)
+	}
 	if job.Template == templateAccount {
 		user, err := a.DB.User(ctx, job.UserID)
 		if err != nil {
@@ -190,7 +195,6 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 		}
 		return mail.AccountSecurity{
 			To: mail.Person{Name: user.Name, Email: *user.Email}, What: job.What, At: job.At, IPAddress: job.IP, UserAgent: job.Agent,
-			Advice: "If this was not you, somebody else can use your account: sign in, sign out of all sessions, remove what you do not know, and ask an owner of your organization for help.",
 		}.Message(id)
 	}
 	m, err := a.DB.Member(ctx, job.MemberID)

@@ -21,6 +21,8 @@ type Request struct {
 	Browser bool
 
 	session *org.Session
+	// began is the session that this request has begun, "" for none.
+	began string
 	// lasting says that this is a subscription: it outlives what was true of the session when it began.
 	lasting bool
 	// cookie is a new value for the session cookie, for the transport to set: "" to clear it, nil to leave it.
@@ -156,6 +158,14 @@ func (r *Request) network() string {
 		return ip.String()
 	}
 	return prefix.String()
+}
+
+// sessionID is the session that the request runs in, or has begun; nil for none.
+func (r *Request) sessionID() *string {
+	if r.session != nil {
+		return &r.session.ID
+	}
+	return optional(r.began)
 }
 
 // setCookie gives a browser's session cookie a new value with the answer.

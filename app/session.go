@@ -35,14 +35,48 @@ func (a *App) begin(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, 
 			session.device = secret.NewToken()
 		}
 		s.CookieHash = secret.Hash(session.cookie)
-		if err := tx.AddDevice(ctx, userID, secret.Hash(session.device)); err != nil {
-			return nil, fmt.Errorf("remember the browser: %w", err)
-		}
 	}
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
-	return session, nil
+	r.began = s.ID
+	return session, a.noteDevice(ctx, tx, r, via, userID, session.device)
+}
+
+// What a new sign-in is told about: at most ten mails in a day, so that a program without a name of its own is no flood.
+const (
+	newSignIns       = 10
+	newSignInsWithin = 24 * time.Hour
+)
+
+// noteDevice remembers with what somebody has signed in and tells them where it is new. A browser is known by its cookie, a
+// program by its name and network.
+func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, userID, device string) error {
+	known := secret.Hash(device)
+	if device == "" {
+		// Not a plain hash: nobody can send a cookie that is taken for it.
+		known = a.Keys.CodeHash(r.UserAgent+"\n"+r.network(), userID)
+	}
+	first, err := tx.AddDevice(ctx, userID, known)
+	if err != nil {
+		return fmt.Errorf("remember the device: %w", err)
+	}
+	if !first || via.Creates {
+		return nil
+	}
+	n, err := tx.EventsWithin(ctx, userID, org.EventNewSignIn, newSignInsWithin)
+	if err != nil || n >= newSignIns {
+		return err
+	}
+	user, err := tx.User(ctx, userID)
+	if err != nil {
+		return err
+	}
+	e, err := a.alert(ctx, tx, r, user, org.EventNewSignIn, "Signed in with a browser or program that has not been used before.")
+	if err != nil {
+		return err
+	}
+	return tx.AddSecurityEvent(ctx, e)
 }
 
 // begun gives a browser the cookies of a session that has been committed.
@@ -60,16 +94,10 @@ func (a *App) raise(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, 
 	if via.Begins || !via.Takes(by) {
 		return "", fmt.Errorf("no session is raised via %s by %s", via.Name, by)
 	}
-	cookie = r.newCookie()
-	return cookie, tx.RaiseSession(ctx, r.session.ID, by, hashOf(cookie))
-}
-
-// newCookie is a new value for a browser's cookie, "" for a program, which has none.
-func (r *Request) newCookie() string {
-	if !r.Browser {
-		return ""
+	if r.Browser {
+		cookie = secret.NewToken()
 	}
-	return secret.NewToken()
+	return cookie, tx.RaiseSession(ctx, r.session.ID, by, hashOf(cookie))
 }
 
 // raised follows a raise that has been committed.
@@ -88,84 +116,4 @@ func hashOf(token string) []byte {
 		return nil
 	}
 	return secret.Hash(token)
-}
-
-// maxSessions bounds the list of an account's sessions.
-const maxSessions = 100
-
-// Sessions are the caller's own that hold, last used first; nil of anybody else.
-func (a *App) Sessions(ctx context.Context, userID string) ([]*org.Session, error) {
-	if !own(ctx, userID) {
-		return nil, nil
-	}
-	sessions, err := a.DB.Sessions(ctx, userID, a.Now(), a.SessionIdle, maxSessions)
-	for _, s := range sessions {
-		s.Current = s.ID == request(ctx).session.ID
-	}
-	return sessions, err
-}
-
-// EndSessionInput is what endSession takes.
-type EndSessionInput struct{ SessionID string }
-
-// EndSessionPayload is what endSession answers.
-type EndSessionPayload struct{ User *org.User }
-
-// EndSession ends another session of the caller's account.
-func (a *App) EndSession(ctx context.Context, in EndSessionInput) (*EndSessionPayload, error) {
-	err := a.endSessions(ctx, func(tx *db.Tx, r *Request) (message string, err error) {
-		s, err := tx.Session(ctx, in.SessionID)
-		switch {
-		case err != nil:
-			return "", err
-		case s.User.ID != r.session.User.ID || !s.Alive(a.Now(), a.SessionIdle):
-			return "", org.ErrNotFound
-		case s.ID == r.session.ID:
-			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, use signOut.")
-		}
-		return "Ended the session of " + s.CreatedAt.UTC().Format(time.RFC1123) + ".", tx.EndSession(ctx, s.ID)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &EndSessionPayload{User: request(ctx).session.User}, nil
-}
-
-// EndOtherSessionsInput is what endOtherSessions takes.
-type EndOtherSessionsInput struct{ ClientMutationID *string }
-
-// EndOtherSessionsPayload is what endOtherSessions answers.
-type EndOtherSessionsPayload struct {
-	User             *org.User
-	ClientMutationID *string
-}
-
-// EndOtherSessions ends all sessions of the caller's account but this one.
-func (a *App) EndOtherSessions(ctx context.Context, in EndOtherSessionsInput) (*EndOtherSessionsPayload, error) {
-	err := a.endSessions(ctx, func(tx *db.Tx, r *Request) (message string, err error) {
-		return "Ended all other sessions.", tx.EndOtherSessions(ctx, r.session.User.ID, r.session.ID)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &EndOtherSessionsPayload{User: request(ctx).session.User, ClientMutationID: in.ClientMutationID}, nil
-}
-
-// endSessions lets the account holder end sessions: whoever ends several holds the account's lock, so that two who do never
-// wait in a circle.
-func (a *App) endSessions(ctx context.Context, end func(tx *db.Tx, r *Request) (message string, err error)) error {
-	r, err := holder(ctx)
-	if err != nil {
-		return err
-	}
-	return a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
-			return nil, err
-		}
-		if err := a.reload(ctx, tx, r); err != nil {
-			return nil, err
-		}
-		message, err := end(tx, r)
-		return event(r.session.User.ID, r, org.EventSessionsEnded, message), err
-	})
 }

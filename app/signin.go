@@ -159,6 +159,9 @@ func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error
 		return nil, org.ErrCredentials
 	}
 	forgive()
+	if user.FrozenSince != nil {
+		return nil, org.ErrFrozen
+	}
 	newHash := ""
 	if a.Passwords.NeedsRehash(encoded) {
 		if newHash, err = a.hashPassword(ctx, in.Password); err != nil {
@@ -252,7 +255,10 @@ type VerifySecondFactorInput struct {
 }
 
 // VerifySecondFactorPayload is what verifySecondFactor answers.
-type VerifySecondFactorPayload struct{ Session *SessionToken }
+type VerifySecondFactorPayload struct {
+	Session  *SessionToken
+	NextStep org.NextStep
+}
 
 // VerifySecondFactor answers a challenge with a code of the app, of a text message, or a recovery code. The guess is
 // counted and committed before it is looked at.
@@ -274,7 +280,8 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	}
 	var session *SessionToken
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if _, err := tx.LockUser(ctx, c.UserID); err != nil {
+		user, err := tx.LockUser(ctx, c.UserID)
+		if err != nil {
 			return nil, err
 		}
 		// Before the challenge, since a text message's code goes with it.
@@ -293,10 +300,11 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 			return nil, err
 		}
 		if proof.recovery != nil {
-			if err := tx.AddSecurityEvent(ctx, event(c.UserID, r, org.EventRecoveryUsed, message)); err != nil {
+			used, err := a.alert(ctx, tx, r, user, org.EventRecoveryUsed, message)
+			if err != nil {
 				return nil, err
 			}
-			if err := tx.Enqueue(ctx, accountMail(r, c.UserID, message, a.Now())); err != nil {
+			if err := tx.AddSecurityEvent(ctx, used); err != nil {
 				return nil, err
 			}
 		}
@@ -309,7 +317,11 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	if proof.phoneCodeID != "" {
 		a.forgiveText(ctx, textToProve, c.UserID, proof.authenticatorID)
 	}
-	return &VerifySecondFactorPayload{Session: r.begun(session)}, nil
+	payload := &VerifySecondFactorPayload{Session: r.begun(session), NextStep: org.NextNothing}
+	if proof.recovery != nil {
+		payload.NextStep = org.NextSetUp2FA // who needs a recovery code has lost what else they had
+	}
+	return payload, nil
 }
 
 // proof is a code that was found right and has yet to be used up.
@@ -380,7 +392,7 @@ func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message stri
 	case p.recovery != nil:
 		var left int
 		if ok, left, err = tx.UseRecoveryCode(ctx, userID, p.recovery); err == nil && ok {
-			return fmt.Sprintf("A recovery code was used; %d are left.", left), nil
+			return org.RecoveryUsed(left), nil
 		}
 	case p.phoneCodeID != "":
 		ok, err = tx.UsePhoneCode(ctx, p.phoneCodeID)

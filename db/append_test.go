@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -309,8 +310,15 @@ func failWithSecrets(t *testing.T, address string) {
 	nobody := db.NewID(db.UserID)
 	for name, fail := range map[string]func(tx *db.Tx) error{
 		"an address that is taken": func(tx *db.Tx) error { return tx.CreateUser(ctx, fresh(), canary) },
-		"a session of nobody": func(tx *db.Tx) error {
-			return tx.CreateSession(ctx, &db.NewSession{ID: db.NewID(db.SessionID), UserID: nobody, TokenHash: secret, CookieHash: secret, IPAddress: canary, UserAgent: canary})
+		"two sessions with one token": func(tx *db.Tx) error {
+			user := &org.User{ID: db.NewID(db.UserID), Name: "Nobody"}
+			session := func() error {
+				return tx.CreateSession(ctx, &db.NewSession{ID: db.NewID(db.SessionID), UserID: user.ID, TokenHash: secret, CookieHash: secret, IPAddress: canary, UserAgent: canary})
+			}
+			return cmp.Or(tx.CreateUser(ctx, user, canary), session(), session())
+		},
+		"an alert of nobody": func(tx *db.Tx) error {
+			return tx.AddAlert(ctx, &db.Alert{Alert: org.Alert{EventID: db.NewID(db.SecurityEventID), UserID: nobody, Email: email}, Nonce: secret, TokenHash: secret})
 		},
 		"a challenge of nobody": func(tx *db.Tx) error {
 			return tx.CreateChallenge(ctx, &db.Challenge{ID: db.NewID(db.ChallengeID), UserID: nobody}, secret)

@@ -18,36 +18,17 @@ type sessionRow struct {
 
 const sessionQuery = `
 SELECT s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
-       s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
+       s.created_at, s.used_at, s.expires_at, s.ended_at,
        u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
-
-func (r *sessionRow) session() *org.Session {
-	r.User = &org.User{ID: r.UserID, Name: r.Name, Email: r.Email, EmailVerified: &r.EmailVerified, TwoFactor: &r.TwoFactor}
-	return &r.Session
-}
 
 func (q Queries) session(ctx context.Context, where string, arg any) (*org.Session, error) {
 	row, err := one[sessionRow](ctx, q.pg, sessionQuery+where, arg)
 	if err != nil {
 		return nil, err
 	}
-	return row.session(), nil
-}
-
-// Sessions are a user's that hold at a moment, last used first.
-func (q Queries) Sessions(ctx context.Context, userID string, now time.Time, idle time.Duration, limit int) ([]*org.Session, error) {
-	rows, err := all[sessionRow](ctx, q.pg, sessionQuery+`
-s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.used_at > $2 - $3::interval ORDER BY s.used_at DESC, s.id DESC LIMIT $4`,
-		userID, now, idle, limit)
-	if err != nil {
-		return nil, err
-	}
-	sessions := make([]*org.Session, len(rows))
-	for i, row := range rows {
-		sessions[i] = row.session()
-	}
-	return sessions, nil
+	row.User = &org.User{ID: row.UserID, Name: row.Name, Email: row.Email, EmailVerified: &row.EmailVerified, TwoFactor: &row.TwoFactor}
+	return &row.Session, nil
 }
 
 // Session finds a session with its user by id, ended ones too.
@@ -82,12 +63,16 @@ type NewSession struct {
 	ExpiresAt  time.Time
 }
 
-// CreateSession adds a session.
+// CreateSession adds a session, unless the account is frozen. The account is locked, so that none begins meanwhile.
 func (t *Tx) CreateSession(ctx context.Context, s *NewSession) error {
-	_, err := t.pg.Exec(ctx, `
+	tag, err := t.pg.Exec(ctx, `
 INSERT INTO sessions (id, user_id, token_hash, cookie_hash, began_by, fresh_by, proved_at, ip_address, user_agent, expires_at)
-VALUES ($1, $2, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, $9)`,
+SELECT $1, id, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, $9
+  FROM users WHERE id = $2 AND frozen_since IS NULL FOR NO KEY UPDATE`,
 		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.BeganBy, s.BeganBy.SecondFactor(), s.IPAddress, s.UserAgent, s.ExpiresAt)
+	if err == nil && tag.RowsAffected() == 0 {
+		return org.ErrFrozen
+	}
 	return err
 }
 
@@ -112,12 +97,11 @@ func (t *Tx) ForgetInvitation(ctx context.Context, id string) error {
 	return err
 }
 
-// ProveMailbox notes that an emailed link was used in the session, and which invitation confirming a factor completes, and
-// gives its cookie a new value.
-func (t *Tx) ProveMailbox(ctx context.Context, id, memberID string, linkHash, cookieHash []byte) error {
+// ProveMailbox notes that an emailed link was used in the session, and which invitation confirming a factor completes.
+func (t *Tx) ProveMailbox(ctx context.Context, id, memberID string, linkHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET mailbox_proved_at = clock_timestamp(), invitation_member_id = $2, invitation_hash = $3,
-       cookie_hash = coalesce($4, cookie_hash) WHERE id = $1`, id, memberID, linkHash, cookieHash)
+UPDATE sessions SET mailbox_proved_at = clock_timestamp(), invitation_member_id = $2, invitation_hash = $3 WHERE id = $1`,
+		id, memberID, linkHash)
 	return err
 }
 
@@ -174,12 +158,12 @@ func (t *Tx) UseChallenge(ctx context.Context, id string) (bool, error) {
 	return tag.RowsAffected() == 1, err
 }
 
-// AddDevice notes that the user has signed in with a browser.
-func (t *Tx) AddDevice(ctx context.Context, userID string, tokenHash []byte) error {
-	_, err := t.pg.Exec(ctx, `
+// AddDevice notes that the user has signed in with a browser or program. It says whether that was the first time.
+func (t *Tx) AddDevice(ctx context.Context, userID string, tokenHash []byte) (first bool, err error) {
+	err = t.pg.QueryRow(ctx, `
 INSERT INTO devices (user_id, token_hash) VALUES ($1, $2)
-ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp()`, userID, tokenHash)
-	return err
+ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp() RETURNING xmax = 0`, userID, tokenHash).Scan(&first)
+	return first, err
 }
 
 // KnownDevice says whether the user has signed in with a browser before.

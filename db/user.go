@@ -8,7 +8,7 @@ import (
 )
 
 // userColumns are a user's, in the order and names of org.User. Credentials and seeds are never among them.
-const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor`
+const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since`
 
 // User finds a user by id.
 func (q Queries) User(ctx context.Context, id string) (*org.User, error) {
@@ -114,7 +114,7 @@ SELECT id, user_id, kind, name, confirmed_at AS created_at, last_used_at
 // AddAuthenticator starts an enrollment in a session; one that the same session started before is replaced.
 func (t *Tx) AddAuthenticator(ctx context.Context, a *org.Authenticator, sessionID string) error {
 	if _, err := t.pg.Exec(ctx, `
-DELETE FROM authenticators WHERE user_id = $1 AND kind = $2 AND confirmed_at IS NULL
+DELETE FROM authenticators WHERE user_id = $1 AND kind = $2 AND confirmed_at IS NULL AND removed_at IS NULL
    AND (session_id = $3 OR created_at < clock_timestamp() - interval '1 day')`, a.UserID, a.Kind, sessionID); err != nil {
 		return err
 	}
@@ -144,9 +144,11 @@ func (t *Tx) TouchAuthenticator(ctx context.Context, id string) error {
 	return err
 }
 
-// RemoveAuthenticator deletes an authenticator with its secret.
+// RemoveAuthenticator makes an authenticator count for nothing. It is kept for as long as its removal can be reported.
 func (t *Tx) RemoveAuthenticator(ctx context.Context, userID, id string) error {
-	_, err := t.pg.Exec(ctx, `DELETE FROM authenticators WHERE id = $1 AND user_id = $2`, id, userID)
+	_, err := t.pg.Exec(ctx, `
+UPDATE authenticators SET removed_at = clock_timestamp(), was_confirmed_at = confirmed_at, confirmed_at = NULL
+ WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL`, id, userID)
 	return err
 }
 
@@ -238,7 +240,7 @@ func (t *Tx) UsePhoneCode(ctx context.Context, id string) (bool, error) {
 
 // ReplaceRecoveryCodes makes these the account's only recovery codes.
 func (t *Tx) ReplaceRecoveryCodes(ctx context.Context, userID string, hashes [][]byte) error {
-	if _, err := t.pg.Exec(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID); err != nil {
+	if err := t.EndRecoveryCodes(ctx, userID); err != nil {
 		return err
 	}
 	_, err := t.pg.Exec(ctx, `INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])`, userID, hashes)
@@ -249,7 +251,7 @@ func (t *Tx) ReplaceRecoveryCodes(ctx context.Context, userID string, hashes [][
 // are left.
 func (t *Tx) UseRecoveryCode(ctx context.Context, userID string, hash []byte) (ok bool, left int, err error) {
 	tag, err := t.pg.Exec(ctx, `
-UPDATE recovery_codes SET used_at = clock_timestamp() WHERE user_id = $1 AND hash = $2 AND used_at IS NULL`, userID, hash)
+UPDATE recovery_codes SET used_at = clock_timestamp() WHERE user_id = $1 AND hash = $2 AND used_at IS NULL AND replaced_at IS NULL`, userID, hash)
 	if err != nil || tag.RowsAffected() == 0 {
 		return false, 0, err
 	}
@@ -264,11 +266,12 @@ UPDATE recovery_codes SET used_at = clock_timestamp() WHERE user_id = $1 AND has
 func (q Queries) RecoveryCodes(ctx context.Context, userID string) (*org.RecoveryCodes, error) {
 	return one[org.RecoveryCodes](ctx, q.pg, `
 SELECT count(*) FILTER (WHERE used_at IS NULL)::int AS remaining, min(created_at) AS created_at
-  FROM recovery_codes WHERE user_id = $1 HAVING count(*) > 0`, userID)
+  FROM recovery_codes WHERE user_id = $1 AND replaced_at IS NULL HAVING count(*) > 0`, userID)
 }
 
-// DeleteRecoveryCodes removes the account's codes, with its last authenticator.
-func (t *Tx) DeleteRecoveryCodes(ctx context.Context, userID string) error {
-	_, err := t.pg.Exec(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID)
+// EndRecoveryCodes makes the account's codes work no more: new ones replace them, or its last authenticator is gone. They
+// are kept for as long as that can be reported.
+func (t *Tx) EndRecoveryCodes(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE recovery_codes SET replaced_at = clock_timestamp() WHERE user_id = $1 AND replaced_at IS NULL`, userID)
 	return err
 }

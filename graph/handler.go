@@ -39,7 +39,6 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.AuditLog = func(child int, first *int, _ *string, _ *org.AuditLogFilter) int { return paged(child, first) }
 	c.Require2FAImpact.Members = func(child int, first *int, _ *string, _ *bool) int { return paged(child, first) }
 	c.User.Memberships = func(child int) int { return 1 + 20*child }
-	c.User.Sessions = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own
@@ -57,7 +56,7 @@ func paged(child int, first *int) int {
 
 // Sensitive are the mutations that may stand in an operation once: those that guess, mail or hash.
 var Sensitive = map[string]bool{
-	"signUp": true, "signIn": true, "verifySecondFactor": true, "confirmIdentity": true, "sendSecondFactorCode": true,
+	"signUp": true, "signIn": true, "verifySecondFactor": true, "confirmIdentity": true, "reportNotMe": true, "sendSecondFactorCode": true,
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 }

@@ -38,16 +38,12 @@ func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input app.Confir
 	return r.App.ConfirmIdentity(ctx, input)
 }
 
+func (r *mutationResolver) ReportNotMe(ctx context.Context, input app.ReportNotMeInput) (*app.ReportNotMePayload, error) {
+	return r.App.ReportNotMe(ctx, input)
+}
+
 func (r *mutationResolver) SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error) {
 	return r.App.SignOut(ctx, input)
-}
-
-func (r *mutationResolver) EndSession(ctx context.Context, input app.EndSessionInput) (*app.EndSessionPayload, error) {
-	return r.App.EndSession(ctx, input)
-}
-
-func (r *mutationResolver) EndOtherSessions(ctx context.Context, input app.EndOtherSessionsInput) (*app.EndOtherSessionsPayload, error) {
-	return r.App.EndOtherSessions(ctx, input)
 }
 
 func (r *mutationResolver) EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error) {
@@ -198,6 +194,10 @@ func (r *queryResolver) Invitation(ctx context.Context, token string) (*org.Invi
 	return r.App.Invitation(ctx, token)
 }
 
+func (r *queryResolver) NotMe(ctx context.Context, token string) (*org.AccountAlert, error) {
+	return r.App.NotMe(ctx, token)
+}
+
 func (r *queryResolver) Node(ctx context.Context, id string) (org.Node, error) {
 	return r.App.Node(ctx, id)
 }
@@ -235,10 +235,6 @@ func (r *userResolver) SecurityEvents(ctx context.Context, obj *org.User, first 
 
 func (r *userResolver) RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error) {
 	return r.App.RecoveryCodes(ctx, obj.ID)
-}
-
-func (r *userResolver) Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error) {
-	return r.App.Sessions(ctx, obj.ID)
 }
 
 func (r *Resolver) AuditLogEntry() generated.AuditLogEntryResolver { return &auditLogEntryResolver{r} }

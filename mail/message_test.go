@@ -161,6 +161,6 @@ func everyTemplate(organization, person, words string, has filled) map[string]wr
 		"Reinstated":        Reinstated{to, organization, words, []string{words}, []string{words}},
 		"MembershipChanged": MembershipChanged{to, organization, words, person, until},
 		"SecurityChanged":   SecurityChanged{to, organization, words, person, until},
-		"AccountSecurity":   AccountSecurity{to, words, until, words, words, "Change your password."},
+		"AccountSecurity":   AccountSecurity{to, "", words, until, words, words, notMe, until},
 	}
 }

@@ -313,34 +313,42 @@ func (n notification) message(id string) (Message, error) {
 	}.message(id, n.to)
 }
 
-// AccountSecurity tells a person that their own account's protection changed. Nobody can switch it off.
+// AccountSecurity tells a person of what concerns the security of their own account. Nobody can switch it off.
 type AccountSecurity struct {
 	To Person
+	// Title is what the email is about, "" for a change of settings.
+	Title string
 	// What is one sentence, such as "A recovery code was used. 7 are left."
 	What string
 	At   time.Time
 	// IPAddress and UserAgent are where the change came from.
 	IPAddress, UserAgent string
-	// Advice is Muster's own sentence, never a person's text: it may hold a link.
-	Advice string
+	// NotMe is the link by which its owner says that it was somebody else, "" where there is nothing to undo.
+	NotMe string
+	// Until is when the link ends.
+	Until time.Time
 }
 
 // Message writes the email. The error is ErrRejected where the address is none.
 func (t AccountSecurity) Message(id string) (Message, error) {
 	l := letter{
-		Subject: "Security settings changed",
-		Title:   "Security settings changed",
+		Subject: or(t.Title, "Security settings changed"),
+		Title:   or(t.Title, "Security settings changed"),
 		Lead:    []string{sentence(t.What)},
 		Facts: facts(
 			fact{"Account", t.To.Email},
 			fact{"When", moment(t.At)},
 			fact{"From address", name(t.IPAddress)},
-			fact{"With", sentence(t.UserAgent)},
+			fact{"With", device(t.UserAgent)},
 		),
 		Reason: "You get this email because it is about your own account on Muster. These emails cannot be switched off.",
 	}
-	if advice := shorten(clean(t.Advice), maxSentence); advice != "" {
-		l.Lead = append(l.Lead, advice)
+	if t.NotMe != "" {
+		l.Lead = append(l.Lead, "Was it you? Then there is nothing to do. If it was not, somebody else can use your account: lock it.")
+		l.Action = &action{"This was not me", t.NotMe}
+		l.Notes = []string{
+			fmt.Sprintf("The link shows what happened and asks before it does anything. It ends all sessions, keeps everybody out, and lets you undo the change by resetting your password. It works until %s.", moment(t.Until)),
+		}
 	}
 	return l.message(id, t.To)
 }

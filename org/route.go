@@ -24,13 +24,15 @@ func (m SignInMethod) SecondFactor() bool {
 type Route struct {
 	Name   string // the mutation, or the page's path
 	Begins bool   // it makes a new session with a new token; else it raises the session that it runs in
-	By     []SignInMethod
+	// Creates says that the account begins with the session, so that nobody is told of a new sign-in.
+	Creates bool
+	By      []SignInMethod
 }
 
 // The routes. What begins or raises a session names its route, and a method that the route does not take is refused as a
 // fault: there is no way in that is not in this table, and the tests are made from it.
 var (
-	ViaSignUp          = &Route{Name: "signUp", Begins: true, By: []SignInMethod{ByPassword}}
+	ViaSignUp          = &Route{Name: "signUp", Begins: true, Creates: true, By: []SignInMethod{ByPassword}}
 	ViaSignIn          = &Route{Name: "signIn", Begins: true, By: []SignInMethod{ByPassword}}
 	ViaSecondFactor    = &Route{Name: "verifySecondFactor", Begins: true, By: []SignInMethod{ByTOTP, ByPhone, ByRecoveryCode}}
 	ViaConfirmTOTP     = &Route{Name: "confirmTOTP", By: []SignInMethod{ByTOTP}}
@@ -39,7 +41,7 @@ var (
 	ViaAcceptInvite    = &Route{Name: "acceptInvite", By: []SignInMethod{ByMailbox}}
 
 	// ViaDemo is how the demo's own seeding acts as its people; the tokens are thrown away.
-	ViaDemo = &Route{Name: "the demo's seeding", Begins: true, By: []SignInMethod{ByPassword, ByTOTP}}
+	ViaDemo = &Route{Name: "the demo's seeding", Begins: true, Creates: true, By: []SignInMethod{ByPassword, ByTOTP}}
 )
 
 // Routes are all there are.

@@ -1,6 +1,9 @@
 package org
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Session is one sign-in. Its tokens are stored hashed, elsewhere.
 type Session struct {
@@ -14,9 +17,6 @@ type Session struct {
 	MailboxProvedAt    *time.Time   // when an emailed link of the account was used in it
 	InvitationMemberID *string      // the invitation that confirming an authenticator completes
 	InvitationHash     []byte
-	IPAddress          string // where it began
-	UserAgent          string // and with what
-	Current            bool   // in a list, whether it is the reader's own
 	CreatedAt          time.Time
 	UsedAt             time.Time
 	ExpiresAt          time.Time
@@ -111,6 +111,25 @@ func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool)
 type RecoveryCodes struct {
 	Remaining int
 	CreatedAt time.Time
+}
+
+// fewCodes is how many recovery codes are so few that their owner is asked to make new ones.
+const fewCodes = 3
+
+// RecoveryUsed says that a recovery code was used to sign in, how many are left, and what to do next: whoever needs one has
+// probably lost what else they had.
+func RecoveryUsed(left int) string {
+	next := " Have you lost your authenticator? Set up another one."
+	if left <= fewCodes {
+		next += " Then make new recovery codes, before these run out."
+	}
+	switch left {
+	case 0:
+		return "A recovery code was used, the last one." + next
+	case 1:
+		return "A recovery code was used; 1 is left." + next
+	}
+	return fmt.Sprintf("A recovery code was used; %d are left.", left) + next
 }
 
 // CheckFirstEnrollment says whether a session may start an account's first enrollment. Whoever was removed for 2FA, or is

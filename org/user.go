@@ -29,6 +29,9 @@ type User struct {
 	Email         *string
 	EmailVerified *bool
 	TwoFactor     *TwoFactorState
+	// FrozenSince is the moment to which the account's protection goes back: its owner said that what changed then was not
+	// them, and nothing opens it until its password has been reset by mail.
+	FrozenSince *time.Time
 }
 
 // Label is how the audit log names the person.
@@ -70,7 +73,6 @@ const (
 	EventSignUp               = "user.sign-up"
 	EventSignIn               = "user.sign-in"
 	EventSignOut              = "user.sign-out"
-	EventSessionsEnded        = "user.sessions-ended"
 	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"
@@ -80,6 +82,11 @@ const (
 	EventAuthenticatorRemoved = "user.2fa-removed"
 	EventRecoveryUsed         = "user.recovery-code-used"
 	EventRecoveryRegenerated  = "user.recovery-codes-regenerated"
+	EventEmailChanged         = "user.email-changed"
+	EventNewSignIn            = "user.new-sign-in"
+	EventNotMe                = "user.not-me"
+	EventFrozen               = "user.frozen"
+	EventThawed               = "user.thawed"
 	EventMailboxProved        = "user.mailbox-proved"
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"

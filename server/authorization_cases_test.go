@@ -67,6 +67,22 @@ var mutationCases = []mutationCase{
 			return a.person, vars{"challengeToken": p.challenged(t), "code": p.code()}
 		},
 	},
+	{own: true, places: at("Mutation.reportNotMe(dead)", ""), by: with(vars{"token": "$dead"})},
+	{
+		own: true,
+		places: at("Mutation.reportNotMe", "ReportNotMePayload",
+			place{row: "ReportNotMePayload.alert", from: "Mutation.reportNotMe", on: "AccountAlert"},
+			place{row: "ReportNotMePayload.undone", from: "Mutation.reportNotMe", on: "AccountAlert"},
+			place{row: "ReportNotMePayload.kept", from: "Mutation.reportNotMe", on: "AccountAlert"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			p := w.someone(t, "Nora")
+			p.signIn(t)
+			p.renewCodes(t)
+			token := w.notMe(t, p.Email, madeCodes)
+			p.renewCodes(t)
+			return a.person, vars{"token": token}
+		},
+	},
 	{
 		own: true, places: at("Mutation.signOut", "SignOutPayload"),
 		by: func(t *testing.T, _ *world, a *actor) (*person, vars) {
@@ -75,31 +91,6 @@ var mutationCases = []mutationCase{
 				again.signIn(t)
 			}
 			return &again, vars{}
-		},
-	},
-	{
-		own: true,
-		places: at("Mutation.endSession", "EndSessionPayload",
-			place{row: "EndSessionPayload.user", from: "Mutation.endSession", on: "User/own"}),
-		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
-			if a.column == "anonymous" {
-				return a.person, vars{"sessionId": w.vars["session"]}
-			}
-			again := *a.person
-			again.signIn(t)
-			return a.person, vars{"sessionId": again.newestSession(t)}
-		},
-	},
-	{places: at("Mutation.endSession(another's)", ""), by: with(vars{"sessionId": "$session"})},
-	{
-		own: true,
-		places: at("Mutation.endOtherSessions", "EndOtherSessionsPayload",
-			place{row: "EndOtherSessionsPayload.user", from: "Mutation.endOtherSessions", on: "User/own"}),
-		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
-			if a.column == "outsider" {
-				a = &actor{person: w.someone(t, "Sam")}
-			}
-			return a.person, vars{"clientMutationId": "mine"}
 		},
 	},
 	{own: true, places: at("Mutation.enrollTOTP", "EnrollTOTPPayload"), by: with(vars{})},

@@ -33,14 +33,15 @@ Mutation.verifySecondFactor(dead)         CODE  CODE  CODE  CODE      CODE  CODE
 VerifySecondFactorPayload.session         -     -     -     -         -     -     -           -     ok
 Mutation.confirmIdentity                  ok    ok    ok    ok        ok    ok    ok          ok    401
 ConfirmIdentityPayload.freshUntil         ok    ok    ok    ok        ok    ok    ok          ok    -
+VerifySecondFactorPayload.nextStep        -     -     -     -         -     -     -           -     ok
+Mutation.reportNotMe                      ok    ok    ok    ok        ok    ok    ok          ok    ok
+Mutation.reportNotMe(dead)                LINK  LINK  LINK  LINK      LINK  LINK  LINK        LINK  LINK
+ReportNotMePayload.alert                  ok    ok    ok    ok        ok    ok    ok          ok    ok
+ReportNotMePayload.alreadyReported        ok    ok    ok    ok        ok    ok    ok          ok    ok
+ReportNotMePayload.undone                 #1    #1    #1    #1        #1    #1    #1          #1    #1
+ReportNotMePayload.kept                   #1    #1    #1    #1        #1    #1    #1          #1    #1
 Mutation.signOut                          ok    ok    ok    ok        ok    ok    ok          ok    401
 SignOutPayload.ok                         ok    ok    ok    ok        ok    ok    ok          ok    -
-Mutation.endSession                       ok    ok    ok    ok        ok    ok    ok          ok    401
-Mutation.endSession(another's)            404   404   404   404       404   404   404         404   401
-EndSessionPayload.user                    ok    ok    ok    ok        ok    ok    ok          ok    -
-Mutation.endOtherSessions                 -     -     -     -         -     -     -           ok    401
-EndOtherSessionsPayload.user              -     -     -     -         -     -     -           ok    -
-EndOtherSessionsPayload.clientMutationId  -     -     -     -         -     -     -           ok    -
 
 Mutation.enrollTOTP                       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
 EnrollTOTPPayload.secret                  ok    ok    ok    ok        -     -     -           ok    -

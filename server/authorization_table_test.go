@@ -30,6 +30,8 @@ Query.organization                    ok    ok    ok    ok        2FA   2FA   ST
 Query.organization(unknown)           404   404   404   404       404   404   404         404   401
 Query.invitation                      ok    ok    ok    ok        ok    ok    ok          ok    ok
 Query.invitation(dead)                null  null  null  null      null  null  null        null  null
+Query.notMe                           ok    ok    ok    ok        ok    ok    ok          ok    ok
+Query.notMe(dead)                     null  null  null  null      null  null  null        null  null
 Query.node(organization)              ok    ok    ok    ok        2FA   2FA   STEP        404   401
 Query.node(user)                      ok    ok    ok    ok        404   404   404         404   401
 Query.node(me)                        ok    ok    ok    ok        ok    ok    ok          ok    401
@@ -53,7 +55,6 @@ User/own.authenticators               ok    ok    ok    ok        none  none  ok
 User/own.memberships                  ok    ok    ok    ok        #1    #1    ok          any   -
 User/own.securityEvents               ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok          any   -
-User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
 
 User/other.id                         ok    ok    ok    ok        -     -     -           -     -
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
@@ -64,7 +65,6 @@ User/other.authenticators             null  null  null  null      -     -     - 
 User/other.memberships                null  null  null  null      -     -     -           -     -
 User/other.securityEvents             null  null  null  null      -     -     -           -     -
 User/other.recoveryCodes              null  null  null  null      -     -     -           -     -
-User/other.sessions                   null  null  null  null      -     -     -           -     -
 
 User/gone.id                          -     ok    ok    ok        -     -     -           -     -
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
@@ -75,7 +75,6 @@ User/gone.authenticators              -     ok    ok    ok        -     -     - 
 User/gone.memberships                 -     none  none  none      -     -     -           -     -
 User/gone.securityEvents              -     ok    ok    ok        -     -     -           -     -
 User/gone.recoveryCodes               -     ok    ok    ok        -     -     -           -     -
-User/gone.sessions                    -     ok    ok    ok        -     -     -           -     -
 
 Authenticator.id                      ok    ok    ok    ok        -     -     ok          -     -
 Authenticator.kind                    ok    ok    ok    ok        -     -     ok          -     -
@@ -84,15 +83,6 @@ Authenticator.createdAt               ok    ok    ok    ok        -     -     ok
 Authenticator.lastUsedAt              any   any   any   any       -     -     any         -     -
 RecoveryCodes.remaining               ok    ok    ok    ok        -     -     ok          -     -
 RecoveryCodes.createdAt               ok    ok    ok    ok        -     -     ok          -     -
-Session.id                            ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.current                       ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.beganBy                       ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.userAgent                     ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.ipAddress                     ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.createdAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.lastUsedAt                    ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.expiresAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
-Session.organizationId                null  null  null  null      null  null  null        null  -
 SecurityEvent.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.action                  ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.message                 ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -295,6 +285,14 @@ Sweep.done                            ok    ok    -     -         -     -     - 
 Sweep.failed                          ok    ok    -     -         -     -     -           -     -
 Sweep.startedAt                       any   ok    -     -         -     -     -           -     -
 Sweep.finishedAt                      any   ok    -     -         -     -     -           -     -
+AccountAlert.email                    ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.what                     ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.at                       ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.ipAddress                ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.userAgent                ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.reported                 ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.expiresAt                ok    ok    ok    ok        ok    ok    ok          ok    ok
+
 Invitation.organizationName           ok    ok    ok    ok        ok    ok    ok          ok    ok
 Invitation.email                      ok    ok    ok    ok        ok    ok    ok          ok    ok
 Invitation.role                       ok    ok    ok    ok        ok    ok    ok          ok    ok

@@ -28,6 +28,8 @@ var readPlaces = []place{
 	{row: "Query.viewer", on: "User/own"},
 	{row: "Query.invitation", call: "invitation(token: $token)", on: "Invitation"},
 	{row: "Query.invitation(dead)", call: "invitation(token: $dead)"},
+	{row: "Query.notMe", call: "notMe(token: $alert)", on: "AccountAlert"},
+	{row: "Query.notMe(dead)", call: "notMe(token: $dead)"},
 	{row: "Query.organization", call: "organization(slug: $slug)", on: "Organization"},
 	{row: "Query.organization(unknown)", call: "organization(slug: $noSlug)"},
 	{row: "Query.node(organization)", call: "node(id: $org)", on: "Organization"},
@@ -47,7 +49,6 @@ var readPlaces = []place{
 	{row: "User/own.authenticators", from: "Query.viewer", on: "Authenticator"},
 	{row: "User/own.recoveryCodes", from: "Query.viewer", on: "RecoveryCodes"},
 	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEvent"},
-	{row: "User/own.sessions", from: "Query.viewer", on: "Session"},
 	{row: "User/own.memberships", from: "Query.viewer", on: "Member/own"},
 	// Past the gate by one's own account: here each field of the organization has to ask for itself.
 	{row: "Member/own.organization", from: "User/own.memberships", on: "Organization"},
@@ -318,7 +319,7 @@ func (x *matrix) children(p place) []place {
 var variable = regexp.MustCompile(`\$(\w+)`)
 
 // variableTypes are those that are no ids.
-var variableTypes = map[string]string{"slug": "String!", "noSlug": "String!", "token": "String!", "dead": "String!", "before": "Int"}
+var variableTypes = map[string]string{"slug": "String!", "noSlug": "String!", "token": "String!", "dead": "String!", "alert": "String!", "before": "Int"}
 
 // document makes an operation of a selection at its root, with the variables that it uses.
 func document(operation, body string, values vars, input string) (string, vars) {

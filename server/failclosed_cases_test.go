@@ -27,12 +27,6 @@ func (p *person) challenged(t testing.TB) string {
 	return token
 }
 
-// newestSession is the id of the session that the person began last.
-func (p *person) newestSession(t testing.TB) string {
-	t.Helper()
-	return p.m.find(t, `SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1 ORDER BY s.id DESC`, p.Email)
-}
-
 // authenticator is the id of the person's first.
 func (p *person) authenticator(t testing.TB) string {
 	t.Helper()
@@ -132,6 +126,21 @@ var loggedCalls = []loggedCall{
 			return p, vars{"code": m.text(t, number)}
 		},
 	},
+	{
+		mutation: "signIn", variant: "from a new browser", writes: []string{"account user.new-sign-in", "account user.sign-in"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			m.exec(t, `DELETE FROM devices`)
+			return nobody(m), vars{"email": p.Email, "password": p.Password}
+		},
+	},
+	{
+		mutation: "reportNotMe", writes: []string{"account user.frozen", "account user.not-me"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			return nobody(m), vars{"token": m.notMe(t, p.Email, "Added the authenticator")}
+		},
+	},
 	{mutation: "signOut", writes: []string{"account user.sign-out"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		return m.signUp(t, "Lou"), vars{}
 	}},
@@ -143,15 +152,6 @@ var loggedCalls = []loggedCall{
 			return p, vars{"everywhere": true}
 		},
 	},
-	{mutation: "endSession", writes: []string{"account user.sessions-ended"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
-		p := m.signUp(t, "Lou")
-		return p, vars{"sessionId": p.another(t).newestSession(t)}
-	}},
-	{mutation: "endOtherSessions", writes: []string{"account user.sessions-ended"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
-		p := m.signUp(t, "Lou")
-		p.another(t)
-		return p, vars{}
-	}},
 	{mutation: "enrollTOTP", writes: []string{"account user.2fa-enrollment-started"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		return m.signUp(t, "Lou"), vars{}
 	}},

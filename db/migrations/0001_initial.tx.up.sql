@@ -5,6 +5,7 @@ CREATE TABLE users (
   email             text,
   email_verified_at timestamptz,
   two_factor        text NOT NULL DEFAULT 'DISABLED' CHECK (two_factor IN ('DISABLED', 'INSECURE', 'SECURE')),
+  frozen_since      timestamptz, -- its owner said "this was not me": nothing opens it, and its protection goes back to that moment
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX users_email ON users (lower(email));
@@ -23,7 +24,12 @@ CREATE TABLE authenticators (
   session_id   text, -- the session that started the set-up, while it is unconfirmed
   confirmed_at timestamptz,
   last_used_at timestamptz,
-  created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- A removed one is unconfirmed, so that it counts for nothing, and kept for as long as its removal can be reported.
+  removed_at       timestamptz,
+  was_confirmed_at timestamptz,
+  CHECK (removed_at IS NULL OR confirmed_at IS NULL),
+  CHECK ((removed_at IS NULL) = (was_confirmed_at IS NULL))
 );
 CREATE INDEX authenticators_user ON authenticators (user_id);
 CREATE UNIQUE INDEX authenticators_pending ON authenticators (session_id, kind) WHERE confirmed_at IS NULL;
@@ -56,6 +62,7 @@ CREATE TABLE recovery_codes (
   hash       bytea NOT NULL,
   used_at    timestamptz,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  replaced_at timestamptz, -- kept for as long as the change that replaced it can be reported
   PRIMARY KEY (user_id, hash)
 );
 
@@ -128,6 +135,21 @@ CREATE TABLE security_events (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX security_events_user ON security_events (user_id, id DESC);
+
+-- The mails about changes to how an account is protected. Each has a link by which its owner says that it was not them; its
+-- token is derived from the nonce with a key that the database does not have.
+CREATE TABLE account_alerts (
+  event_id    text PRIMARY KEY, -- the line of the account's log: what changed, when and from where
+  user_id     text NOT NULL REFERENCES users,
+  session_id  text, -- that made the change, if one did
+  email       text NOT NULL, -- the account's before the change: whom to tell, and where to go back to
+  nonce       bytea, -- null where the address was never verified: its holder may know of a change, and not undo it
+  token_hash  bytea UNIQUE,
+  since       timestamptz NOT NULL DEFAULT transaction_timestamp(), -- not later than anything that the change has written
+  expires_at  timestamptz NOT NULL DEFAULT clock_timestamp() + interval '7 days',
+  reported_at timestamptz -- it was not them: said of this change, or of an earlier one
+);
+CREATE INDEX account_alerts_user ON account_alerts (user_id, since);
 
 CREATE TABLE organizations (
   id           text PRIMARY KEY,

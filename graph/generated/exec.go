@@ -51,6 +51,16 @@ type ComplexityRoot struct {
 		Reinstated func(childComplexity int) int
 	}
 
+	AccountAlert struct {
+		At        func(childComplexity int) int
+		Email     func(childComplexity int) int
+		ExpiresAt func(childComplexity int) int
+		IPAddress func(childComplexity int) int
+		Reported  func(childComplexity int) int
+		UserAgent func(childComplexity int) int
+		What      func(childComplexity int) int
+	}
+
 	AuditLogConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -124,15 +134,6 @@ type ComplexityRoot struct {
 
 	DisconnectSSOPayload struct {
 		Organization func(childComplexity int) int
-	}
-
-	EndOtherSessionsPayload struct {
-		ClientMutationID func(childComplexity int) int
-		User             func(childComplexity int) int
-	}
-
-	EndSessionPayload struct {
-		User func(childComplexity int) int
 	}
 
 	EnrollPhonePayload struct {
@@ -212,8 +213,6 @@ type ComplexityRoot struct {
 		CreateProject              func(childComplexity int, input app.CreateProjectInput) int
 		CreateTeam                 func(childComplexity int, input app.CreateTeamInput) int
 		DisconnectSSO              func(childComplexity int, input app.DisconnectSSOInput) int
-		EndOtherSessions           func(childComplexity int, input app.EndOtherSessionsInput) int
-		EndSession                 func(childComplexity int, input app.EndSessionInput) int
 		EnrollPhone                func(childComplexity int, input app.EnrollPhoneInput) int
 		EnrollTOTP                 func(childComplexity int, input app.EnrollTOTPInput) int
 		InviteMember               func(childComplexity int, input app.InviteMemberInput) int
@@ -222,6 +221,7 @@ type ComplexityRoot struct {
 		RemindMembersWithout2FA    func(childComplexity int, input app.RemindMembersWithout2FAInput) int
 		RemoveAuthenticator        func(childComplexity int, input app.RemoveAuthenticatorInput) int
 		RemoveMember               func(childComplexity int, input app.RemoveMemberInput) int
+		ReportNotMe                func(childComplexity int, input app.ReportNotMeInput) int
 		ResendInvite               func(childComplexity int, input app.ResendInviteInput) int
 		SendSecondFactorCode       func(childComplexity int, input app.SendSecondFactorCodeInput) int
 		SetMemberTeams             func(childComplexity int, input app.SetMemberTeamsInput) int
@@ -274,6 +274,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Invitation   func(childComplexity int, token string) int
 		Node         func(childComplexity int, id string) int
+		NotMe        func(childComplexity int, token string) int
 		Organization func(childComplexity int, slug string) int
 		Viewer       func(childComplexity int) int
 	}
@@ -313,6 +314,13 @@ type ComplexityRoot struct {
 		RemovedMemberID func(childComplexity int) int
 	}
 
+	ReportNotMePayload struct {
+		Alert           func(childComplexity int) int
+		AlreadyReported func(childComplexity int) int
+		Kept            func(childComplexity int) int
+		Undone          func(childComplexity int) int
+	}
+
 	Require2FAImpact struct {
 		CompliantCount     func(childComplexity int) int
 		Members            func(childComplexity int, first *int, after *string, unmailable *bool) int
@@ -348,18 +356,6 @@ type ComplexityRoot struct {
 	ServiceToken struct {
 		ID   func(childComplexity int) int
 		Name func(childComplexity int) int
-	}
-
-	Session struct {
-		BeganBy        func(childComplexity int) int
-		CreatedAt      func(childComplexity int) int
-		Current        func(childComplexity int) int
-		ExpiresAt      func(childComplexity int) int
-		ID             func(childComplexity int) int
-		IPAddress      func(childComplexity int) int
-		OrganizationID func(childComplexity int) int
-		UsedAt         func(childComplexity int) int
-		UserAgent      func(childComplexity int) int
 	}
 
 	SessionToken struct {
@@ -434,12 +430,12 @@ type ComplexityRoot struct {
 		Name           func(childComplexity int) int
 		RecoveryCodes  func(childComplexity int) int
 		SecurityEvents func(childComplexity int, first *int) int
-		Sessions       func(childComplexity int) int
 		TwoFactor      func(childComplexity int) int
 	}
 
 	VerifySecondFactorPayload struct {
-		Session func(childComplexity int) int
+		NextStep func(childComplexity int) int
+		Session  func(childComplexity int) int
 	}
 }
 
@@ -456,9 +452,8 @@ type MutationResolver interface {
 	SendSecondFactorCode(ctx context.Context, input app.SendSecondFactorCodeInput) (*app.CodeSent, error)
 	VerifySecondFactor(ctx context.Context, input app.VerifySecondFactorInput) (*app.VerifySecondFactorPayload, error)
 	ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error)
+	ReportNotMe(ctx context.Context, input app.ReportNotMeInput) (*app.ReportNotMePayload, error)
 	SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error)
-	EndSession(ctx context.Context, input app.EndSessionInput) (*app.EndSessionPayload, error)
-	EndOtherSessions(ctx context.Context, input app.EndOtherSessionsInput) (*app.EndOtherSessionsPayload, error)
 	EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error)
 	ConfirmTOTP(ctx context.Context, input app.ConfirmTOTPInput) (*app.Confirmation, error)
 	EnrollPhone(ctx context.Context, input app.EnrollPhoneInput) (*app.CodeSent, error)
@@ -500,6 +495,7 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*org.User, error)
 	Organization(ctx context.Context, slug string) (*org.Organization, error)
 	Invitation(ctx context.Context, token string) (*org.Invitation, error)
+	NotMe(ctx context.Context, token string) (*org.AccountAlert, error)
 	Node(ctx context.Context, id string) (org.Node, error)
 }
 type Require2FAImpactResolver interface {
@@ -515,7 +511,6 @@ type UserResolver interface {
 	Memberships(ctx context.Context, obj *org.User) ([]*org.Member, error)
 	SecurityEvents(ctx context.Context, obj *org.User, first *int) ([]*org.SecurityEvent, error)
 	RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error)
-	Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -554,6 +549,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcceptInvitePayload.Reinstated(childComplexity), true
+
+	case "AccountAlert.at":
+		if e.ComplexityRoot.AccountAlert.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.At(childComplexity), true
+	case "AccountAlert.email":
+		if e.ComplexityRoot.AccountAlert.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.Email(childComplexity), true
+	case "AccountAlert.expiresAt":
+		if e.ComplexityRoot.AccountAlert.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.ExpiresAt(childComplexity), true
+	case "AccountAlert.ipAddress":
+		if e.ComplexityRoot.AccountAlert.IPAddress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.IPAddress(childComplexity), true
+	case "AccountAlert.reported":
+		if e.ComplexityRoot.AccountAlert.Reported == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.Reported(childComplexity), true
+	case "AccountAlert.userAgent":
+		if e.ComplexityRoot.AccountAlert.UserAgent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.UserAgent(childComplexity), true
+	case "AccountAlert.what":
+		if e.ComplexityRoot.AccountAlert.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.What(childComplexity), true
 
 	case "AuditLogConnection.edges":
 		if e.ComplexityRoot.AuditLogConnection.Edges == nil {
@@ -783,26 +821,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DisconnectSSOPayload.Organization(childComplexity), true
-
-	case "EndOtherSessionsPayload.clientMutationId":
-		if e.ComplexityRoot.EndOtherSessionsPayload.ClientMutationID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.EndOtherSessionsPayload.ClientMutationID(childComplexity), true
-	case "EndOtherSessionsPayload.user":
-		if e.ComplexityRoot.EndOtherSessionsPayload.User == nil {
-			break
-		}
-
-		return e.ComplexityRoot.EndOtherSessionsPayload.User(childComplexity), true
-
-	case "EndSessionPayload.user":
-		if e.ComplexityRoot.EndSessionPayload.User == nil {
-			break
-		}
-
-		return e.ComplexityRoot.EndSessionPayload.User(childComplexity), true
 
 	case "EnrollPhonePayload.expiresAt":
 		if e.ComplexityRoot.EnrollPhonePayload.ExpiresAt == nil {
@@ -1157,28 +1175,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DisconnectSSO(childComplexity, args["input"].(app.DisconnectSSOInput)), true
-	case "Mutation.endOtherSessions":
-		if e.ComplexityRoot.Mutation.EndOtherSessions == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_endOtherSessions_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.EndOtherSessions(childComplexity, args["input"].(app.EndOtherSessionsInput)), true
-	case "Mutation.endSession":
-		if e.ComplexityRoot.Mutation.EndSession == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_endSession_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(app.EndSessionInput)), true
 	case "Mutation.enrollPhone":
 		if e.ComplexityRoot.Mutation.EnrollPhone == nil {
 			break
@@ -1267,6 +1263,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(app.RemoveMemberInput)), true
+	case "Mutation.reportNotMe":
+		if e.ComplexityRoot.Mutation.ReportNotMe == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reportNotMe_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReportNotMe(childComplexity, args["input"].(app.ReportNotMeInput)), true
 	case "Mutation.resendInvite":
 		if e.ComplexityRoot.Mutation.ResendInvite == nil {
 			break
@@ -1569,6 +1576,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Node(childComplexity, args["id"].(string)), true
+	case "Query.notMe":
+		if e.ComplexityRoot.Query.NotMe == nil {
+			break
+		}
+
+		args, err := ec.field_Query_notMe_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.NotMe(childComplexity, args["token"].(string)), true
 	case "Query.organization":
 		if e.ComplexityRoot.Query.Organization == nil {
 			break
@@ -1677,6 +1695,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RemoveMemberPayload.RemovedMemberID(childComplexity), true
+
+	case "ReportNotMePayload.alert":
+		if e.ComplexityRoot.ReportNotMePayload.Alert == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportNotMePayload.Alert(childComplexity), true
+	case "ReportNotMePayload.alreadyReported":
+		if e.ComplexityRoot.ReportNotMePayload.AlreadyReported == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportNotMePayload.AlreadyReported(childComplexity), true
+	case "ReportNotMePayload.kept":
+		if e.ComplexityRoot.ReportNotMePayload.Kept == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportNotMePayload.Kept(childComplexity), true
+	case "ReportNotMePayload.undone":
+		if e.ComplexityRoot.ReportNotMePayload.Undone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportNotMePayload.Undone(childComplexity), true
 
 	case "Require2FAImpact.compliantCount":
 		if e.ComplexityRoot.Require2FAImpact.CompliantCount == nil {
@@ -1802,61 +1845,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceToken.Name(childComplexity), true
-
-	case "Session.beganBy":
-		if e.ComplexityRoot.Session.BeganBy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.BeganBy(childComplexity), true
-	case "Session.createdAt":
-		if e.ComplexityRoot.Session.CreatedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.CreatedAt(childComplexity), true
-	case "Session.current":
-		if e.ComplexityRoot.Session.Current == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.Current(childComplexity), true
-	case "Session.expiresAt":
-		if e.ComplexityRoot.Session.ExpiresAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.ExpiresAt(childComplexity), true
-	case "Session.id":
-		if e.ComplexityRoot.Session.ID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.ID(childComplexity), true
-	case "Session.ipAddress":
-		if e.ComplexityRoot.Session.IPAddress == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.IPAddress(childComplexity), true
-	case "Session.organizationId":
-		if e.ComplexityRoot.Session.OrganizationID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.OrganizationID(childComplexity), true
-	case "Session.lastUsedAt":
-		if e.ComplexityRoot.Session.UsedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.UsedAt(childComplexity), true
-	case "Session.userAgent":
-		if e.ComplexityRoot.Session.UserAgent == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
 
 	case "SessionToken.expiresAt":
 		if e.ComplexityRoot.SessionToken.ExpiresAt == nil {
@@ -2100,12 +2088,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.SecurityEvents(childComplexity, args["first"].(*int)), true
-	case "User.sessions":
-		if e.ComplexityRoot.User.Sessions == nil {
-			break
-		}
-
-		return e.ComplexityRoot.User.Sessions(childComplexity), true
 	case "User.twoFactor":
 		if e.ComplexityRoot.User.TwoFactor == nil {
 			break
@@ -2113,6 +2095,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.User.TwoFactor(childComplexity), true
 
+	case "VerifySecondFactorPayload.nextStep":
+		if e.ComplexityRoot.VerifySecondFactorPayload.NextStep == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifySecondFactorPayload.NextStep(childComplexity), true
 	case "VerifySecondFactorPayload.session":
 		if e.ComplexityRoot.VerifySecondFactorPayload.Session == nil {
 			break
@@ -2139,8 +2127,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateProjectInput,
 		ec.unmarshalInputCreateTeamInput,
 		ec.unmarshalInputDisconnectSSOInput,
-		ec.unmarshalInputEndOtherSessionsInput,
-		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputEnrollPhoneInput,
 		ec.unmarshalInputEnrollTOTPInput,
 		ec.unmarshalInputInviteMemberInput,
@@ -2150,6 +2136,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRemindMembersWithout2FAInput,
 		ec.unmarshalInputRemoveAuthenticatorInput,
 		ec.unmarshalInputRemoveMemberInput,
+		ec.unmarshalInputReportNotMeInput,
 		ec.unmarshalInputResendInviteInput,
 		ec.unmarshalInputSendSecondFactorCodeInput,
 		ec.unmarshalInputSetMemberTeamsInput,
@@ -2444,6 +2431,11 @@ type Query {
     "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
     token: String!
   ): Invitation
+  "What an emailed “this was not me” link is about; needs no sign-in. Null for an invalid or expired link alike. Asking changes nothing."
+  notMe(
+    "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
+    token: String!
+  ): AccountAlert
   "Any object that you may see."
   node(
     "A global id."
@@ -2474,46 +2466,6 @@ type User implements Node {
   ): [SecurityEvent!]
   "The state of the recovery codes; null before the first authenticator. Own account only."
   recoveryCodes: RecoveryCodes
-  "Where the account is signed in now, last used first, at most 100. Own account only."
-  sessions: [Session!]
-}
-
-"One sign-in that holds."
-type Session {
-  "Opaque id, for ` + "`" + `endSession` + "`" + `."
-  id: ID!
-  "Whether it is the one that asks."
-  current: Boolean!
-  "What it began by."
-  beganBy: SignInMethod!
-  "With what it began, as the browser or program called itself."
-  userAgent: String!
-  "Where it began."
-  ipAddress: String!
-  "When it began."
-  createdAt: Time!
-  "When it was last used, to the minute."
-  lastUsedAt: Time!
-  "When it ends at the latest; it ends sooner when it is not used."
-  expiresAt: Time!
-  "The organization at whose provider it began, and for which alone it is good; null for a session of the account itself."
-  organizationId: ID
-}
-
-"What a session began by."
-enum SignInMethod {
-  "The password; the account had no second factor."
-  PASSWORD
-  "The password and a code of an authenticator app."
-  TOTP
-  "The password and a code sent by text message."
-  PHONE
-  "A security key or passkey."
-  SECURITY_KEY
-  "The password and a recovery code."
-  RECOVERY_CODE
-  "An emailed link. No session begins by it alone."
-  MAILBOX
 }
 
 "A second factor of an account."
@@ -2528,6 +2480,24 @@ type Authenticator implements Node {
   createdAt: Time!
   "When it was last used to sign in."
   lastUsedAt: Time
+}
+
+"A change to how an account is protected, as the mail about it tells. It can be reported for seven days."
+type AccountAlert {
+  "The account's address before the change, with its middle hidden."
+  email: String!
+  "What changed, as a sentence."
+  what: String!
+  "When."
+  at: Time!
+  "Where from."
+  ipAddress: String
+  "With what."
+  userAgent: String
+  "Whether its owner has said that it was not them: of this change, or of an earlier one."
+  reported: Boolean!
+  "Until when it can be reported."
+  expiresAt: Time!
 }
 
 "How many recovery codes are left. The codes themselves are shown once, when they are made."
@@ -2905,12 +2875,10 @@ type Mutation {
   verifySecondFactor("The challenge and the code that answers it." input: VerifySecondFactorInput!): VerifySecondFactorPayload
   "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
   confirmIdentity("A code, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
+  "Locks an account whose owner says, by the link of a mail, that a change was not them; needs no sign-in. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since."
+  reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
   "Ends this session."
   signOut("This session, or all." input: SignOutInput!): SignOutPayload
-  "Ends another session of your account; its sockets close at once."
-  endSession("Which session." input: EndSessionInput!): EndSessionPayload
-  "Ends all sessions of your account but this one; their sockets close at once."
-  endOtherSessions("Nothing that has to be said." input: EndOtherSessionsInput!): EndOtherSessionsPayload
 
   "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one."
   enrollTOTP("What to call the app." input: EnrollTOTPInput!): EnrollTOTPPayload
@@ -3021,6 +2989,8 @@ input VerifySecondFactorInput {
 type VerifySecondFactorPayload {
   "The new session."
   session: SessionToken!
+  "` + "`" + `SET_UP_2FA` + "`" + ` after a recovery code: whoever needs one has probably lost what else they had. Else ` + "`" + `NOTHING` + "`" + `."
+  nextStep: NextStep!
 }
 
 "For ` + "`" + `confirmIdentity` + "`" + `: one of the two."
@@ -3037,6 +3007,24 @@ type ConfirmIdentityPayload {
   freshUntil: Time!
 }
 
+"For ` + "`" + `reportNotMe` + "`" + `."
+input ReportNotMeInput {
+  "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
+  token: String!
+}
+
+"Of ` + "`" + `reportNotMe` + "`" + `. The account is locked until its password has been reset by mail."
+type ReportNotMePayload {
+  "What was reported."
+  alert: AccountAlert!
+  "Whether it was reported before, so that nothing was left to do."
+  alreadyReported: Boolean!
+  "Other changes that are undone with it: later ones, and earlier ones of the same session; newest first, at most 100."
+  undone: [AccountAlert!]!
+  "Changes of the last seven days that stay; newest first, at most 100. The mail about each can report it too."
+  kept: [AccountAlert!]!
+}
+
 "For ` + "`" + `signOut` + "`" + `."
 input SignOutInput {
   "Ends all other sessions of the account too."
@@ -3047,32 +3035,6 @@ input SignOutInput {
 type SignOutPayload {
   "Always true."
   ok: Boolean!
-}
-
-"For ` + "`" + `endSession` + "`" + `."
-input EndSessionInput {
-  "Which one; to end this one, use ` + "`" + `signOut` + "`" + `."
-  sessionId: ID!
-}
-
-"Of ` + "`" + `endSession` + "`" + `."
-type EndSessionPayload {
-  "Your account."
-  user: User!
-}
-
-"For ` + "`" + `endOtherSessions` + "`" + `."
-input EndOtherSessionsInput {
-  "Comes back as it was sent."
-  clientMutationId: String
-}
-
-"Of ` + "`" + `endOtherSessions` + "`" + `."
-type EndOtherSessionsPayload {
-  "Your account."
-  user: User!
-  "As it was sent."
-  clientMutationId: String
 }
 
 "For ` + "`" + `enrollTOTP` + "`" + `."
@@ -3460,6 +3422,26 @@ func (ec *executionContext) childFields_AcceptInvitePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type AcceptInvitePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AccountAlert(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return ec.fieldContext_AccountAlert_email(ctx, field)
+	case "what":
+		return ec.fieldContext_AccountAlert_what(ctx, field)
+	case "at":
+		return ec.fieldContext_AccountAlert_at(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_AccountAlert_ipAddress(ctx, field)
+	case "userAgent":
+		return ec.fieldContext_AccountAlert_userAgent(ctx, field)
+	case "reported":
+		return ec.fieldContext_AccountAlert_reported(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AccountAlert_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountAlert", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditLogConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -3608,24 +3590,6 @@ func (ec *executionContext) childFields_DisconnectSSOPayload(ctx context.Context
 		return ec.fieldContext_DisconnectSSOPayload_organization(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DisconnectSSOPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_EndOtherSessionsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "user":
-		return ec.fieldContext_EndOtherSessionsPayload_user(ctx, field)
-	case "clientMutationId":
-		return ec.fieldContext_EndOtherSessionsPayload_clientMutationId(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type EndOtherSessionsPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "user":
-		return ec.fieldContext_EndSessionPayload_user(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EnrollPhonePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3904,6 +3868,20 @@ func (ec *executionContext) childFields_RemoveMemberPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type RemoveMemberPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReportNotMePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "alert":
+		return ec.fieldContext_ReportNotMePayload_alert(ctx, field)
+	case "alreadyReported":
+		return ec.fieldContext_ReportNotMePayload_alreadyReported(ctx, field)
+	case "undone":
+		return ec.fieldContext_ReportNotMePayload_undone(ctx, field)
+	case "kept":
+		return ec.fieldContext_ReportNotMePayload_kept(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportNotMePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Require2FAImpact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "removedCount":
@@ -3966,30 +3944,6 @@ func (ec *executionContext) childFields_SendSecondFactorCodePayload(ctx context.
 		return ec.fieldContext_SendSecondFactorCodePayload_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SendSecondFactorCodePayload", field.Name)
-}
-
-func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "id":
-		return ec.fieldContext_Session_id(ctx, field)
-	case "current":
-		return ec.fieldContext_Session_current(ctx, field)
-	case "beganBy":
-		return ec.fieldContext_Session_beganBy(ctx, field)
-	case "userAgent":
-		return ec.fieldContext_Session_userAgent(ctx, field)
-	case "ipAddress":
-		return ec.fieldContext_Session_ipAddress(ctx, field)
-	case "createdAt":
-		return ec.fieldContext_Session_createdAt(ctx, field)
-	case "lastUsedAt":
-		return ec.fieldContext_Session_lastUsedAt(ctx, field)
-	case "expiresAt":
-		return ec.fieldContext_Session_expiresAt(ctx, field)
-	case "organizationId":
-		return ec.fieldContext_Session_organizationId(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
 func (ec *executionContext) childFields_SessionToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4126,8 +4080,6 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_securityEvents(ctx, field)
 	case "recoveryCodes":
 		return ec.fieldContext_User_recoveryCodes(ctx, field)
-	case "sessions":
-		return ec.fieldContext_User_sessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -4136,6 +4088,8 @@ func (ec *executionContext) childFields_VerifySecondFactorPayload(ctx context.Co
 	switch field.Name {
 	case "session":
 		return ec.fieldContext_VerifySecondFactorPayload_session(ctx, field)
+	case "nextStep":
+		return ec.fieldContext_VerifySecondFactorPayload_nextStep(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VerifySecondFactorPayload", field.Name)
 }
@@ -4396,34 +4350,6 @@ func (ec *executionContext) field_Mutation_disconnectSSO_args(ctx context.Contex
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_endOtherSessions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
-	var err error
-	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (app.EndOtherSessionsInput, error) {
-			return ec.unmarshalNEndOtherSessionsInput2musterᚋappᚐEndOtherSessionsInput(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["input"] = arg0
-	return args, nil
-}
-
-func (ec *executionContext) field_Mutation_endSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
-	var err error
-	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (app.EndSessionInput, error) {
-			return ec.unmarshalNEndSessionInput2musterᚋappᚐEndSessionInput(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["input"] = arg0
-	return args, nil
-}
-
 func (ec *executionContext) field_Mutation_enrollPhone_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -4528,6 +4454,20 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.RemoveMemberInput, error) {
 			return ec.unmarshalNRemoveMemberInput2musterᚋappᚐRemoveMemberInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_reportNotMe_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ReportNotMeInput, error) {
+			return ec.unmarshalNReportNotMeInput2musterᚋappᚐReportNotMeInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4789,6 +4729,20 @@ func (ec *executionContext) field_Query_node_args(ctx context.Context, rawArgs m
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_notMe_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "token",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["token"] = arg0
 	return args, nil
 }
 
@@ -5061,6 +5015,167 @@ func (ec *executionContext) fieldContext_AcceptInvitePayload_reinstated(_ contex
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AccountAlert_email(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_email(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Email, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_what(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_what(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.What, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_what(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_at(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_ipAddress(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_ipAddress(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IPAddress, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_ipAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_userAgent(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_userAgent(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserAgent, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_userAgent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_reported(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_reported(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reported, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_reported(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _AuditLogConnection_edges(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.AuditLogEntry]) (ret graphql.Marshaler) {
@@ -6021,93 +6136,6 @@ func (ec *executionContext) fieldContext_DisconnectSSOPayload_organization(_ con
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Organization(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _EndOtherSessionsPayload_user(ctx context.Context, field graphql.CollectedField, obj *app.EndOtherSessionsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_EndOtherSessionsPayload_user(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.User, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_EndOtherSessionsPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "EndOtherSessionsPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_User(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _EndOtherSessionsPayload_clientMutationId(ctx context.Context, field graphql.CollectedField, obj *app.EndOtherSessionsPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_EndOtherSessionsPayload_clientMutationId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ClientMutationID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOString2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_EndOtherSessionsPayload_clientMutationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("EndOtherSessionsPayload", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _EndSessionPayload_user(ctx context.Context, field graphql.CollectedField, obj *app.EndSessionPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_EndSessionPayload_user(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.User, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
-			return ec.marshalNUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_EndSessionPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "EndSessionPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_User(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7347,6 +7375,50 @@ func (ec *executionContext) fieldContext_Mutation_confirmIdentity(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_reportNotMe(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reportNotMe(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReportNotMe(ctx, fc.Args["input"].(app.ReportNotMeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.ReportNotMePayload) graphql.Marshaler {
+			return ec.marshalOReportNotMePayload2ᚖmusterᚋappᚐReportNotMePayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reportNotMe(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReportNotMePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reportNotMe_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_signOut(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7385,94 +7457,6 @@ func (ec *executionContext) fieldContext_Mutation_signOut(ctx context.Context, f
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_signOut_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Mutation_endSession(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_endSession(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EndSession(ctx, fc.Args["input"].(app.EndSessionInput))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *app.EndSessionPayload) graphql.Marshaler {
-			return ec.marshalOEndSessionPayload2ᚖmusterᚋappᚐEndSessionPayload(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_endSession(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Mutation",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_EndSessionPayload(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_endSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Mutation_endOtherSessions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_endOtherSessions(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EndOtherSessions(ctx, fc.Args["input"].(app.EndOtherSessionsInput))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *app.EndOtherSessionsPayload) graphql.Marshaler {
-			return ec.marshalOEndOtherSessionsPayload2ᚖmusterᚋappᚐEndOtherSessionsPayload(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_endOtherSessions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Mutation",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_EndOtherSessionsPayload(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_endOtherSessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9268,6 +9252,50 @@ func (ec *executionContext) fieldContext_Query_invitation(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_notMe(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_notMe(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().NotMe(ctx, fc.Args["token"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.AccountAlert) graphql.Marshaler {
+			return ec.marshalOAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_notMe(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountAlert(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_notMe_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_node(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9755,6 +9783,125 @@ func (ec *executionContext) fieldContext_RemoveMemberPayload_removedMemberId(_ c
 	return graphql.NewScalarFieldContext("RemoveMemberPayload", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _ReportNotMePayload_alert(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReportNotMePayload_alert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Alert, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.AccountAlert) graphql.Marshaler {
+			return ec.marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReportNotMePayload_alert(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReportNotMePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountAlert(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReportNotMePayload_alreadyReported(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReportNotMePayload_alreadyReported(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AlreadyReported, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReportNotMePayload_alreadyReported(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportNotMePayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ReportNotMePayload_undone(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReportNotMePayload_undone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Undone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.AccountAlert) graphql.Marshaler {
+			return ec.marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAlertᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReportNotMePayload_undone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReportNotMePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountAlert(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReportNotMePayload_kept(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReportNotMePayload_kept(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kept, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.AccountAlert) graphql.Marshaler {
+			return ec.marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAlertᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReportNotMePayload_kept(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReportNotMePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountAlert(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Require2FAImpact_removedCount(ctx context.Context, field graphql.CollectedField, obj *org.Require2FAImpact) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10220,213 +10367,6 @@ func (ec *executionContext) _ServiceToken_name(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_ServiceToken_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _Session_id(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_id(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNID2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type ID does not have child fields"))
-}
-
-func (ec *executionContext) _Session_current(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_current(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Current, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_current(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Boolean does not have child fields"))
-}
-
-func (ec *executionContext) _Session_beganBy(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_beganBy(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.BeganBy, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v org.SignInMethod) graphql.Marshaler {
-			return ec.marshalNSignInMethod2musterᚋorgᚐSignInMethod(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_beganBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type SignInMethod does not have child fields"))
-}
-
-func (ec *executionContext) _Session_userAgent(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_userAgent(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.UserAgent, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_userAgent(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _Session_ipAddress(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_ipAddress(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.IPAddress, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_ipAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _Session_createdAt(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_createdAt(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.CreatedAt, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
-}
-
-func (ec *executionContext) _Session_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_lastUsedAt(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.UsedAt, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
-}
-
-func (ec *executionContext) _Session_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_expiresAt(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ExpiresAt, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Session_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type Time does not have child fields"))
-}
-
-func (ec *executionContext) _Session_organizationId(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Session_organizationId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.OrganizationID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Session_organizationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Session", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _SessionToken_token(ctx context.Context, field graphql.CollectedField, obj *app.SessionToken) (ret graphql.Marshaler) {
@@ -11440,38 +11380,6 @@ func (ec *executionContext) fieldContext_User_recoveryCodes(_ context.Context, f
 	return fc, nil
 }
 
-func (ec *executionContext) _User_sessions(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_User_sessions(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.User().Sessions(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*org.Session) graphql.Marshaler {
-			return ec.marshalOSession2ᚕᚖmusterᚋorgᚐSessionᚄ(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_User_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "User",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Session(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _VerifySecondFactorPayload_session(ctx context.Context, field graphql.CollectedField, obj *app.VerifySecondFactorPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11502,6 +11410,29 @@ func (ec *executionContext) fieldContext_VerifySecondFactorPayload_session(_ con
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _VerifySecondFactorPayload_nextStep(ctx context.Context, field graphql.CollectedField, obj *app.VerifySecondFactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerifySecondFactorPayload_nextStep(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextStep, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.NextStep) graphql.Marshaler {
+			return ec.marshalNNextStep2musterᚋorgᚐNextStep(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerifySecondFactorPayload_nextStep(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerifySecondFactorPayload", field, false, false, errors.New("field of type NextStep does not have child fields"))
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -12998,66 +12929,6 @@ func (ec *executionContext) unmarshalInputDisconnectSSOInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputEndOtherSessionsInput(ctx context.Context, obj any) (app.EndOtherSessionsInput, error) {
-	var it app.EndOtherSessionsInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"clientMutationId"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "clientMutationId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientMutationId"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ClientMutationID = data
-		}
-	}
-	return it, nil
-}
-
-func (ec *executionContext) unmarshalInputEndSessionInput(ctx context.Context, obj any) (app.EndSessionInput, error) {
-	var it app.EndSessionInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"sessionId"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "sessionId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sessionId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.SessionID = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputEnrollPhoneInput(ctx context.Context, obj any) (app.EnrollPhoneInput, error) {
 	var it app.EnrollPhoneInput
 	if obj == nil {
@@ -13387,6 +13258,36 @@ func (ec *executionContext) unmarshalInputRemoveMemberInput(ctx context.Context,
 				return it, err
 			}
 			it.MemberID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputReportNotMeInput(ctx context.Context, obj any) (app.ReportNotMeInput, error) {
+	var it app.ReportNotMeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
 		}
 	}
 	return it, nil
@@ -13908,6 +13809,74 @@ func (ec *executionContext) _AcceptInvitePayload(ctx context.Context, sel ast.Se
 			}
 		case "reinstated":
 			out.Values[i] = ec._AcceptInvitePayload_reinstated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var accountAlertImplementors = []string{"AccountAlert"}
+
+func (ec *executionContext) _AccountAlert(ctx context.Context, sel ast.SelectionSet, obj *org.AccountAlert) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accountAlertImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccountAlert")
+		case "email":
+			out.Values[i] = ec._AccountAlert_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "what":
+			out.Values[i] = ec._AccountAlert_what(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._AccountAlert_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ipAddress":
+			out.Values[i] = ec._AccountAlert_ipAddress(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userAgent":
+			out.Values[i] = ec._AccountAlert_userAgent(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reported":
+			out.Values[i] = ec._AccountAlert_reported(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AccountAlert_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -14574,87 +14543,6 @@ func (ec *executionContext) _DisconnectSSOPayload(ctx context.Context, sel ast.S
 	return out
 }
 
-var endOtherSessionsPayloadImplementors = []string{"EndOtherSessionsPayload"}
-
-func (ec *executionContext) _EndOtherSessionsPayload(ctx context.Context, sel ast.SelectionSet, obj *app.EndOtherSessionsPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, endOtherSessionsPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferredFieldSet := graphql.NewFieldSet(nil)
-	deferLabelToView := make(map[string]*graphql.FieldSetView)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("EndOtherSessionsPayload")
-		case "user":
-			out.Values[i] = ec._EndOtherSessionsPayload_user(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "clientMutationId":
-			out.Values[i] = ec._EndOtherSessionsPayload_clientMutationId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
-
-	ec.ProcessDeferredGroup(graphql.DeferredGroup{
-		Defers:   deferLabelToView,
-		Path:     graphql.GetPath(ctx),
-		FieldSet: deferredFieldSet,
-		Context:  ctx,
-	})
-
-	return out
-}
-
-var endSessionPayloadImplementors = []string{"EndSessionPayload"}
-
-func (ec *executionContext) _EndSessionPayload(ctx context.Context, sel ast.SelectionSet, obj *app.EndSessionPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, endSessionPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferredFieldSet := graphql.NewFieldSet(nil)
-	deferLabelToView := make(map[string]*graphql.FieldSetView)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("EndSessionPayload")
-		case "user":
-			out.Values[i] = ec._EndSessionPayload_user(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
-
-	ec.ProcessDeferredGroup(graphql.DeferredGroup{
-		Defers:   deferLabelToView,
-		Path:     graphql.GetPath(ctx),
-		FieldSet: deferredFieldSet,
-		Context:  ctx,
-	})
-
-	return out
-}
-
 var enrollPhonePayloadImplementors = []string{"EnrollPhonePayload"}
 
 func (ec *executionContext) _EnrollPhonePayload(ctx context.Context, sel ast.SelectionSet, obj *app.CodeSent) graphql.Marshaler {
@@ -15202,23 +15090,16 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "reportNotMe":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reportNotMe(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "signOut":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_signOut(ctx, field)
-			})
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		case "endSession":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_endSession(ctx, field)
-			})
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		case "endOtherSessions":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_endOtherSessions(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -16137,6 +16018,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "notMe":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_notMe(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "node":
 			field := field
 
@@ -16495,6 +16398,59 @@ func (ec *executionContext) _RemoveMemberPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
+var reportNotMePayloadImplementors = []string{"ReportNotMePayload"}
+
+func (ec *executionContext) _ReportNotMePayload(ctx context.Context, sel ast.SelectionSet, obj *app.ReportNotMePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reportNotMePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReportNotMePayload")
+		case "alert":
+			out.Values[i] = ec._ReportNotMePayload_alert(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "alreadyReported":
+			out.Values[i] = ec._ReportNotMePayload_alreadyReported(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "undone":
+			out.Values[i] = ec._ReportNotMePayload_undone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kept":
+			out.Values[i] = ec._ReportNotMePayload_kept(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var require2FAImpactImplementors = []string{"Require2FAImpact"}
 
 func (ec *executionContext) _Require2FAImpact(ctx context.Context, sel ast.SelectionSet, obj *org.Require2FAImpact) graphql.Marshaler {
@@ -16798,84 +16754,6 @@ func (ec *executionContext) _ServiceToken(ctx context.Context, sel ast.Selection
 		case "name":
 			out.Values[i] = ec._ServiceToken_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
-
-	ec.ProcessDeferredGroup(graphql.DeferredGroup{
-		Defers:   deferLabelToView,
-		Path:     graphql.GetPath(ctx),
-		FieldSet: deferredFieldSet,
-		Context:  ctx,
-	})
-
-	return out
-}
-
-var sessionImplementors = []string{"Session"}
-
-func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, obj *org.Session) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, sessionImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferredFieldSet := graphql.NewFieldSet(nil)
-	deferLabelToView := make(map[string]*graphql.FieldSetView)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("Session")
-		case "id":
-			out.Values[i] = ec._Session_id(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "current":
-			out.Values[i] = ec._Session_current(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "beganBy":
-			out.Values[i] = ec._Session_beganBy(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "userAgent":
-			out.Values[i] = ec._Session_userAgent(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "ipAddress":
-			out.Values[i] = ec._Session_ipAddress(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "createdAt":
-			out.Values[i] = ec._Session_createdAt(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "lastUsedAt":
-			out.Values[i] = ec._Session_lastUsedAt(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "expiresAt":
-			out.Values[i] = ec._Session_expiresAt(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "organizationId":
-			out.Values[i] = ec._Session_organizationId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -17595,44 +17473,6 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "sessions":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._User_sessions(ctx, field, obj)
-				if res == graphql.RequiredNull {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.IsDeferred() {
-				deferredFieldSet.AddField(field)
-				fieldIndex := len(deferredFieldSet.Values) - 1
-				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, deferredFieldSet)
-				})
-
-				for _, deferrable := range field.Deferrables {
-					view, ok := deferLabelToView[deferrable.Label]
-					if !ok {
-						view = deferredFieldSet.NewView()
-						deferLabelToView[deferrable.Label] = view
-					}
-					view.AddIndices(fieldIndex)
-				}
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -17668,6 +17508,11 @@ func (ec *executionContext) _VerifySecondFactorPayload(ctx context.Context, sel 
 			out.Values[i] = graphql.MarshalString("VerifySecondFactorPayload")
 		case "session":
 			out.Values[i] = ec._VerifySecondFactorPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nextStep":
+			out.Values[i] = ec._VerifySecondFactorPayload_nextStep(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18089,6 +17934,32 @@ func (ec *executionContext) unmarshalNAcceptInviteInput2musterᚋappᚐAcceptInv
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AccountAlert) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx context.Context, sel ast.SelectionSet, v *org.AccountAlert) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AccountAlert(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAuditLogEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.AuditLogEntry]) graphql.Marshaler {
 	return ec._AuditLogEdge(ctx, sel, &v)
 }
@@ -18220,16 +18091,6 @@ func (ec *executionContext) unmarshalNCreateTeamInput2musterᚋappᚐCreateTeamI
 
 func (ec *executionContext) unmarshalNDisconnectSSOInput2musterᚋappᚐDisconnectSSOInput(ctx context.Context, v any) (app.DisconnectSSOInput, error) {
 	res, err := ec.unmarshalInputDisconnectSSOInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalNEndOtherSessionsInput2musterᚋappᚐEndOtherSessionsInput(ctx context.Context, v any) (app.EndOtherSessionsInput, error) {
-	res, err := ec.unmarshalInputEndOtherSessionsInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalNEndSessionInput2musterᚋappᚐEndSessionInput(ctx context.Context, v any) (app.EndSessionInput, error) {
-	res, err := ec.unmarshalInputEndSessionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -18528,6 +18389,11 @@ func (ec *executionContext) unmarshalNRemoveMemberInput2musterᚋappᚐRemoveMem
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNReportNotMeInput2musterᚋappᚐReportNotMeInput(ctx context.Context, v any) (app.ReportNotMeInput, error) {
+	res, err := ec.unmarshalInputReportNotMeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNResendInviteInput2musterᚋappᚐResendInviteInput(ctx context.Context, v any) (app.ResendInviteInput, error) {
 	res, err := ec.unmarshalInputResendInviteInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -18612,16 +18478,6 @@ func (ec *executionContext) unmarshalNSendSecondFactorCodeInput2musterᚋappᚐS
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNSession2ᚖmusterᚋorgᚐSession(ctx context.Context, sel ast.SelectionSet, v *org.Session) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._Session(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalNSessionToken2ᚖmusterᚋappᚐSessionToken(ctx context.Context, sel ast.SelectionSet, v *app.SessionToken) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -18645,23 +18501,6 @@ func (ec *executionContext) unmarshalNSetRequire2FAInput2musterᚋappᚐSetRequi
 func (ec *executionContext) unmarshalNSignInInput2musterᚋappᚐSignInInput(ctx context.Context, v any) (app.SignInInput, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalNSignInMethod2musterᚋorgᚐSignInMethod(ctx context.Context, v any) (org.SignInMethod, error) {
-	tmp, err := scalar.UnmarshalString(v)
-	res := org.SignInMethod(tmp)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNSignInMethod2musterᚋorgᚐSignInMethod(ctx context.Context, sel ast.SelectionSet, v org.SignInMethod) graphql.Marshaler {
-	_ = sel
-	res := scalar.MarshalString(string(v))
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
 }
 
 func (ec *executionContext) unmarshalNSignOutInput2musterᚋappᚐSignOutInput(ctx context.Context, v any) (app.SignOutInput, error) {
@@ -18961,6 +18800,13 @@ func (ec *executionContext) marshalOAcceptInvitePayload2ᚖmusterᚋappᚐAccept
 	return ec._AcceptInvitePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx context.Context, sel ast.SelectionSet, v *org.AccountAlert) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AccountAlert(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOAuditActor2musterᚋorgᚐAuditActor(ctx context.Context, sel ast.SelectionSet, v org.AuditActor) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -19093,20 +18939,6 @@ func (ec *executionContext) marshalODisconnectSSOPayload2ᚖmusterᚋappᚐOrgan
 		return graphql.Null
 	}
 	return ec._DisconnectSSOPayload(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOEndOtherSessionsPayload2ᚖmusterᚋappᚐEndOtherSessionsPayload(ctx context.Context, sel ast.SelectionSet, v *app.EndOtherSessionsPayload) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._EndOtherSessionsPayload(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOEndSessionPayload2ᚖmusterᚋappᚐEndSessionPayload(ctx context.Context, sel ast.SelectionSet, v *app.EndSessionPayload) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._EndSessionPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOEnrollPhonePayload2ᚖmusterᚋappᚐCodeSent(ctx context.Context, sel ast.SelectionSet, v *app.CodeSent) graphql.Marshaler {
@@ -19369,6 +19201,13 @@ func (ec *executionContext) marshalORemoveMemberPayload2ᚖmusterᚋappᚐRemove
 	return ec._RemoveMemberPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOReportNotMePayload2ᚖmusterᚋappᚐReportNotMePayload(ctx context.Context, sel ast.SelectionSet, v *app.ReportNotMePayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ReportNotMePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalORequire2FAImpact2ᚖmusterᚋorgᚐRequire2FAImpact(ctx context.Context, sel ast.SelectionSet, v *org.Require2FAImpact) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -19450,25 +19289,6 @@ func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋapp�
 		return graphql.Null
 	}
 	return ec._SendSecondFactorCodePayload(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOSession2ᚕᚖmusterᚋorgᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Session) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNSession2ᚖmusterᚋorgᚐSession(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalOSessionToken2ᚖmusterᚋappᚐSessionToken(ctx context.Context, sel ast.SelectionSet, v *app.SessionToken) graphql.Marshaler {

@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"muster/db"
+	"muster/mail"
+	"muster/org"
+	"muster/secret"
+)
+
+// alert tells a person that the protection of their account changes: a line in the account's log, which the caller writes,
+// and a mail with a link that says "this was not me". user is the account as it was before the change, since that is whom to
+// tell and where to go back to; without an address nobody is told. accountMail is for notices that there is nothing to undo
+// about.
+func (a *App) alert(ctx context.Context, tx *db.Tx, r *Request, user *org.User, action, message string) (*org.SecurityEvent, error) {
+	e := event(user.ID, r, action, message)
+	if user.Email == nil {
+		return e, nil
+	}
+	alert := &db.Alert{Alert: org.Alert{EventID: e.ID, UserID: user.ID, SessionID: r.sessionID(), Email: *user.Email}}
+	if org.MayReport(user, action) {
+		alert.Nonce = secret.NewNonce()
+		alert.TokenHash = secret.Hash(a.Keys.Link(alert.Nonce))
+	}
+	if err := tx.AddAlert(ctx, alert); err != nil {
+		return nil, fmt.Errorf("store the alert: %w", err)
+	}
+	return e, tx.Enqueue(ctx, MailJob{Template: templateAlert, EventID: e.ID})
+}
+
+// alert is App.alert for a change of the account that this transaction holds.
+func (c *accountChange) alert(ctx context.Context, action, message string) error {
+	e, err := c.app.alert(ctx, c.Tx, c.request, c.User, action, message)
+	c.events = append(c.events, e)
+	return err
+}
+
+// composeAlert writes the mail of an alert, with the same link however often it is sent.
+func (a *App) composeAlert(ctx context.Context, id string, job MailJob) (mail.Message, error) {
+	alert, err := a.DB.Alert(ctx, job.EventID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	user, err := a.DB.User(ctx, alert.UserID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	m := mail.AccountSecurity{To: mail.Person{Name: user.Name, Email: alert.Email}, What: alert.Message, At: alert.CreatedAt}
+	if alert.Action == org.EventNewSignIn {
+		m.Title = "New sign-in to your account"
+	}
+	if alert.IPAddress != nil {
+		m.IPAddress = *alert.IPAddress
+	}
+	if alert.UserAgent != nil {
+		m.UserAgent = *alert.UserAgent
+	}
+	if alert.Nonce != nil {
+		m.NotMe, m.Until = a.link("not-me", a.Keys.Link(alert.Nonce)), alert.ExpiresAt
+	}
+	return m.Message(id)
+}
+
+// NotMe is what a "this was not me" link is about, nil for a dead one. Asking changes nothing: mail scanners open links.
+func (a *App) NotMe(ctx context.Context, token string) (*org.AccountAlert, error) {
+	alert, err := a.DB.AlertByToken(ctx, secret.Hash(token))
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the alert: %w", err)
+	}
+	return alert.Shown(), nil
+}
+
+// ReportNotMeInput is what reportNotMe takes.
+type ReportNotMeInput struct{ Token string }
+
+// ReportNotMePayload is what reportNotMe answers.
+type ReportNotMePayload struct {
+	Alert           *org.AccountAlert
+	AlreadyReported bool
+	Undone          []*org.AccountAlert
+	Kept            []*org.AccountAlert
+}
+
+// errReported says that the change was reported before.
+var errReported = errors.New("reported already")
+
+// ReportNotMe locks an account whose owner says, by the link of a mail, that a change was not them: all access ends, and
+// nothing opens it until its password has been reset by mail, which takes its protection back to before the change. It needs
+// no session, since the owner may be locked out, and gives none: who has the link can lock the account and nothing else.
+func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotMePayload, error) {
+	r := request(ctx)
+	if err := a.spend(ctx, limitNotMe, r.network()); err != nil {
+		return nil, err
+	}
+	hash := secret.Hash(in.Token)
+	found, err := a.DB.AlertByToken(ctx, hash)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, org.ErrDeadAlert
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the alert: %w", err)
+	}
+	check := func(tx *db.Tx) error {
+		found, err = tx.AlertByToken(ctx, hash)
+		switch {
+		case errors.Is(err, org.ErrNotFound):
+			return org.ErrDeadAlert
+		case err == nil && found.ReportedAt != nil:
+			return errReported
+		}
+		return err
+	}
+	var all []*org.Alert
+	err = a.changeAccountOf(ctx, found.UserID, check, func(c *accountChange) error {
+		if all, err = c.Tx.Alerts(ctx, found.UserID); err != nil {
+			return err
+		}
+		if err := a.freeze(ctx, c, found.First(all)); err != nil {
+			return err
+		}
+		c.event(org.EventNotMe, "Its owner says that this was not them: "+found.Message)
+		// The mail goes where the account is again, not where somebody else has taken it.
+		c.jobs = append(c.jobs, accountMail(r, c.User.ID, "Your account is locked, as you asked: all sessions have ended, and nobody can sign in until its password has been reset by mail.", a.Now()))
+		all, err = c.Tx.Alerts(ctx, found.UserID)
+		return err
+	})
+	payload := &ReportNotMePayload{Alert: found.Shown(), AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
+	if err != nil && !payload.AlreadyReported {
+		return nil, err
+	}
+	for _, alert := range all {
+		switch {
+		case alert.EventID == found.EventID:
+			payload.Alert = alert.Shown()
+		case alert.ReportedAt != nil:
+			payload.Undone = append(payload.Undone, alert.Shown())
+		default:
+			payload.Kept = append(payload.Kept, alert.Shown())
+		}
+	}
+	return payload, nil
+}
+
+// freeze ends all access to an account and keeps it so until thaw. The address goes back at once, because that is where the
+// way back leads.
+func (a *App) freeze(ctx context.Context, c *accountChange, first *org.Alert) error {
+	if err := c.Tx.Freeze(ctx, c.User.ID, first.Since); err != nil {
+		return fmt.Errorf("freeze the account: %w", err)
+	}
+	if err := c.Tx.RestoreEmail(ctx, c.User.ID, first.Email); err != nil {
+		return fmt.Errorf("give the address back: %w", err)
+	}
+	if c.User.FrozenSince == nil {
+		c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")
+	}
+	return nil
+}
+
+// thaw opens a frozen account, whose password has just been reset by mail, and takes its second factors back to before what
+// its owner reported. Who has none left then is removed where one is required; where an organization would be left without a
+// compliant owner the account stays frozen.
+func (a *App) thaw(ctx context.Context, c *accountChange) error {
+	if c.User.FrozenSince == nil {
+		return nil
+	}
+	changed, err := c.Tx.Thaw(ctx, c.User)
+	if err != nil {
+		return fmt.Errorf("thaw the account: %w", err)
+	}
+	c.event(org.EventThawed, "Opened the account again: its second factors are what they were before the change that was reported.")
+	if !changed {
+		return nil
+	}
+	now, err := c.Tx.User(ctx, c.User.ID)
+	if err != nil {
+		return err
+	}
+	c.logFactor(c.User.Compliant(), now.Compliant(), "took back a change of authenticators that was not theirs")
+	return a.lockOut(ctx, c)
+}

@@ -1,0 +1,112 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"muster/org"
+)
+
+// reportable is how long a change to an account's protection can be reported, and what it replaced is kept.
+const reportable = "7 days"
+
+// Alert is an org.Alert with what its link's token is derived from and checked by, nil where its mail has no link.
+type Alert struct {
+	org.Alert
+	Nonce     []byte
+	TokenHash []byte
+}
+
+const (
+	alertColumns = `a.event_id, a.user_id, a.session_id, a.email, a.since, a.expires_at, a.reported_at,
+       e.action, e.message, e.ip_address, e.user_agent, e.created_at`
+	alertFrom = ` FROM account_alerts a JOIN security_events e ON e.id = a.event_id WHERE `
+)
+
+// AddAlert adds an alert; its event follows in the same transaction.
+func (t *Tx) AddAlert(ctx context.Context, a *Alert) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO account_alerts (event_id, user_id, session_id, email, nonce, token_hash, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + interval '`+reportable+`')`,
+		a.EventID, a.UserID, a.SessionID, a.Email, a.Nonce, a.TokenHash)
+	return err
+}
+
+// Alert finds an alert by the id of its event.
+func (q Queries) Alert(ctx context.Context, eventID string) (*Alert, error) {
+	return one[Alert](ctx, q.pg, `SELECT a.nonce, a.token_hash, `+alertColumns+alertFrom+`a.event_id = $1`, eventID)
+}
+
+// AlertByToken finds a living alert by the hash of its link's token; NOT_FOUND for a dead link.
+func (q Queries) AlertByToken(ctx context.Context, tokenHash []byte) (*Alert, error) {
+	return one[Alert](ctx, q.pg, `SELECT a.nonce, a.token_hash, `+alertColumns+alertFrom+`a.token_hash = $1 AND a.expires_at > clock_timestamp()`, tokenHash)
+}
+
+// Alerts are the account's that can still be reported, newest first.
+func (q Queries) Alerts(ctx context.Context, userID string) ([]*org.Alert, error) {
+	return all[org.Alert](ctx, q.pg, `SELECT `+alertColumns+alertFrom+`a.user_id = $1 AND a.expires_at > clock_timestamp() ORDER BY a.since DESC, a.event_id DESC LIMIT 100`, userID)
+}
+
+// EventsWithin counts the lines of an action in an account's log that are younger than age.
+func (q Queries) EventsWithin(ctx context.Context, userID, action string, age time.Duration) (int, error) {
+	var n int
+	err := q.pg.QueryRow(ctx, `
+SELECT count(*)::int FROM security_events WHERE user_id = $1 AND action = $2 AND created_at > clock_timestamp() - $3::interval`,
+		userID, action, age).Scan(&n)
+	return n, err
+}
+
+// Freeze keeps everybody out of an account until Thaw, which takes its protection back to since, or to an earlier moment
+// where it was frozen already. Changes since then count as reported. The account must be locked.
+func (t *Tx) Freeze(ctx context.Context, userID string, since time.Time) error {
+	for _, sql := range []string{
+		`UPDATE users SET frozen_since = least(frozen_since, $2) WHERE id = $1`,
+		`UPDATE account_alerts SET reported_at = clock_timestamp() WHERE user_id = $1 AND since >= $2 AND reported_at IS NULL`,
+	} {
+		if _, err := t.pg.Exec(ctx, sql, userID, since); err != nil {
+			return err
+		}
+	}
+	if _, err := t.pg.Exec(ctx, `DELETE FROM challenges WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	return t.EndAllAccess(ctx, userID)
+}
+
+// RestoreEmail gives an account the address back that it had, which its owner has just proved by a link. Where somebody else
+// has it by now the account is left without one, so that whoever changed it cannot reset the password.
+func (t *Tx) RestoreEmail(ctx context.Context, userID, email string) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE users u SET (email, email_verified_at) = (SELECT free.email, CASE WHEN free.email IS NOT NULL THEN clock_timestamp() END
+  FROM (SELECT CASE WHEN NOT EXISTS (SELECT FROM users x WHERE lower(x.email) = lower($2) AND x.id <> u.id) THEN $2 END AS email) free)
+ WHERE u.id = $1 AND lower(coalesce(u.email, '')) <> lower($2)`, userID, email)
+	return err
+}
+
+// Thaw opens a frozen account and takes its second factors back to what they were at that moment: later ones are gone,
+// removed ones are back, and so are the recovery codes of then, unless one was used since: whoever has one has them all.
+// It says whether an authenticator came or went. The account must be locked.
+func (t *Tx) Thaw(ctx context.Context, u *org.User) (changed bool, err error) {
+	for _, sql := range []string{
+		`DELETE FROM authenticators WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) >= $2`,
+		`UPDATE authenticators SET confirmed_at = was_confirmed_at, was_confirmed_at = NULL, removed_at = NULL WHERE user_id = $1 AND removed_at >= $2`,
+	} {
+		tag, err := t.pg.Exec(ctx, sql, u.ID, u.FrozenSince)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || tag.RowsAffected() > 0
+	}
+	for _, sql := range []string{
+		`DELETE FROM recovery_codes WHERE user_id = $1 AND (created_at >= $2
+		    OR EXISTS (SELECT FROM recovery_codes u WHERE u.user_id = $1 AND u.created_at < $2 AND u.used_at >= $2)
+		    OR NOT EXISTS (SELECT FROM authenticators a WHERE a.user_id = $1 AND a.confirmed_at IS NOT NULL))`,
+		`UPDATE recovery_codes SET replaced_at = NULL WHERE user_id = $1 AND replaced_at >= $2`,
+	} {
+		if _, err := t.pg.Exec(ctx, sql, u.ID, u.FrozenSince); err != nil {
+			return false, err
+		}
+	}
+	_, err = t.pg.Exec(ctx, `UPDATE users SET frozen_since = NULL WHERE id = $1`, u.ID)
+	return changed, err
+}
