@@ -431,11 +431,10 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 	if a.Texter == nil {
 		return nil, errNoTexts()
 	}
-	parsed, err := phonenumbers.Parse(in.Number, "")
-	if err != nil || !phonenumbers.IsValidNumber(parsed) {
-		return nil, org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
+	number, err := parsePhone(in.Number)
+	if err != nil {
+		return nil, err
 	}
-	number := phonenumbers.Format(parsed, phonenumbers.E164)
 	pending, r, err := a.startEnrollment(ctx, org.KindPhone, in.Name)
 	if err != nil {
 		return nil, err
@@ -451,6 +450,15 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 		message := "Started to set up the phone " + org.MaskPhone(number) + "."
 		return tx.AddSecurityEvent(ctx, event(pending.UserID, r, org.EventEnrollmentStarted, message))
 	})
+}
+
+// parsePhone reads a phone's number, spelled with spaces, hyphens and brackets or without, and gives it as E.164.
+func parsePhone(s string) (string, error) {
+	parsed, err := phonenumbers.Parse(s, "")
+	if err != nil || !phonenumbers.IsValidNumber(parsed) {
+		return "", org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
+	}
+	return phonenumbers.Format(parsed, phonenumbers.E164), nil
 }
 
 func errNoTexts() error {

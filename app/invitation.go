@@ -214,9 +214,9 @@ func (a *App) AcceptInvite(ctx context.Context, in AcceptInviteInput) (*AcceptIn
 	if err != nil {
 		return nil, fmt.Errorf("find the link: %w", err)
 	}
-	payload := &AcceptInvitePayload{}
+	payload, cookie := &AcceptInvitePayload{}, ""
 	err = a.changeAccount(ctx, func(c *accountChange) error {
-		*payload = AcceptInvitePayload{NextStep: org.NextNothing, Reinstated: []*org.Reinstated{}}
+		*payload, cookie = AcceptInvitePayload{NextStep: org.NextNothing, Reinstated: []*org.Reinstated{}}, ""
 		link, err := c.Tx.LinkByToken(ctx, hash)
 		if errors.Is(err, org.ErrNotFound) {
 			return org.ErrInvalidLink
@@ -234,7 +234,8 @@ func (a *App) AcceptInvite(ctx context.Context, in AcceptInviteInput) (*AcceptIn
 		case m.Organization.Enforced && !c.User.Compliant():
 			payload.NextStep, payload.Member = org.NextSetUp2FA, m.Limited()
 			c.event(org.EventMailboxProved, "Used the link of "+m.Organization.Name+", to set up two-factor authentication.")
-			return c.Tx.ProveMailbox(ctx, r.session.ID, m.ID, hash)
+			cookie = r.newCookie()
+			return c.Tx.ProveMailbox(ctx, r.session.ID, m.ID, hash, hashOf(cookie))
 		case m.Organization.Enforced && !r.session.Proved():
 			return org.Refuse(org.CodeStepUpRequired, "%s requires two-factor authentication. Sign in again with your second factor, then use the link.", m.Organization.Name)
 		case m.Status == org.StatusActive:
@@ -257,8 +258,8 @@ func (a *App) AcceptInvite(ctx context.Context, in AcceptInviteInput) (*AcceptIn
 	if err != nil {
 		return nil, err
 	}
-	if r.session, err = a.DB.Session(ctx, r.session.ID); err != nil {
-		return nil, fmt.Errorf("find the session again: %w", err)
+	if err := a.raised(ctx, r, cookie); err != nil {
+		return nil, err
 	}
 	return payload, nil
 }

@@ -94,10 +94,16 @@ func (a *App) raise(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, 
 	if via.Begins || !via.Takes(by) {
 		return "", fmt.Errorf("no session is raised via %s by %s", via.Name, by)
 	}
-	if r.Browser {
-		cookie = secret.NewToken()
-	}
+	cookie = r.newCookie()
 	return cookie, tx.RaiseSession(ctx, r.session.ID, by, hashOf(cookie))
+}
+
+// newCookie is a new value for a browser's cookie, "" for a program, which has none.
+func (r *Request) newCookie() string {
+	if !r.Browser {
+		return ""
+	}
+	return secret.NewToken()
 }
 
 // raised follows a raise that has been committed.
@@ -116,4 +122,84 @@ func hashOf(token string) []byte {
 		return nil
 	}
 	return secret.Hash(token)
+}
+
+// maxSessions bounds the list of an account's sessions.
+const maxSessions = 100
+
+// Sessions are the caller's own that hold, last used first; nil of anybody else.
+func (a *App) Sessions(ctx context.Context, userID string) ([]*org.Session, error) {
+	if !own(ctx, userID) {
+		return nil, nil
+	}
+	sessions, err := a.DB.Sessions(ctx, userID, a.Now(), a.SessionIdle, maxSessions)
+	for _, s := range sessions {
+		s.Current = s.ID == request(ctx).session.ID
+	}
+	return sessions, err
+}
+
+// EndSessionInput is what endSession takes.
+type EndSessionInput struct{ SessionID string }
+
+// EndSessionPayload is what endSession answers.
+type EndSessionPayload struct{ User *org.User }
+
+// EndSession ends another session of the caller's account.
+func (a *App) EndSession(ctx context.Context, in EndSessionInput) (*EndSessionPayload, error) {
+	err := a.endSessions(ctx, func(tx *db.Tx, r *Request) (message string, err error) {
+		s, err := tx.Session(ctx, in.SessionID)
+		switch {
+		case err != nil:
+			return "", err
+		case s.User.ID != r.session.User.ID || !s.Alive(a.Now(), a.SessionIdle):
+			return "", org.ErrNotFound
+		case s.ID == r.session.ID:
+			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, use signOut.")
+		}
+		return "Ended the session of " + s.CreatedAt.UTC().Format(time.RFC1123) + ".", tx.EndSession(ctx, s.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &EndSessionPayload{User: request(ctx).session.User}, nil
+}
+
+// EndOtherSessionsInput is what endOtherSessions takes.
+type EndOtherSessionsInput struct{ ClientMutationID *string }
+
+// EndOtherSessionsPayload is what endOtherSessions answers.
+type EndOtherSessionsPayload struct {
+	User             *org.User
+	ClientMutationID *string
+}
+
+// EndOtherSessions ends all sessions of the caller's account but this one.
+func (a *App) EndOtherSessions(ctx context.Context, in EndOtherSessionsInput) (*EndOtherSessionsPayload, error) {
+	err := a.endSessions(ctx, func(tx *db.Tx, r *Request) (message string, err error) {
+		return "Ended all other sessions.", tx.EndOtherSessions(ctx, r.session.User.ID, r.session.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &EndOtherSessionsPayload{User: request(ctx).session.User, ClientMutationID: in.ClientMutationID}, nil
+}
+
+// endSessions lets the account holder end sessions: whoever ends several holds the account's lock, so that two who do never
+// wait in a circle.
+func (a *App) endSessions(ctx context.Context, end func(tx *db.Tx, r *Request) (message string, err error)) error {
+	r, err := holder(ctx)
+	if err != nil {
+		return err
+	}
+	return a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
+			return nil, err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		message, err := end(tx, r)
+		return event(r.session.User.ID, r, org.EventSessionsEnded, message), err
+	})
 }

@@ -1,9 +1,10 @@
 // Package db is all SQL of Muster: Bun on pgx, migrations, wake-ups, jobs' storage.
 //
 // It stores and finds what package org describes and decides nothing: no permission, no rule. Bun serves the ordinary
-// reads and writes; rows that hold a secret and the hot pages go through parameterised pgx on the same pool, because Bun
-// writes values into the SQL text, which a failed statement would show in PostgreSQL's log. Transactions are opened by
-// package app, through InTx.
+// reads and writes whose values are Muster's own: ids that were found before, roles, switches. Whatever somebody typed, rows
+// that hold a secret, and the hot pages go through parameterised pgx on the same pool, because Bun writes values into the
+// SQL text, which pg_stat_activity shows, and PostgreSQL's log when the statement fails. Transactions are opened by package
+// app, through InTx.
 package db
 
 import (

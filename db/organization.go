@@ -32,13 +32,13 @@ func (t *Tx) LockOrganizations(ctx context.Context, ids []string) ([]*org.Organi
 
 // CreateOrganization adds an organization. CONFLICT where the short name is taken.
 func (t *Tx) CreateOrganization(ctx context.Context, o *org.Organization) error {
-	_, err := t.bun.NewInsert().Model(o).Column("id", "slug", "name").Exec(ctx)
+	_, err := t.pg.Exec(ctx, `INSERT INTO organizations (id, slug, name) VALUES ($1, $2, $3)`, o.ID, o.Slug, o.Name)
 	return slugTaken(err, "organizations_slug_key", o.Slug)
 }
 
 // UpdateOrganization stores name and short name. CONFLICT where the short name is taken.
 func (t *Tx) UpdateOrganization(ctx context.Context, o *org.Organization) error {
-	_, err := t.bun.NewUpdate().Model(o).Column("slug", "name").Where("id = ?", o.ID).Exec(ctx)
+	_, err := t.pg.Exec(ctx, `UPDATE organizations SET slug = $2, name = $3 WHERE id = $1`, o.ID, o.Slug, o.Name)
 	return slugTaken(err, "organizations_slug_key", o.Slug)
 }
 
@@ -70,28 +70,35 @@ func (q Queries) Teams(ctx context.Context, organizationID string) ([]*org.Team,
 
 // Team finds a team by id.
 func (q Queries) Team(ctx context.Context, id string) (*org.Team, error) {
-	team := new(org.Team)
-	err := q.bun.NewSelect().Model(team).Where("id = ?", id).Scan(ctx)
-	return team, notFound(err)
+	return one[org.Team](ctx, q.pg, `SELECT id, organization_id, slug, name FROM teams WHERE id = $1`, id)
 }
 
 // CreateTeam adds a team. CONFLICT where the short name is taken.
 func (t *Tx) CreateTeam(ctx context.Context, team *org.Team) error {
-	_, err := t.bun.NewInsert().Model(team).Exec(ctx)
+	_, err := t.pg.Exec(ctx, `INSERT INTO teams (id, organization_id, slug, name) VALUES ($1, $2, $3, $4)`, team.ID, team.OrganizationID, team.Slug, team.Name)
 	return slugTaken(err, "teams_organization_id_slug_key", team.Slug)
 }
 
 // CreateProject adds a project. CONFLICT where the short name is taken.
 func (t *Tx) CreateProject(ctx context.Context, p *org.Project) error {
-	_, err := t.bun.NewInsert().Model(p).Exec(ctx)
+	_, err := t.pg.Exec(ctx, `INSERT INTO projects (id, organization_id, team_id, slug, name) VALUES ($1, $2, $3, $4, $5)`,
+		p.ID, p.OrganizationID, p.TeamID, p.Slug, p.Name)
 	return slugTaken(err, "projects_organization_id_slug_key", p.Slug)
 }
 
 // Project finds a project by id, with its team.
 func (q Queries) Project(ctx context.Context, id string) (*org.Project, error) {
-	p := new(org.Project)
-	err := q.bun.NewSelect().Model(p).Relation("Team").Where("project.id = ?", id).Scan(ctx)
-	return p, notFound(err)
+	row, err := one[struct {
+		org.Project
+		TeamSlug, TeamName string
+	}](ctx, q.pg, `
+SELECT p.id, p.organization_id, p.team_id, p.slug, p.name, t.slug AS team_slug, t.name AS team_name
+  FROM projects p JOIN teams t ON t.id = p.team_id WHERE p.id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	row.Team = &org.Team{ID: row.TeamID, OrganizationID: row.OrganizationID, Slug: row.TeamSlug, Name: row.TeamName}
+	return &row.Project, nil
 }
 
 // Projects are an organization's, by name, with their teams; those of one member's teams where memberID is given.

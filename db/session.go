@@ -18,17 +18,36 @@ type sessionRow struct {
 
 const sessionQuery = `
 SELECT s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
-       s.created_at, s.used_at, s.expires_at, s.ended_at,
+       s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
        u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
+
+func (r *sessionRow) session() *org.Session {
+	r.User = &org.User{ID: r.UserID, Name: r.Name, Email: r.Email, EmailVerified: &r.EmailVerified, TwoFactor: &r.TwoFactor}
+	return &r.Session
+}
 
 func (q Queries) session(ctx context.Context, where string, arg any) (*org.Session, error) {
 	row, err := one[sessionRow](ctx, q.pg, sessionQuery+where, arg)
 	if err != nil {
 		return nil, err
 	}
-	row.User = &org.User{ID: row.UserID, Name: row.Name, Email: row.Email, EmailVerified: &row.EmailVerified, TwoFactor: &row.TwoFactor}
-	return &row.Session, nil
+	return row.session(), nil
+}
+
+// Sessions are a user's that hold at a moment, last used first.
+func (q Queries) Sessions(ctx context.Context, userID string, now time.Time, idle time.Duration, limit int) ([]*org.Session, error) {
+	rows, err := all[sessionRow](ctx, q.pg, sessionQuery+`
+s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.used_at > $2 - $3::interval ORDER BY s.used_at DESC, s.id DESC LIMIT $4`,
+		userID, now, idle, limit)
+	if err != nil {
+		return nil, err
+	}
+	sessions := make([]*org.Session, len(rows))
+	for i, row := range rows {
+		sessions[i] = row.session()
+	}
+	return sessions, nil
 }
 
 // Session finds a session with its user by id, ended ones too.
@@ -97,11 +116,12 @@ func (t *Tx) ForgetInvitation(ctx context.Context, id string) error {
 	return err
 }
 
-// ProveMailbox notes that an emailed link was used in the session, and which invitation confirming a factor completes.
-func (t *Tx) ProveMailbox(ctx context.Context, id, memberID string, linkHash []byte) error {
+// ProveMailbox notes that an emailed link was used in the session, and which invitation confirming a factor completes, and
+// gives its cookie a new value.
+func (t *Tx) ProveMailbox(ctx context.Context, id, memberID string, linkHash, cookieHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET mailbox_proved_at = clock_timestamp(), invitation_member_id = $2, invitation_hash = $3 WHERE id = $1`,
-		id, memberID, linkHash)
+UPDATE sessions SET mailbox_proved_at = clock_timestamp(), invitation_member_id = $2, invitation_hash = $3,
+       cookie_hash = coalesce($4, cookie_hash) WHERE id = $1`, id, memberID, linkHash, cookieHash)
 	return err
 }
 

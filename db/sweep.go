@@ -27,7 +27,9 @@ func (q Queries) UnfinishedSweep(ctx context.Context, organizationID string) (*o
 
 // CreateSweep adds a sweep.
 func (t *Tx) CreateSweep(ctx context.Context, s *org.Sweep) error {
-	_, err := t.bun.NewInsert().Model(s).Column("id", "organization_id", "actor_id", "actor_label", "ip_address", "user_agent", "state", "total").Exec(ctx)
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO sweeps (id, organization_id, actor_id, actor_label, ip_address, user_agent, state, total) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		s.ID, s.OrganizationID, s.ActorID, s.ActorLabel, s.IPAddress, s.UserAgent, s.State, s.Total)
 	return err
 }
 

@@ -39,6 +39,7 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.AuditLog = func(child int, first *int, _ *string, _ *org.AuditLogFilter) int { return paged(child, first) }
 	c.Require2FAImpact.Members = func(child int, first *int, _ *string, _ *bool) int { return paged(child, first) }
 	c.User.Memberships = func(child int) int { return 1 + 20*child }
+	c.User.Sessions = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own

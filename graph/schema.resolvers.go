@@ -46,6 +46,14 @@ func (r *mutationResolver) SignOut(ctx context.Context, input app.SignOutInput) 
 	return r.App.SignOut(ctx, input)
 }
 
+func (r *mutationResolver) EndSession(ctx context.Context, input app.EndSessionInput) (*app.EndSessionPayload, error) {
+	return r.App.EndSession(ctx, input)
+}
+
+func (r *mutationResolver) EndOtherSessions(ctx context.Context, input app.EndOtherSessionsInput) (*app.EndOtherSessionsPayload, error) {
+	return r.App.EndOtherSessions(ctx, input)
+}
+
 func (r *mutationResolver) EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error) {
 	return r.App.EnrollTOTP(ctx, input)
 }
@@ -235,6 +243,10 @@ func (r *userResolver) SecurityEvents(ctx context.Context, obj *org.User, first 
 
 func (r *userResolver) RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error) {
 	return r.App.RecoveryCodes(ctx, obj.ID)
+}
+
+func (r *userResolver) Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error) {
+	return r.App.Sessions(ctx, obj.ID)
 }
 
 func (r *Resolver) AuditLogEntry() generated.AuditLogEntryResolver { return &auditLogEntryResolver{r} }

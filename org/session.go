@@ -17,6 +17,9 @@ type Session struct {
 	MailboxProvedAt    *time.Time   // when an emailed link of the account was used in it
 	InvitationMemberID *string      // the invitation that confirming an authenticator completes
 	InvitationHash     []byte
+	IPAddress          string // where it began
+	UserAgent          string // and with what
+	Current            bool   // in a list, whether it is the reader's own
 	CreatedAt          time.Time
 	UsedAt             time.Time
 	ExpiresAt          time.Time

@@ -73,6 +73,7 @@ const (
 	EventSignUp               = "user.sign-up"
 	EventSignIn               = "user.sign-in"
 	EventSignOut              = "user.sign-out"
+	EventSessionsEnded        = "user.sessions-ended"
 	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"

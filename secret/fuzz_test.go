@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,38 @@ func FuzzVerifyEncoded(f *testing.F) {
 			if a, err := parseArgon(encoded); err != nil || a.String() != encoded {
 				t.Fatalf("%q is accepted but is spelled %q", encoded, a)
 			}
+		}
+	})
+}
+
+// FuzzTOTPURI: whatever account and issuer are called, an app reads back the seed and the settings, and no name becomes a
+// parameter.
+func FuzzTOTPURI(f *testing.F) {
+	for _, name := range []string{
+		"ada@example.com", "", "a:b", "a?secret=x&issuer=y", "a#b", "a/b", "a+b c", "%zz", "\xff", "ü", "a&digits=8", "\r\n", strings.Repeat("x", 900),
+	} {
+		f.Add("Muster", name)
+		f.Add(name, "ada@example.com")
+	}
+	seed := NewTOTPSeed()
+	f.Fuzz(func(t *testing.T, issuer, account string) {
+		uri := TOTPURI(seed, issuer, account)
+		read, err := url.Parse(uri)
+		if err != nil {
+			t.Fatalf("%q cannot be read: %v", uri, err)
+		}
+		want := url.Values{
+			"secret": {TOTPSecret(seed)}, "issuer": {withoutColon(issuer)}, "algorithm": {"SHA1"}, "digits": {"6"}, "period": {"30"},
+		}
+		if got := read.Query(); !reflect.DeepEqual(got, want) || read.Scheme != "otpauth" || read.Host != "totp" || read.Fragment != "" {
+			t.Errorf("%q is read as %v", uri, got)
+		}
+		if read.Path != "/"+withoutColon(issuer)+":"+withoutColon(account) {
+			t.Errorf("%q is for %q", uri, read.Path)
+		}
+		if image, err := TOTPQRCode(uri); err != nil && (!errors.Is(err, ErrQRCode) || strings.Contains(err.Error(), TOTPSecret(seed))) ||
+			err == nil && !strings.HasPrefix(image, "data:image/png;base64,") {
+			t.Errorf("the QR code of %q: %v", uri, err)
 		}
 	})
 }

@@ -112,7 +112,7 @@ func (r *arena) person(name string) *racer {
 	r.sql(`INSERT INTO users (id, name, email, email_verified_at) VALUES ($1, $2, $3, now())`, p.id, name, p.email)
 	for i := range p.tokens {
 		p.tokens[i], p.sessions[i] = secret.NewToken(), db.NewID(db.SessionID)
-		r.sql(`INSERT INTO sessions (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')`,
+		r.sql(`INSERT INTO sessions (id, user_id, token_hash, began_by, fresh_by, expires_at) VALUES ($1, $2, $3, 'PASSWORD', 'PASSWORD', now() + interval '1 day')`,
 			p.sessions[i], p.id, secret.Hash(p.tokens[i]))
 	}
 	return p
@@ -130,7 +130,7 @@ func (r *arena) begin(people ...*racer) {
 	for _, p := range people {
 		*p = racer{id: p.id, email: p.email, seed: p.seed, tokens: p.tokens, sessions: p.sessions}
 		r.sql(`
-UPDATE sessions SET ended_at = NULL, proved_at = NULL, fresh_by = 'PASSWORD', mailbox_proved_at = NULL, fresh_by = 'PASSWORD', invitation_member_id = NULL,
+UPDATE sessions SET ended_at = NULL, proved_at = NULL, fresh_by = 'PASSWORD', mailbox_proved_at = NULL, invitation_member_id = NULL,
        invitation_hash = NULL WHERE user_id = $1`, p.id)
 	}
 }
@@ -146,7 +146,7 @@ func (r *arena) app(p *racer, confirmed bool) {
 	if confirmed {
 		p.authenticator = id
 		r.sql(`INSERT INTO authenticators (id, user_id, kind, name, confirmed_at) VALUES ($1, $2, 'TOTP', 'App', now())`, id, p.id)
-		r.sql(`UPDATE sessions SET proved_at = now() WHERE user_id = $1`, p.id)
+		r.sql(`UPDATE sessions SET proved_at = now(), fresh_by = 'TOTP' WHERE user_id = $1`, p.id)
 	} else {
 		p.pending = id
 		r.sql(`INSERT INTO authenticators (id, user_id, kind, name, session_id) VALUES ($1, $2, 'TOTP', 'App', $3)`, id, p.id, p.sessions[0])

@@ -93,6 +93,31 @@ var mutationCases = []mutationCase{
 			return &again, vars{}
 		},
 	},
+	{
+		own: true,
+		places: at("Mutation.endSession", "EndSessionPayload",
+			place{row: "EndSessionPayload.user", from: "Mutation.endSession", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "anonymous" {
+				return a.person, vars{"sessionId": w.vars["session"]}
+			}
+			again := *a.person
+			again.signIn(t)
+			return a.person, vars{"sessionId": again.newestSession(t)}
+		},
+	},
+	{places: at("Mutation.endSession(another's)", ""), by: with(vars{"sessionId": "$session"})},
+	{
+		own: true,
+		places: at("Mutation.endOtherSessions", "EndOtherSessionsPayload",
+			place{row: "EndOtherSessionsPayload.user", from: "Mutation.endOtherSessions", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "outsider" {
+				a = &actor{person: w.someone(t, "Sam")}
+			}
+			return a.person, vars{"clientMutationId": "mine"}
+		},
+	},
 	{own: true, places: at("Mutation.enrollTOTP", "EnrollTOTPPayload"), by: with(vars{})},
 	{own: true, places: at("Mutation.confirmTOTP(wrong code)", ""), by: with(vars{"code": "12345"})},
 	{

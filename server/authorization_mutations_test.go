@@ -42,6 +42,12 @@ ReportNotMePayload.undone                 #1    #1    #1    #1        #1    #1  
 ReportNotMePayload.kept                   #1    #1    #1    #1        #1    #1    #1          #1    #1
 Mutation.signOut                          ok    ok    ok    ok        ok    ok    ok          ok    401
 SignOutPayload.ok                         ok    ok    ok    ok        ok    ok    ok          ok    -
+Mutation.endSession                       ok    ok    ok    ok        ok    ok    ok          ok    401
+Mutation.endSession(another's)            404   404   404   404       404   404   404         404   401
+EndSessionPayload.user                    ok    ok    ok    ok        ok    ok    ok          ok    -
+Mutation.endOtherSessions                 -     -     -     -         -     -     -           ok    401
+EndOtherSessionsPayload.user              -     -     -     -         -     -     -           ok    -
+EndOtherSessionsPayload.clientMutationId  -     -     -     -         -     -     -           ok    -
 
 Mutation.enrollTOTP                       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
 EnrollTOTPPayload.secret                  ok    ok    ok    ok        -     -     -           ok    -

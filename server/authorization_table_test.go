@@ -55,6 +55,7 @@ User/own.authenticators               ok    ok    ok    ok        none  none  ok
 User/own.memberships                  ok    ok    ok    ok        #1    #1    ok          any   -
 User/own.securityEvents               ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok          any   -
+User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
 
 User/other.id                         ok    ok    ok    ok        -     -     -           -     -
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
@@ -65,6 +66,7 @@ User/other.authenticators             null  null  null  null      -     -     - 
 User/other.memberships                null  null  null  null      -     -     -           -     -
 User/other.securityEvents             null  null  null  null      -     -     -           -     -
 User/other.recoveryCodes              null  null  null  null      -     -     -           -     -
+User/other.sessions                   null  null  null  null      -     -     -           -     -
 
 User/gone.id                          -     ok    ok    ok        -     -     -           -     -
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
@@ -75,6 +77,7 @@ User/gone.authenticators              -     ok    ok    ok        -     -     - 
 User/gone.memberships                 -     none  none  none      -     -     -           -     -
 User/gone.securityEvents              -     ok    ok    ok        -     -     -           -     -
 User/gone.recoveryCodes               -     ok    ok    ok        -     -     -           -     -
+User/gone.sessions                    -     ok    ok    ok        -     -     -           -     -
 
 Authenticator.id                      ok    ok    ok    ok        -     -     ok          -     -
 Authenticator.kind                    ok    ok    ok    ok        -     -     ok          -     -
@@ -83,6 +86,15 @@ Authenticator.createdAt               ok    ok    ok    ok        -     -     ok
 Authenticator.lastUsedAt              any   any   any   any       -     -     any         -     -
 RecoveryCodes.remaining               ok    ok    ok    ok        -     -     ok          -     -
 RecoveryCodes.createdAt               ok    ok    ok    ok        -     -     ok          -     -
+Session.id                            ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.current                       ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.beganBy                       ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.userAgent                     ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.ipAddress                     ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.createdAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.lastUsedAt                    ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.expiresAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
+Session.organizationId                null  null  null  null      null  null  null        null  -
 SecurityEvent.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.action                  ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.message                 ok    ok    ok    ok        ok    ok    ok          ok    -

@@ -49,6 +49,7 @@ var readPlaces = []place{
 	{row: "User/own.authenticators", from: "Query.viewer", on: "Authenticator"},
 	{row: "User/own.recoveryCodes", from: "Query.viewer", on: "RecoveryCodes"},
 	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEvent"},
+	{row: "User/own.sessions", from: "Query.viewer", on: "Session"},
 	{row: "User/own.memberships", from: "Query.viewer", on: "Member/own"},
 	// Past the gate by one's own account: here each field of the organization has to ask for itself.
 	{row: "Member/own.organization", from: "User/own.memberships", on: "Organization"},

@@ -81,6 +81,7 @@ func newWorld(t *testing.T) *world {
 		"team": platform, "token": m.link(t, w.ivy.Email, "Join "), "dead": secret.NewToken(), "alert": m.notMe(t, stan.Email, "Added the authenticator"), "foreignTeam": foreignTeam,
 		"vicUser": m.find(t, `SELECT user_id FROM members WHERE id = $1`, places["Vic"]),
 		"factor":  vic.authenticator(t),
+		"session": vic.newestSession(t),
 		"project": m.find(t, `SELECT id FROM projects WHERE team_id = $1`, platform),
 		"other":   m.find(t, `SELECT id FROM projects WHERE team_id = $1`, web),
 		"entry":   m.find(t, `SELECT id FROM audit_entries WHERE organization_id = $1 AND action = 'org.edit'`, w.o.ID),

@@ -27,6 +27,12 @@ func (p *person) challenged(t testing.TB) string {
 	return token
 }
 
+// newestSession is the id of the session that the person began last.
+func (p *person) newestSession(t testing.TB) string {
+	t.Helper()
+	return p.m.find(t, `SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1 ORDER BY s.id DESC`, p.Email)
+}
+
 // authenticator is the id of the person's first.
 func (p *person) authenticator(t testing.TB) string {
 	t.Helper()
@@ -152,6 +158,15 @@ var loggedCalls = []loggedCall{
 			return p, vars{"everywhere": true}
 		},
 	},
+	{mutation: "endSession", writes: []string{"account user.sessions-ended"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		return p, vars{"sessionId": p.another(t).newestSession(t)}
+	}},
+	{mutation: "endOtherSessions", writes: []string{"account user.sessions-ended"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		p.another(t)
+		return p, vars{}
+	}},
 	{mutation: "enrollTOTP", writes: []string{"account user.2fa-enrollment-started"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		return m.signUp(t, "Lou"), vars{}
 	}},

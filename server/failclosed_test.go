@@ -64,10 +64,15 @@ func TestNothingHappensUnlogged(t *testing.T) {
 	}
 }
 
+// query is the mutation as a document; its input is the variable i.
+func (c loggedCall) query() string {
+	return fmt.Sprintf(`mutation($i: %[2]sInput!) { %[1]s(input: $i) { __typename } }`, c.mutation, strings.ToUpper(c.mutation[:1])+c.mutation[1:])
+}
+
 func (c loggedCall) run(t *testing.T, routes *routesSeen) {
 	m := start(t)
 	p, input := c.prepare(t, m)
-	query := fmt.Sprintf(`mutation($i: %[2]sInput!) { %[1]s(input: $i) { __typename } }`, c.mutation, strings.ToUpper(c.mutation[:1])+c.mutation[1:])
+	query := c.query()
 	m.atRest(t)
 	before, mails, texts, lines := m.snapshot(t), len(m.Mailbox.Messages("")), len(m.Mailbox.Texts("")), m.logged(t)
 	for _, line := range slices.Compact(slices.Sorted(slices.Values(c.writes))) {

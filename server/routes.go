@@ -119,8 +119,8 @@ func bearer(authorization string) string {
 		return ""
 	}
 	scheme, token, _ := strings.Cut(authorization, " ")
-	if strings.EqualFold(scheme, "Bearer") && token != "" {
-		return strings.TrimSpace(token)
+	if token = strings.TrimSpace(token); strings.EqualFold(scheme, "Bearer") && token != "" {
+		return token
 	}
 	return authorization
 }

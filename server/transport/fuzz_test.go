@@ -1,6 +1,8 @@
 package transport_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -91,6 +93,39 @@ func FuzzDecodeMessage(f *testing.F) {
 		kind, problem := transport.DecodeMessage(data)
 		if problem == "" && kind == "" {
 			t.Error("a message without a type was let through")
+		}
+	})
+}
+
+// Whatever the payload of connection_init, what it names is a token, nothing, or what fits nobody: never a guess which of
+// two was meant.
+func FuzzAuthorization(f *testing.F) {
+	for _, seed := range []string{
+		`{"authorization":"Bearer x"}`, `{"Authorization":"Bearer x","authorization":"Bearer y"}`, `{"authorization":1}`, `{"authorization":null}`, `{"authorization":["Bearer x"]}`, `{}`, `null`, `{"authorization":""}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var payload map[string]any
+		if json.Unmarshal(data, &payload) != nil {
+			return
+		}
+		named := []any{}
+		for name, value := range payload {
+			if strings.EqualFold(name, "authorization") && value != nil {
+				named = append(named, value)
+			}
+		}
+		got := transport.Authorization(payload)
+		switch {
+		case len(named) == 0 && got != "":
+			t.Errorf("%s names nobody and gives %q", data, got)
+		case len(named) == 1:
+			if text, ok := named[0].(string); ok && got != text || !ok && (got == "" || !strings.Contains(got, " ")) {
+				t.Errorf("%s gives %q", data, got)
+			}
+		case len(named) > 1 && (got == "" || !strings.Contains(got, " ")):
+			t.Errorf("%s names several and gives %q", data, got)
 		}
 	})
 }

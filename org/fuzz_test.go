@@ -1,0 +1,115 @@
+package org_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"muster/org"
+)
+
+// odd are texts that have got through parsers before: exotic space, digits and direction, what is not UTF-8, what other
+// formats take for syntax.
+var odd = []string{
+	"", " ", "a", "Ada Lovelace", " Ada\u00a0", "\u202eadA", "A\x00da", "Ada\r\nBcc: eve@example.com", "\u200d", "👩‍💻", "\xff\xfe", "ａｂ", "١٢٣٤٥٦",
+	"ab-cd", "-ab", "ab\n", "'; DROP TABLE users; --", "$1", "$$x$$", "\u2028", "é", "e\u0301", strings.Repeat("x", 129),
+}
+
+// FuzzParseName: what is taken for a name shows on one line, in the direction in which it was typed, and is text that
+// PostgreSQL stores.
+func FuzzParseName(f *testing.F) {
+	for _, seed := range odd {
+		f.Add(seed, 100)
+	}
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		got, err := org.ParseName("name", s, limit)
+		if err != nil {
+			onlyBadInput(t, err, "name")
+			return
+		}
+		if again, err := org.ParseName("name", got, limit); err != nil || again != got {
+			t.Errorf("%q was taken as %q, which is taken as %q (%v)", s, got, again, err)
+		}
+		if n := utf8.RuneCountInString(got); n < 1 || n > limit || !utf8.ValidString(got) {
+			t.Errorf("%q was taken as %d characters of at most %d", s, n, limit)
+		}
+		for _, r := range got {
+			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r) {
+				t.Errorf("%q was taken with %U in it", s, r)
+			}
+		}
+	})
+}
+
+// FuzzParseSlug: what is taken for a short name is itself in a URL, a host name's label and a line of a log.
+func FuzzParseSlug(f *testing.F) {
+	for _, seed := range odd {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := org.ParseSlug("slug", s)
+		if err != nil {
+			onlyBadInput(t, err, "slug")
+			return
+		}
+		if got != s || len(got) < 2 || len(got) > 40 || url.PathEscape(got) != got ||
+			strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.Trim(got, "-") != got {
+			t.Errorf("%q was taken as %q", s, got)
+		}
+	})
+}
+
+// FuzzCheckPassword: whatever is refused is refused for its length, its encoding or for what it is; the refusal never
+// repeats it.
+func FuzzCheckPassword(f *testing.F) {
+	for _, seed := range odd {
+		f.Add(seed, "ada@example.com", "Ada Lovelace")
+		f.Add("Pa55word"+seed, "Pa55word", seed)
+	}
+	f.Fuzz(func(t *testing.T, password, email, name string) {
+		err := org.CheckPassword("password", password, email, name)
+		n := utf8.RuneCountInString(password)
+		if err == nil && (n < 8 || n > 128 || !utf8.ValidString(password) || password == email || password == name) {
+			t.Errorf("%q was taken", password)
+		}
+		if err != nil {
+			onlyBadInput(t, err, "password")
+			if n >= 20 && strings.Contains(err.Error(), password) {
+				t.Errorf("the refusal repeats the password: %v", err)
+			}
+		}
+	})
+}
+
+// FuzzCheckIssuer: what is taken for a provider is https to a host, with nothing in it that another parser of URLs could
+// take for credentials, a query or a second line.
+func FuzzCheckIssuer(f *testing.F) {
+	for _, seed := range append([]string{
+		"https://login.example.com", "https://user@login.example.com", "https://login.example.com?x", "https://login.example.com/#", "http://login.example.com",
+		"https:login.example.com", "https://[::1]/", "https://login.example.com\\@evil.example", "https://:443", "//x", "HTTPS://X",
+	}, odd...) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if err := org.CheckIssuer("issuer", s); err != nil {
+			onlyBadInput(t, err, "issuer")
+			return
+		}
+		u, err := url.Parse(s)
+		if err != nil || !strings.EqualFold(u.Scheme, "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+			strings.ContainsFunc(s, unicode.IsControl) || len(s) > 512 {
+			t.Errorf("%q was taken: %+v, %v", s, u, err)
+		}
+	})
+}
+
+func onlyBadInput(t *testing.T, err error, field string) {
+	t.Helper()
+	var refusal *org.Error
+	if !errors.As(err, &refusal) || refusal.Code != org.CodeBadInput || refusal.Field != field {
+		t.Fatalf("got %v, want BAD_INPUT of %s", err, field)
+	}
+}
