@@ -19,10 +19,11 @@ import (
 
 	"muster/db"
 	"muster/mail"
+	"muster/provider"
 	"muster/secret"
 )
 
-// Config is what an App is made of. Everything but Texter is required.
+// Config is what an App is made of. Everything but Texter and SSOAllowPrivate is required.
 type Config struct {
 	DB        *db.DB
 	Keys      *secret.Keys
@@ -38,22 +39,25 @@ type Config struct {
 	SessionMax  time.Duration
 	StepUp      time.Duration // how long a session is fresh
 	SweepBatch  int           // members removed in one transaction
+
+	SSOAllowPrivate bool // providers may live on private addresses, and on http on this machine
 }
 
 // App holds what the operations share.
 type App struct {
 	Config
-	feed  *feed
-	jobs  *db.Jobs
-	loops sync.WaitGroup
-	stop  context.CancelFunc
+	feed      *feed
+	providers *provider.Client
+	jobs      *db.Jobs
+	loops     sync.WaitGroup
+	stop      context.CancelFunc
 	// sessionEnded is told the ids of sessions that have ended, so that their sockets can be closed.
 	sessionEnded func(id string)
 }
 
 // New makes an App. It serves requests at once; live delivery, mail and sweeps begin with Start.
 func New(c Config) *App {
-	a := &App{Config: c, sessionEnded: func(string) {}}
+	a := &App{Config: c, sessionEnded: func(string) {}, providers: provider.New(c.SSOAllowPrivate, c.Now)}
 	a.feed = newFeed(a)
 	return a
 }

@@ -227,7 +227,7 @@ func (a *App) sweepNode(ctx context.Context, id string) (org.Node, error) {
 }
 
 func (a *App) authenticatorNode(ctx context.Context, id string) (org.Node, error) {
-	factors, err := a.DB.Authenticators(ctx, request(ctx).session.User.ID)
+	factors, err := a.Authenticators(ctx, request(ctx).session.User.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,19 @@ var (
 		db.Limit{Hits: 100, Window: 24 * time.Hour},
 		"Too many reports from your network.",
 	}
+	// A whole company signs in from one network on Monday morning; each try makes us ask a provider.
+	limitSSO = limit{
+		"sso",
+		db.Limit{Hits: 300, Window: 15 * time.Minute},
+		db.Limit{Hits: 5000, Window: 24 * time.Hour},
+		"Too many sign-ins through a provider from your network.",
+	}
+	limitSSOJoin = limit{
+		"sso-join",
+		db.Limit{Hits: 5000, Window: time.Hour},
+		db.Limit{Hits: 20000, Window: 24 * time.Hour},
+		"Too many new members from this organization's provider.",
+	}
 	limitMailboxProof = limit{
 		"mailbox-proof",
 		db.Limit{Hits: 1, Window: 5 * time.Minute},

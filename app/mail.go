@@ -223,7 +223,7 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 	case templateSecurity:
 		return mail.SecurityChanged{To: to, Organization: organization, What: job.What, By: job.By, At: job.At}.Message(id)
 	case templateReminder:
-		if m.Compliant() {
+		if m.Meets() {
 			return mail.Message{}, errNoMail
 		}
 		return mail.Reminder{To: to, Organization: organization, By: job.By, Link: a.PublicURL}.Message(id)

@@ -36,9 +36,15 @@ func own(ctx context.Context, userID string) bool {
 	return r.session != nil && r.session.User.ID == userID
 }
 
+// held says whether the user is the caller, signed in to the account itself: what an account keeps is not shown to a session
+// that an organization's provider has begun.
+func held(ctx context.Context, userID string) bool {
+	return own(ctx, userID) && request(ctx).session.CheckHolder() == nil
+}
+
 // Authenticators are the caller's own; nil of anybody else.
 func (a *App) Authenticators(ctx context.Context, userID string) ([]*org.Authenticator, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	return a.DB.Authenticators(ctx, userID)
@@ -46,7 +52,7 @@ func (a *App) Authenticators(ctx context.Context, userID string) ([]*org.Authent
 
 // SecurityEvents are the newest of the caller's own log; nil of anybody else's.
 func (a *App) SecurityEvents(ctx context.Context, userID string, first *int) ([]*org.SecurityEvent, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	page, err := org.ParsePage(first, nil)
@@ -58,7 +64,7 @@ func (a *App) SecurityEvents(ctx context.Context, userID string, first *int) ([]
 
 // RecoveryCodes says how many the caller has left; nil before the first, and of anybody else.
 func (a *App) RecoveryCodes(ctx context.Context, userID string) (*org.RecoveryCodes, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	codes, err := a.DB.RecoveryCodes(ctx, userID)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"muster/db"
@@ -35,18 +34,6 @@ func (a *App) Require2FA(ctx context.Context, organizationID string) (*bool, err
 		return nil, err
 	}
 	return &access.Organization.Enforced, nil
-}
-
-// SSO is the organization's provider, nil where there is none.
-func (a *App) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {
-	if _, err := a.read(ctx, organizationID, org.SeeSecurity); err != nil {
-		return nil, err
-	}
-	sso, err := a.DB.SSO(ctx, organizationID)
-	if errors.Is(err, org.ErrNotFound) {
-		return nil, nil
-	}
-	return sso, err
 }
 
 // Teams are the organization's.
@@ -226,73 +213,4 @@ func (a *App) CreateProject(ctx context.Context, in CreateProjectInput) (*Create
 		return c.Tx.CreateProject(ctx, p)
 	})
 	return &CreateProjectPayload{Project: p}, err
-}
-
-// ConnectSSOInput is what connectSSO takes.
-type ConnectSSOInput struct {
-	OrganizationID string
-	Issuer         string
-	ClientID       string
-	ClientSecret   string
-}
-
-// ConnectSSO stores a provider, its secret sealed. It calls nobody.
-func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*OrganizationPayload, error) {
-	if _, err := caller(ctx); err != nil {
-		return nil, err
-	}
-	var o *org.Organization
-	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
-		o = c.Organization
-		if err := a.fresh(c.request, false); err != nil {
-			return err
-		}
-		if err := org.CheckConnectSSO(o); err != nil {
-			return err
-		}
-		if err := org.CheckIssuer("issuer", in.Issuer); err != nil {
-			return err
-		}
-		clientID, err := org.ParseName("clientId", in.ClientID, 200)
-		if err != nil {
-			return err
-		}
-		if n := len(in.ClientSecret); n < 1 || n > 1000 {
-			return org.BadInput("clientSecret", "A client secret has 1 to 1000 characters.")
-		}
-		sealed, err := a.Keys.Seal([]byte(in.ClientSecret), []byte(o.ID))
-		if err != nil {
-			return fmt.Errorf("seal the client secret: %w", err)
-		}
-		c.log(org.ActionSSOEnable, o, "connected single sign-on through "+in.Issuer, map[string]any{"issuer": in.Issuer, "client_id": clientID})
-		c.notify(true, "Single sign-on was connected through "+in.Issuer+".")
-		return c.Tx.ConnectSSO(ctx, o.ID, &org.SSO{Issuer: in.Issuer, ClientID: clientID}, sealed)
-	})
-	return &OrganizationPayload{Organization: o}, err
-}
-
-// DisconnectSSOInput is what disconnectSSO takes.
-type DisconnectSSOInput struct{ OrganizationID string }
-
-// DisconnectSSO removes the provider; without one nothing happens.
-func (a *App) DisconnectSSO(ctx context.Context, in DisconnectSSOInput) (*OrganizationPayload, error) {
-	var o *org.Organization
-	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
-		o = c.Organization
-		if err := a.fresh(c.request, false); err != nil {
-			return err
-		}
-		had, err := c.Tx.DisconnectSSO(ctx, o.ID)
-		if err != nil {
-			return err
-		}
-		if !had {
-			c.unchanged = true
-			return nil
-		}
-		c.log(org.ActionSSODisable, o, "disconnected single sign-on", nil)
-		c.notify(true, "Single sign-on was disconnected.")
-		return nil
-	})
-	return &OrganizationPayload{Organization: o}, err
 }

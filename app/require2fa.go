@@ -28,11 +28,11 @@ func (a *App) SetRequire2FA(ctx context.Context, in SetRequire2FAInput) (*SetReq
 	payload := &SetRequire2FAPayload{}
 	err := a.change(ctx, in.OrganizationID, org.ManageSecurity, func(c *change) error {
 		*payload = SetRequire2FAPayload{Organization: c.Organization}
-		_, err := c.Tx.SSO(ctx, c.Organization.ID)
-		if err != nil && !errors.Is(err, org.ErrNotFound) {
+		sso, err := ssoOf(ctx, c.Tx.Queries, c.Organization.ID)
+		if err != nil {
 			return err
 		}
-		if err := org.CheckRequire2FA(c.By, err == nil, in.Required); err != nil {
+		if err := org.CheckRequire2FA(c.By, sso, in.Required); err != nil {
 			return err
 		}
 		if err := a.fresh(c.request, false); err != nil {

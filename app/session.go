@@ -18,28 +18,38 @@ type SessionToken struct {
 	cookie, device string // for a browser, to be set when the session has been committed
 }
 
-// begin begins a session by a route, with a new token and, for browsers, a new cookie. There is no other way to one.
+// begin begins a session by a route, with a new token and, for browsers, a new cookie.
 func (a *App) begin(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, by org.SignInMethod, userID string) (*SessionToken, error) {
-	if !via.Begins || !via.Takes(by) {
-		return nil, fmt.Errorf("no session begins via %s by %s", via.Name, by)
+	return a.beginAt(ctx, tx, r, via, by, userID, "")
+}
+
+// beginAt is begin for a session that is good for one organization, "" for all. There is no other way to one.
+func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, by org.SignInMethod, userID, organizationID string) (*SessionToken, error) {
+	if !via.Begins || !via.Takes(by) || via.Confined != (organizationID != "") {
+		return nil, fmt.Errorf("no session begins via %s by %s, confined to %q", via.Name, by, organizationID)
 	}
 	token := secret.NewToken()
 	s := &db.NewSession{
-		ID: db.NewID(db.SessionID), UserID: userID, TokenHash: secret.Hash(token), BeganBy: by,
+		ID: db.NewID(db.SessionID), UserID: userID, TokenHash: secret.Hash(token), BeganBy: by, OrganizationID: organizationID,
 		IPAddress: r.IPAddress, UserAgent: r.UserAgent, ExpiresAt: a.Now().Add(a.SessionMax),
 	}
 	session := &SessionToken{Token: token, ExpiresAt: s.ExpiresAt}
 	if r.Browser {
-		session.cookie, session.device = secret.NewToken(), r.Device
-		if session.device == "" {
+		session.cookie = secret.NewToken()
+		s.CookieHash = secret.Hash(session.cookie)
+	}
+	if r.Browser && !via.Confined {
+		if session.device = r.Device; session.device == "" {
 			session.device = secret.NewToken()
 		}
-		s.CookieHash = secret.Hash(session.cookie)
 	}
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
 	r.began = s.ID
+	if via.Confined {
+		return session, nil // a provider's word makes no browser one that its owner has signed in with
+	}
 	return session, a.noteDevice(ctx, tx, r, via, userID, session.device)
 }
 
@@ -129,7 +139,7 @@ const maxSessions = 100
 
 // Sessions are the caller's own that hold, last used first; nil of anybody else.
 func (a *App) Sessions(ctx context.Context, userID string) ([]*org.Session, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	sessions, err := a.DB.Sessions(ctx, userID, a.Now(), a.SessionIdle, maxSessions)

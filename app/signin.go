@@ -517,6 +517,11 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 	if err != nil {
 		return nil, err
 	}
+	if in.Everywhere {
+		if err := r.session.CheckHolder(); err != nil {
+			return nil, err
+		}
+	}
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
 		message := "Signed out."
 		if in.Everywhere {

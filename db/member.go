@@ -24,6 +24,7 @@ type memberRow struct {
 	InviteDelivery                             *org.InviteDelivery
 	RemovedAt, ReinstatableUntil, LastSeenAt   *time.Time
 	IsOnlyOwner                                bool
+	Linked, Trusted                            bool
 	TeamIDs, TeamSlugs, TeamNames              []string
 }
 
@@ -37,12 +38,15 @@ SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2f
        m.removed_at, m.reinstatable_until, m.last_seen_at,
        m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
          WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id) AS is_only_owner,
+       coalesce(s.trust_second_factor, false) AS trusted, EXISTS (SELECT FROM identities d
+         WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer) AS linked,
        t.ids AS team_ids, t.slugs AS team_slugs, t.names AS team_names
   FROM members m
   JOIN organizations o ON o.id = m.organization_id
   LEFT JOIN users u ON u.id = m.user_id
   LEFT JOIN users b ON b.id = m.invited_by_id
   LEFT JOIN invitations i ON i.member_id = m.id
+  LEFT JOIN sso_connections s ON s.organization_id = m.organization_id
   LEFT JOIN LATERAL (SELECT array_agg(t.id ORDER BY t.name, t.id) AS ids, array_agg(t.slug ORDER BY t.name, t.id) AS slugs,
                             array_agg(t.name ORDER BY t.name, t.id) AS names
                        FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id) t ON true
@@ -56,6 +60,7 @@ func (r *memberRow) member() *org.Member {
 		Teams: []*org.Team{}, NotificationSettings: &org.NotificationSettings{Membership: r.NotifyMembership, Security: r.NotifySecurity},
 		InviteExpiresAt: r.InviteExpiresAt, InviteDelivery: r.InviteDelivery,
 		RemovedAt: r.RemovedAt, ReinstatableUntil: r.ReinstatableUntil, LastSeenAt: r.LastSeenAt, IsOnlyOwner: &r.IsOnlyOwner,
+		Linked: &r.Linked, Trusted: r.Trusted,
 	}
 	if r.UserID != nil {
 		m.User = &org.User{ID: *r.UserID, Name: *r.UserName, Email: r.Email, EmailVerified: r.EmailVerified, TwoFactor: r.TwoFactor}
@@ -119,7 +124,7 @@ type MemberList struct {
 	OrganizationID string
 	Filter         *org.MemberFilter
 	Manager        bool // the reader is one: sees those who are not active too, and addresses, in which the search looks then
-	Affected       bool // only active members without 2FA
+	Affected       bool // only active members who do not meet the requirement
 	Unmailable     bool // of them, only those without an address
 	Page           org.PageRequest
 }
@@ -155,7 +160,7 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 		where = append(where, "m.status = 'ACTIVE'")
 	}
 	if l.Affected {
-		where = append(where, "m.status = 'ACTIVE'", "u.two_factor = 'DISABLED'")
+		where = append(where, "m.status = 'ACTIVE'", "NOT "+compliant)
 	}
 	if l.Unmailable {
 		where = append(where, "u.email IS NULL")
@@ -174,10 +179,11 @@ func (q Queries) MembersToNotify(ctx context.Context, organizationID string, sec
 		wanted = "m.notify_security"
 	}
 	return q.members(ctx, `WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND u.email IS NOT NULL AND `+wanted+`
-   AND (NOT o.require2fa OR u.two_factor <> 'DISABLED') AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, limit)
+   AND (NOT o.require2fa OR `+compliant+`) AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, limit)
 }
 
-// OtherOwners counts the active owners other than one member.
+// OtherOwners counts the active owners other than one member, and of them those with an authenticator of their own: what a
+// provider says does not make up for it, since an owner has to be able to do without the provider.
 func (q Queries) OtherOwners(ctx context.Context, organizationID, memberID string) (org.Owners, error) {
 	owners, err := one[org.Owners](ctx, q.pg, `
 SELECT count(*)::int AS active, (count(*) FILTER (WHERE u.two_factor <> 'DISABLED'))::int AS compliant

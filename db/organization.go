@@ -113,33 +113,13 @@ func (q Queries) Projects(ctx context.Context, organizationID, memberID string) 
 	return projects, err
 }
 
-// SSO is the organization's provider; NOT_FOUND where there is none.
-func (q Queries) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {
-	return one[org.SSO](ctx, q.pg, `SELECT issuer, client_id, created_at FROM sso_connections WHERE organization_id = $1`, organizationID)
-}
-
-// ConnectSSO stores a provider in place of an earlier one.
-func (t *Tx) ConnectSSO(ctx context.Context, organizationID string, sso *org.SSO, sealedSecret []byte) error {
-	_, err := t.pg.Exec(ctx, `
-INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret) VALUES ($1, $2, $3, $4)
-ON CONFLICT (organization_id) DO UPDATE SET issuer = $2, client_id = $3, sealed_secret = $4, created_at = clock_timestamp()`,
-		organizationID, sso.Issuer, sso.ClientID, sealedSecret)
-	return err
-}
-
-// DisconnectSSO removes the provider. It says whether there was one.
-func (t *Tx) DisconnectSSO(ctx context.Context, organizationID string) (bool, error) {
-	tag, err := t.pg.Exec(ctx, `DELETE FROM sso_connections WHERE organization_id = $1`, organizationID)
-	return tag.RowsAffected() == 1, err
-}
-
 // Impact counts what requiring 2FA would do now.
 func (q Queries) Impact(ctx context.Context, organizationID string) (*org.Require2FAImpact, error) {
 	return one[org.Require2FAImpact](ctx, q.pg, `
 SELECT $1::text AS organization_id,
-       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NOT NULL)::int AS removed_count,
-       count(*) FILTER (WHERE u.two_factor <> 'DISABLED')::int AS compliant_count,
-       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NULL)::int AS unmailable_count,
-       count(*) FILTER (WHERE u.two_factor = 'DISABLED' AND u.email IS NOT NULL AND m.role = 'OWNER')::int AS owners_removed_count
+       count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NOT NULL)::int AS removed_count,
+       count(*) FILTER (WHERE `+compliant+`)::int AS compliant_count,
+       count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NULL)::int AS unmailable_count,
+       count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NOT NULL AND m.role = 'OWNER')::int AS owners_removed_count
   FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.status = 'ACTIVE'`, organizationID)
 }

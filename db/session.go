@@ -77,18 +77,20 @@ type NewSession struct {
 	TokenHash  []byte
 	CookieHash []byte
 	BeganBy    org.SignInMethod
-	IPAddress  string
-	UserAgent  string
-	ExpiresAt  time.Time
+	// OrganizationID is where the session is good, "" for everywhere.
+	OrganizationID string
+	IPAddress      string
+	UserAgent      string
+	ExpiresAt      time.Time
 }
 
 // CreateSession adds a session, unless the account is frozen. The account is locked, so that none begins meanwhile.
 func (t *Tx) CreateSession(ctx context.Context, s *NewSession) error {
 	tag, err := t.pg.Exec(ctx, `
-INSERT INTO sessions (id, user_id, token_hash, cookie_hash, began_by, fresh_by, proved_at, ip_address, user_agent, expires_at)
-SELECT $1, id, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, $9
+INSERT INTO sessions (id, user_id, token_hash, cookie_hash, began_by, fresh_by, proved_at, ip_address, user_agent, expires_at, organization_id)
+SELECT $1, id, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, $9, $10
   FROM users WHERE id = $2 AND frozen_since IS NULL FOR NO KEY UPDATE`,
-		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.BeganBy, s.BeganBy.SecondFactor(), s.IPAddress, s.UserAgent, s.ExpiresAt)
+		s.ID, s.UserID, s.TokenHash, s.CookieHash, s.BeganBy, s.BeganBy.SecondFactor(), s.IPAddress, s.UserAgent, s.ExpiresAt, text(s.OrganizationID))
 	if err == nil && tag.RowsAffected() == 0 {
 		return org.ErrFrozen
 	}

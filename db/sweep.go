@@ -107,31 +107,31 @@ type Removed struct {
 // Label is how the audit log names the member.
 func (r *Removed) Label() string { return r.Name + " <" + r.Email + ">" }
 
-// removing is the one statement that removes for 2FA: of the members c of users u that which chooses, up to $2 active ones
-// without an authenticator who have an address, in order of joining. The end of their window is written here and nowhere
-// else: three calendar months in UTC.
+// removing is the one statement that removes for 2FA: of the members m of users u that which chooses, up to $2 active ones
+// who do not meet the requirement and have an address, in order of joining. The end of their window is written here and
+// nowhere else: three calendar months in UTC.
 func removing(which string) string {
 	return `
 WITH removed AS (
-UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
+UPDATE members r SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
        reinstatable_until = (clock_timestamp() AT TIME ZONE 'UTC' + interval '3 months') AT TIME ZONE 'UTC'
- WHERE m.id = ANY(ARRAY(SELECT c.id FROM members c JOIN users u ON u.id = c.user_id
-                         WHERE ` + which + ` AND c.status = 'ACTIVE' AND u.two_factor = 'DISABLED' AND u.email IS NOT NULL
-                         ORDER BY c.id LIMIT $2 FOR UPDATE OF c))
-RETURNING m.id, m.organization_id, m.user_id, m.role, m.reinstatable_until,
-  (SELECT name FROM users WHERE id = m.user_id) AS name, (SELECT email FROM users WHERE id = m.user_id) AS email,
-  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id ORDER BY t.slug) AS teams)
+ WHERE r.id = ANY(ARRAY(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
+                         WHERE ` + which + ` AND m.status = 'ACTIVE' AND NOT ` + compliant + ` AND u.email IS NOT NULL
+                         ORDER BY m.id LIMIT $2 FOR UPDATE OF m))
+RETURNING r.id, r.organization_id, r.user_id, r.role, r.reinstatable_until,
+  (SELECT name FROM users WHERE id = r.user_id) AS name, (SELECT email FROM users WHERE id = r.user_id) AS email,
+  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = r.id ORDER BY t.slug) AS teams)
 SELECT * FROM removed ORDER BY id`
 }
 
-// RemoveNonCompliant removes up to limit of an organization's members who have no authenticator. The organization must be
-// locked.
+// RemoveNonCompliant removes up to limit of an organization's members who do not meet the requirement. The organization must
+// be locked.
 func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, removing(`c.organization_id = $1`), organizationID, limit)
+	return all[Removed](ctx, t.pg, removing(`m.organization_id = $1`), organizationID, limit)
 }
 
 // LockOut removes a person who has no authenticator from up to limit organizations that require one. All of the person's
 // organizations must be locked.
 func (t *Tx) LockOut(ctx context.Context, userID string, limit int) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, removing(`c.user_id = $1 AND EXISTS (SELECT FROM organizations o WHERE o.id = c.organization_id AND o.require2fa)`), userID, limit)
+	return all[Removed](ctx, t.pg, removing(`m.user_id = $1 AND EXISTS (SELECT FROM organizations o WHERE o.id = m.organization_id AND o.require2fa)`), userID, limit)
 }

@@ -44,6 +44,8 @@ const (
 	ActionProjectCreate     = "project.create"
 	ActionSSOEnable         = "sso.enable"
 	ActionSSODisable        = "sso.disable"
+	ActionMemberJoinSSO     = "member.join-sso"
+	ActionMemberLinkSSO     = "member.link-sso"
 )
 
 // AuditActions are all action names, sorted.
@@ -52,7 +54,7 @@ var AuditActions = func() []string {
 		ActionOrgCreate, ActionOrgEdit, ActionMemberInvite, ActionMemberReinvite, ActionMemberAccept, ActionMemberPending,
 		ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired, ActionMemberRemind,
 		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionTeamCreate, ActionProjectCreate,
-		ActionSSOEnable, ActionSSODisable,
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO,
 	}
 	slices.Sort(names)
 	return names
@@ -63,7 +65,8 @@ var AuditActions = func() []string {
 func (e *AuditLogEntry) ChangesAccess() bool {
 	switch e.Action {
 	case ActionOrgEdit, ActionMemberPending, ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired,
-		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionMemberAccept:
+		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionMemberAccept,
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO:
 		return true
 	}
 	return false

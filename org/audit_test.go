@@ -74,8 +74,10 @@ func TestWhatEntriesTell(t *testing.T) {
 		"member.2fa-changed":   {true, ""},
 		"team.create":          {false, ""},
 		"project.create":       {false, ""},
-		"sso.enable":           {false, ""},
-		"sso.disable":          {false, ""},
+		"sso.enable":           {true, ""}, // whether the provider's factor counts
+		"sso.disable":          {true, ""},
+		"member.join-sso":      {true, ""},
+		"member.link-sso":      {true, ""},
 	}
 	for _, action := range org.AuditActions {
 		want, ok := tests[action]

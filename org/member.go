@@ -67,6 +67,8 @@ type Member struct {
 	ReinstatableUntil    *time.Time
 	LastSeenAt           *time.Time
 	IsOnlyOwner          *bool
+	Linked               *bool // whether the organization's provider signs them in
+	Trusted              bool  // whether the organization trusts its provider with the second factor
 }
 
 // Label is how the audit log names the member.
@@ -93,6 +95,13 @@ func (m *Member) PublicName() string {
 // Compliant says whether the member's account has at least one confirmed authenticator.
 func (m *Member) Compliant() bool { return m.TwoFactor != nil && m.TwoFactor.Compliant() }
 
+// Vouched says whether the organization's provider answers for the member's second factor.
+func (m *Member) Vouched() bool { return m.Trusted && m.Linked != nil && *m.Linked }
+
+// Meets says whether the member meets the requirement: by an authenticator of their own, or by the provider's word. It is
+// what db's condition compliant says to the database.
+func (m *Member) Meets() bool { return m.Compliant() || m.Vouched() }
+
 // UserID is the account's id, "" for an invitation.
 func (m *Member) UserID() string {
 	if m.User == nil {
@@ -116,7 +125,7 @@ func (m *Member) SeenBy(viewer *Member) *Member {
 		seen.InviteExpiresAt, seen.InviteDelivery, seen.LastSeenAt = nil, nil, nil
 	}
 	if !own && !manager {
-		seen.Email, seen.TwoFactor, seen.InvitedBy = nil, nil, nil
+		seen.Email, seen.TwoFactor, seen.InvitedBy, seen.Linked = nil, nil, nil, nil
 	}
 	return &seen
 }

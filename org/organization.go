@@ -1,10 +1,6 @@
 package org
 
-import (
-	"net/url"
-	"strings"
-	"time"
-)
+import "time"
 
 // Organization is the tenant. Only its id, slug and name may be shown without asking the gate: the fields that carry the
 // rest do not have the schema's names, so that GraphQL cannot bind them by accident.
@@ -16,13 +12,6 @@ type Organization struct {
 	AuditSeq    int
 	MemberCount int
 	RemindedAt  *time.Time
-}
-
-// SSO is an organization's single sign-on provider, without its secret.
-type SSO struct {
-	Issuer    string
-	ClientID  string
-	CreatedAt time.Time
 }
 
 // Team gives its members its projects.
@@ -83,34 +72,15 @@ type Require2FAImpact struct {
 }
 
 // CheckRequire2FA says whether by may set the requirement: on only with an authenticator of their own (recovery codes do
-// not count) and only while there is no single sign-on; off always.
-func CheckRequire2FA(by *Member, sso, required bool) error {
+// not count) and only while there is no provider (nil), or one that is trusted with the second factor; off always.
+func CheckRequire2FA(by *Member, sso *SSO, required bool) error {
 	switch {
 	case !required:
 		return nil
 	case !by.Compliant():
 		return Refuse(CodeTwoFactorRequired, "Set up two-factor authentication for your own account first; then you can require it of others.")
-	case sso:
-		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first.")
-	}
-	return nil
-}
-
-// CheckConnectSSO says whether a provider may be connected: not while the requirement is on.
-func CheckConnectSSO(o *Organization) error {
-	if o.Enforced {
-		return Refuse(CodeRequirementOn, "Single sign-on cannot be connected while two-factor authentication is required. Turn the requirement off first.")
-	}
-	return nil
-}
-
-// CheckIssuer checks an OpenID Connect issuer: an https URL without query, fragment or credentials (OpenID Connect Core 1.0,
-// section 2), at most 512 characters.
-func CheckIssuer(field, issuer string) error {
-	u, err := url.Parse(issuer)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(issuer, "?#") ||
-		strings.ContainsFunc(issuer, unsafeRune) || len(issuer) > 512 {
-		return BadInput(field, "An issuer is an https URL without query or fragment, for example https://login.example.com.")
+	case sso != nil && !sso.TrustSecondFactor:
+		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first, or connect it again with trustSecondFactor.")
 	}
 	return nil
 }

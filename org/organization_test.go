@@ -12,15 +12,18 @@ import (
 func TestRequire2FA(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		sentence      string
-		by            *org.Member
-		sso, required bool
-		want          org.ErrorCode
+		sentence string
+		by       *org.Member
+		sso      *org.SSO
+		required bool
+		want     org.ErrorCode
 	}{
-		{"an owner with an authenticator requires it", member(org.RoleOwner), false, true, ""},
-		{"an owner without one cannot, recovery codes or not", without2FA(member(org.RoleOwner)), false, true, org.CodeTwoFactorRequired},
-		{"while single sign-on is on nobody can", member(org.RoleOwner), true, true, org.CodeSSOEnabled},
-		{"turning it off needs none of it", without2FA(member(org.RoleOwner)), true, false, ""},
+		{"an owner with an authenticator requires it", member(org.RoleOwner), nil, true, ""},
+		{"an owner without one cannot, recovery codes or not", without2FA(member(org.RoleOwner)), nil, true, org.CodeTwoFactorRequired},
+		{"while single sign-on is on nobody can", member(org.RoleOwner), untrusted(), true, org.CodeSSOEnabled},
+		{"unless the provider is trusted with the second factor", member(org.RoleOwner), trusted(), true, ""},
+		{"whose word is no authenticator of an owner's own", vouched(without2FA(member(org.RoleOwner))), trusted(), true, org.CodeTwoFactorRequired},
+		{"turning it off needs none of it", without2FA(member(org.RoleOwner)), untrusted(), false, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
@@ -28,8 +31,6 @@ func TestRequire2FA(t *testing.T) {
 			wantCode(t, org.CheckRequire2FA(test.by, test.sso, test.required), test.want)
 		})
 	}
-	wantCode(t, org.CheckConnectSSO(enforcing()), org.CodeRequirementOn)
-	wantCode(t, org.CheckConnectSSO(relaxed()), "")
 }
 
 func TestIssuer(t *testing.T) {
@@ -62,7 +63,7 @@ func TestIssuer(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
-			err := org.CheckIssuer("issuer", test.issuer)
+			err := org.CheckIssuer("issuer", test.issuer, false)
 			if test.good {
 				wantCode(t, err, "")
 			} else {

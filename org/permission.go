@@ -59,10 +59,21 @@ func (a *Access) Enter(now time.Time) error {
 		return Refuse(CodeTwoFactorRequired, "You were removed from %s when it required two-factor authentication, which it no longer does. Open the link that was mailed to you to come back, or ask an owner or manager for a new one.", a.Organization.Name)
 	case m.Status == StatusRemovedFor2FA:
 		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication and you were removed until you set it up. Open the link that was mailed to you to come back.", a.Organization.Name)
-	case a.Organization.Enforced && !m.Compliant():
+	case a.Organization.Enforced && !m.Meets():
 		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication. Set it up for your account to go on.", a.Organization.Name)
-	case a.Organization.Enforced && !a.Session.Proved():
+	case a.Organization.Enforced && !a.proved() && m.Compliant() && a.Session.atAccount():
 		return Refuse(CodeStepUpRequired, "%s requires two-factor authentication and this session has not proved it. Sign in again with your second factor.", a.Organization.Name)
+	case a.Organization.Enforced && !a.proved():
+		return Refuse(CodeStepUpRequired, "%s requires two-factor authentication. Sign in through your provider with its second factor.", a.Organization.Name)
 	}
 	return nil
+}
+
+// proved says whether the session has proved the second factor that counts here: one of the account's own, or, where it began
+// at the organization's provider, the one that the provider's token told of, as long as the provider answers for the member.
+func (a *Access) proved() bool {
+	if a.Session.atAccount() {
+		return a.Session.Proved() && a.Member.Compliant()
+	}
+	return a.Session.Proved() && a.Member.Vouched()
 }

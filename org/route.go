@@ -13,11 +13,15 @@ const (
 	BySecurityKey  SignInMethod = "SECURITY_KEY"
 	ByRecoveryCode SignInMethod = "RECOVERY_CODE"
 	ByMailbox      SignInMethod = "MAILBOX" // an emailed link: it allows a first factor, and proves none
+
+	ByProvider       SignInMethod = "PROVIDER"        // an organization's provider named somebody
+	ByProviderFactor SignInMethod = "PROVIDER_FACTOR" // and said that they used a second factor there
 )
 
-// SecondFactor says whether the method proves a second factor. A recovery code does: it lets its owner in, and enroll.
+// SecondFactor says whether the method proves a second factor. A recovery code does: it lets its owner in, and enroll. A
+// provider's word does for its organization, as long as that trusts it: the gate asks.
 func (m SignInMethod) SecondFactor() bool {
-	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByRecoveryCode}, m)
+	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByRecoveryCode, ByProviderFactor}, m)
 }
 
 // Route is a way into Muster: an operation that begins a session or raises the one that it runs in.
@@ -26,7 +30,9 @@ type Route struct {
 	Begins bool   // it makes a new session with a new token; else it raises the session that it runs in
 	// Creates says that the account begins with the session, so that nobody is told of a new sign-in.
 	Creates bool
-	By      []SignInMethod
+	// Confined says that its sessions are good for one organization only.
+	Confined bool
+	By       []SignInMethod
 }
 
 // The routes. What begins or raises a session names its route, and a method that the route does not take is refused as a
@@ -38,6 +44,7 @@ var (
 	ViaConfirmTOTP     = &Route{Name: "confirmTOTP", By: []SignInMethod{ByTOTP}}
 	ViaConfirmPhone    = &Route{Name: "confirmPhone", By: []SignInMethod{ByPhone}}
 	ViaConfirmIdentity = &Route{Name: "confirmIdentity", By: []SignInMethod{ByPassword, ByTOTP, ByPhone}}
+	ViaProvider        = &Route{Name: "/sso/callback", Begins: true, By: []SignInMethod{ByProvider, ByProviderFactor}, Confined: true}
 	ViaAcceptInvite    = &Route{Name: "acceptInvite", By: []SignInMethod{ByMailbox}}
 
 	// ViaDemo is how the demo's own seeding acts as its people; the tokens are thrown away.
@@ -45,7 +52,7 @@ var (
 )
 
 // Routes are all there are.
-var Routes = []*Route{ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaAcceptInvite, ViaDemo}
+var Routes = []*Route{ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaProvider, ViaAcceptInvite, ViaDemo}
 
 // Takes says whether the route takes the method.
 func (r *Route) Takes(by SignInMethod) bool { return slices.Contains(r.By, by) }

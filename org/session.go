@@ -34,10 +34,13 @@ func (s *Session) Alive(now time.Time, idle time.Duration) bool {
 	return s.EndedAt == nil && now.Before(s.ExpiresAt) && now.Sub(s.UsedAt) < idle
 }
 
+// atAccount says whether the session began at the account itself and not at an organization's provider.
+func (s *Session) atAccount() bool { return s == nil || s.OrganizationID == nil }
+
 // CheckHolder says whether the session is the account holder's own: one that began at an organization's provider is good for
 // that organization and does nothing to the account.
 func (s *Session) CheckHolder() error {
-	if s.OrganizationID != nil {
+	if !s.atAccount() {
 		return Refuse(CodeForbidden, "You signed in through your organization's provider, which vouches for you there only. To change your account, sign in to it directly.")
 	}
 	return nil
@@ -98,10 +101,13 @@ func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
 }
 
 // CheckFresh says whether its owner has shown within stepUp that they are there: by a second factor, or by the password
-// where the account has none. A recovery code is enough to enroll a factor and for nothing else.
+// where the account has none. A recovery code is enough to enroll a factor and for nothing else, and a provider's word for
+// neither: who holds an organization's provider must not hold its security settings through the account of an owner.
 func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool) error {
 	fresh := now.Sub(s.FreshAt) < stepUp && (enrolling || s.FreshBy != ByRecoveryCode)
 	switch {
+	case !s.atAccount():
+		return Refuse(CodeStepUpRequired, "Your organization's provider cannot confirm this. Sign in to your account itself, and try again there.")
 	case !s.User.Compliant() && !fresh:
 		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with your password, or sign in again.")
 	case s.User.Compliant() && (!fresh || !s.FreshBy.SecondFactor()):
@@ -159,7 +165,8 @@ func CheckRemoveAuthenticator(id string, have []*Authenticator, memberships []*M
 	}
 	names := ""
 	for _, m := range memberships {
-		if m.Status == StatusActive && m.Organization.Enforced {
+		// Whom a provider answers for is let in by its factor; an owner keeps their own: the organization always has one who does.
+		if m.Status == StatusActive && m.Organization.Enforced && (!m.Vouched() || m.Role == RoleOwner) {
 			if names != "" {
 				names += ", "
 			}

@@ -91,6 +91,7 @@ const (
 	EventMailboxProved        = "user.mailbox-proved"
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"
+	EventSSOLinked            = "user.sso-linked"
 	EventDemoPassword         = "user.demo-password"
 	EventDemoTold             = "user.demo-told"
 )
@@ -161,6 +162,9 @@ var slugPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])$`)
 
 // ParseSlug checks a short name: 2 to 40 of a–z, 0–9 and inner hyphens.
 func ParseSlug(field, s string) (string, error) {
+	if s == "callback" { // providers send browsers back to /sso/callback
+		return "", BadInput(field, "This short name is reserved. Choose another.")
+	}
 	if !slugPattern.MatchString(s) {
 		return "", BadInput(field, "A short name has 2 to 40 characters: a–z, 0–9 and hyphens inside.")
 	}

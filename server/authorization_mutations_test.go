@@ -132,7 +132,7 @@ CreateProjectPayload.project              ok    ok    ok    -         -     -   
 Mutation.connectSSO                       ON    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
 Mutation.connectSSO(elsewhere)            ok    404   404   404       404   404   404         404   401
 ConnectSSOPayload.organization            ok    -     -     -         -     -     -           -     -
-Mutation.disconnectSSO                    -     ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
+Mutation.disconnectSSO                    ON    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
 Mutation.disconnectSSO(elsewhere)         ok    404   404   404       404   404   404         404   401
 DisconnectSSOPayload.organization         ok    -     -     -         -     -     -           -     -
 Mutation.setRequire2FA                    -     ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401

@@ -141,6 +141,8 @@ Organization/new.sweep                any   null  null  null      null  null  nu
 
 SSO.issuer                            ok    ok    -     -         -     -     -           -     -
 SSO.clientId                          ok    ok    -     -         -     -     -           -     -
+SSO.signInURL                         ok    ok    -     -         -     -     -           -     -
+SSO.trustSecondFactor                 ok    ok    -     -         -     -     -           -     -
 SSO.createdAt                         ok    ok    -     -         -     -     -           -     -
 
                                       owner manager admin member  removed without unproved outsider anonymous
@@ -161,6 +163,7 @@ Member/own.removedAt                  null  null  null  null      ok    null  nu
 Member/own.reinstatableUntil          null  null  null  null      ok    null  null        -     -
 Member/own.lastSeenAt                 ok    ok    null  null      null  null  null        -     -
 Member/own.isOnlyOwner                ok    ok    ok    ok        null  null  null        -     -
+Member/own.linked                     ok    ok    ok    ok        null  null    null        -         -
 
 Member/other.id                       ok    ok    ok    ok        -     -     -           -     -
 Member/other.organization             ok    ok    ok    ok        -     -     -           -     -
@@ -179,6 +182,7 @@ Member/other.removedAt                null  null  null  null      -     -     - 
 Member/other.reinstatableUntil        null  null  null  null      -     -     -           -     -
 Member/other.lastSeenAt               ok    ok    null  null      -     -     -           -     -
 Member/other.isOnlyOwner              ok    ok    ok    ok        -     -     -           -     -
+Member/other.linked                   ok    ok    null  null      -     -       -           -         -
 
 Member/removed.id                     ok    ok    -     -         -     -     -           -     -
 Member/removed.organization           ok    ok    -     -         -     -     -           -     -
@@ -197,6 +201,7 @@ Member/removed.removedAt              ok    ok    -     -         -     -     - 
 Member/removed.reinstatableUntil      ok    ok    -     -         -     -     -           -     -
 Member/removed.lastSeenAt             null  null  -     -         -     -     -           -     -
 Member/removed.isOnlyOwner            ok    ok    -     -         -     -     -           -     -
+Member/removed.linked                 ok    ok    -     -         -     -       -           -         -
 
 Member/invited.id                     ok    ok    -     -         -     -     -           -     -
 Member/invited.organization           ok    ok    -     -         -     -     -           -     -
@@ -215,6 +220,7 @@ Member/invited.removedAt              null  null  -     -         -     -     - 
 Member/invited.reinstatableUntil      null  null  -     -         -     -     -           -     -
 Member/invited.lastSeenAt             null  null  -     -         -     -     -           -     -
 Member/invited.isOnlyOwner            ok    ok    -     -         -     -     -           -     -
+Member/invited.linked                 ok    ok    -     -         -     -       -           -         -
 
 Member/affected.id                    ok    ok    -     -         -     -     -           -     -
 Member/affected.organization          ok    ok    -     -         -     -     -           -     -
@@ -233,6 +239,7 @@ Member/affected.removedAt             null  null  -     -         -     -     - 
 Member/affected.reinstatableUntil     null  null  -     -         -     -     -           -     -
 Member/affected.lastSeenAt            null  null  -     -         -     -     -           -     -
 Member/affected.isOnlyOwner           ok    ok    -     -         -     -     -           -     -
+Member/affected.linked                ok    ok    -     -         -     -       -           -         -
 
 NotificationSettings.membership       ok    ok    ok    ok        -     -     -           -     -
 NotificationSettings.security         ok    ok    ok    ok        -     -     -           -     -

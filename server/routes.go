@@ -49,6 +49,8 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 	mux.Handle("/graphql", d.guard(web.CORS(s.Origins(), d.admit(executor))))
 	pages := dashboard.Handler(dashboard.Options{Playground: s.Playground, Mailbox: mailbox != nil})
 	mux.Handle("/", d.guard(pages))
+	mux.Handle("GET /sso/{slug}", d.guard(http.HandlerFunc(d.startSSO)))
+	mux.Handle("GET "+app.CallbackPath, d.guard(http.HandlerFunc(d.finishSSO)))
 	if mailbox != nil {
 		mux.Handle("/mailbox/", web.LoopbackOnly(mailbox.Handler()))
 	}

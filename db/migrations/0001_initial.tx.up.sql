@@ -87,6 +87,7 @@ CREATE TABLE sessions (
   ended_at             timestamptz
 );
 CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_organization ON sessions (organization_id) WHERE organization_id IS NOT NULL;
 
 -- The browsers that an account has signed in with: wrong passwords from elsewhere never keep them out.
 CREATE TABLE devices (
@@ -167,7 +168,31 @@ CREATE TABLE sso_connections (
   issuer          text NOT NULL,
   client_id       text NOT NULL,
   sealed_secret   bytea NOT NULL,
+  trust_second_factor boolean NOT NULL DEFAULT false, -- its word that somebody used a second factor counts as one
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Whom a provider means: an issuer's subject, within one organization. No address stands here, since none is believed.
+CREATE TABLE identities (
+  organization_id text NOT NULL REFERENCES organizations,
+  issuer          text NOT NULL,
+  subject         text NOT NULL,
+  user_id         text NOT NULL REFERENCES users,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organization_id, issuer, subject)
+);
+CREATE UNIQUE INDEX identities_user ON identities (user_id, organization_id, issuer);
+
+-- Browsers that have been sent to a provider, each for one callback. What ties the answer to the browser (nonce, PKCE
+-- verifier) is derived from a cookie that only the browser has.
+CREATE TABLE sso_attempts (
+  state_hash      bytea PRIMARY KEY,
+  browser_hash    bytea NOT NULL,
+  organization_id text NOT NULL REFERENCES organizations,
+  issuer          text NOT NULL,
+  client_id       text NOT NULL,
+  session_id      text, -- of the account that asked to be linked
+  expires_at      timestamptz NOT NULL
 );
 
 CREATE TABLE members (

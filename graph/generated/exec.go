@@ -181,6 +181,7 @@ type ComplexityRoot struct {
 		InvitedBy            func(childComplexity int) int
 		IsOnlyOwner          func(childComplexity int) int
 		LastSeenAt           func(childComplexity int) int
+		Linked               func(childComplexity int) int
 		Name                 func(childComplexity int) int
 		NotificationSettings func(childComplexity int) int
 		Organization         func(childComplexity int) int
@@ -345,9 +346,11 @@ type ComplexityRoot struct {
 	}
 
 	SSO struct {
-		ClientID  func(childComplexity int) int
-		CreatedAt func(childComplexity int) int
-		Issuer    func(childComplexity int) int
+		ClientID          func(childComplexity int) int
+		CreatedAt         func(childComplexity int) int
+		Issuer            func(childComplexity int) int
+		SignInURL         func(childComplexity int) int
+		TrustSecondFactor func(childComplexity int) int
 	}
 
 	SecurityEvent struct {
@@ -994,6 +997,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Member.LastSeenAt(childComplexity), true
+	case "Member.linked":
+		if e.ComplexityRoot.Member.Linked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.Linked(childComplexity), true
 	case "Member.name":
 		if e.ComplexityRoot.Member.Name == nil {
 			break
@@ -1851,6 +1860,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SSO.Issuer(childComplexity), true
+	case "SSO.signInURL":
+		if e.ComplexityRoot.SSO.SignInURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSO.SignInURL(childComplexity), true
+	case "SSO.trustSecondFactor":
+		if e.ComplexityRoot.SSO.TrustSecondFactor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSO.TrustSecondFactor(childComplexity), true
 
 	case "SecurityEvent.action":
 		if e.ComplexityRoot.SecurityEvent.Action == nil {
@@ -2753,6 +2774,10 @@ type SSO {
   issuer: String!
   "The client id at the provider."
   clientId: String!
+  "Whether the provider's word that somebody used a second factor counts as one."
+  trustSecondFactor: Boolean!
+  "Where members sign in through it; it may be put into a bookmark or a company's portal. With ` + "`" + `?link=1` + "`" + ` somebody who is signed in to an account of their own links it with the provider."
+  signInURL: String!
   "When it was connected."
   createdAt: Time!
 }
@@ -2793,6 +2818,8 @@ type Member implements Node {
   lastSeenAt: Time
   "Whether they are the only active owner."
   isOnlyOwner: Boolean
+  "Whether the organization's single sign-on provider signs this member in. Managers, owners and the member."
+  linked: Boolean
 }
 
 "Which mails of an organization a member wants."
@@ -3095,13 +3122,13 @@ type Mutation {
   "Leaves an organization. The last active owner cannot."
   leaveOrganization("The organization." input: LeaveOrganizationInput!): LeaveOrganizationPayload
 
-  "Turns the 2FA requirement on or off. Owners with 2FA of their own; refused while single sign-on is on. On: members without 2FA lose access at once and are removed by a sweep. Off: mails nobody and reinstates nobody."
+  "Turns the 2FA requirement on or off. Owners with 2FA of their own; refused while single sign-on is on, unless its provider is trusted with the second factor. On: members without 2FA lose access at once and are removed by a sweep. Off: mails nobody and reinstates nobody."
   setRequire2FA("The organization, and whether 2FA is required." input: SetRequire2FAInput!): SetRequire2FAPayload
   "Mails every active member without 2FA that it will be required soon; at most once a day. Managers and owners."
   remindMembersWithout2FA("The organization." input: RemindMembersWithout2FAInput!): RemindMembersWithout2FAPayload
-  "Stores an OpenID Connect provider for single sign-on; calls nobody. Refused while 2FA is required. Owners."
+  "Stores an OpenID Connect provider for single sign-on; calls nobody. Register the public URL with ` + "`" + `/sso/callback` + "`" + ` there. In place of another provider it ends the sessions that began at that one. Refused while 2FA is required, unless ` + "`" + `trustSecondFactor` + "`" + ` is true and the issuer stays. Owners."
   connectSSO("The organization and its provider." input: ConnectSSOInput!): ConnectSSOPayload
-  "Removes the single sign-on provider. Owners."
+  "Removes the single sign-on provider and ends the sessions that began there. Refused while 2FA is required. Owners."
   disconnectSSO("The organization." input: DisconnectSSOInput!): DisconnectSSOPayload
 }
 
@@ -3547,6 +3574,8 @@ input ConnectSSOInput {
   clientId: String!
   "The client secret at the provider; stored sealed, never shown."
   clientSecret: String!
+  "Whether the provider's word that somebody used a second factor counts as one: ` + "`" + `amr` + "`" + ` with ` + "`" + `mfa` + "`" + ` or methods of two kinds, or an ` + "`" + `acr` + "`" + ` that is defined so. Members whom it signs in are then not removed while 2FA is required, and get in by sessions that began there with a second factor."
+  trustSecondFactor: Boolean! = false
 }
 
 "Of ` + "`" + `connectSSO` + "`" + `."
@@ -3904,6 +3933,8 @@ func (ec *executionContext) childFields_Member(ctx context.Context, field graphq
 		return ec.fieldContext_Member_lastSeenAt(ctx, field)
 	case "isOnlyOwner":
 		return ec.fieldContext_Member_isOnlyOwner(ctx, field)
+	case "linked":
+		return ec.fieldContext_Member_linked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
 }
@@ -4132,6 +4163,10 @@ func (ec *executionContext) childFields_SSO(ctx context.Context, field graphql.C
 		return ec.fieldContext_SSO_issuer(ctx, field)
 	case "clientId":
 		return ec.fieldContext_SSO_clientId(ctx, field)
+	case "trustSecondFactor":
+		return ec.fieldContext_SSO_trustSecondFactor(ctx, field)
+	case "signInURL":
+		return ec.fieldContext_SSO_signInURL(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_SSO_createdAt(ctx, field)
 	}
@@ -7252,6 +7287,29 @@ func (ec *executionContext) _Member_isOnlyOwner(ctx context.Context, field graph
 	)
 }
 func (ec *executionContext) fieldContext_Member_isOnlyOwner(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Member_linked(ctx context.Context, field graphql.CollectedField, obj *org.Member) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Member_linked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Linked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Member_linked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -10565,6 +10623,52 @@ func (ec *executionContext) fieldContext_SSO_clientId(_ context.Context, field g
 	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _SSO_trustSecondFactor(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSO_trustSecondFactor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TrustSecondFactor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SSO_trustSecondFactor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SSO_signInURL(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSO_signInURL(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SignInURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SSO_signInURL(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _SSO_createdAt(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13415,7 +13519,11 @@ func (ec *executionContext) unmarshalInputConnectSSOInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"organizationId", "issuer", "clientId", "clientSecret"}
+	if _, present := asMap["trustSecondFactor"]; !present {
+		asMap["trustSecondFactor"] = false
+	}
+
+	fieldsInOrder := [...]string{"organizationId", "issuer", "clientId", "clientSecret", "trustSecondFactor"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -13450,6 +13558,13 @@ func (ec *executionContext) unmarshalInputConnectSSOInput(ctx context.Context, o
 				return it, err
 			}
 			it.ClientSecret = data
+		case "trustSecondFactor":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("trustSecondFactor"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TrustSecondFactor = data
 		}
 	}
 	return it, nil
@@ -15699,6 +15814,11 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "linked":
+			out.Values[i] = ec._Member_linked(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -17442,6 +17562,16 @@ func (ec *executionContext) _SSO(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "clientId":
 			out.Values[i] = ec._SSO_clientId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "trustSecondFactor":
+			out.Values[i] = ec._SSO_trustSecondFactor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "signInURL":
+			out.Values[i] = ec._SSO_signInURL(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

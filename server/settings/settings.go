@@ -67,7 +67,7 @@ type Settings struct {
 	// Playground also decides about introspection.
 	Playground bool `name:"playground" setting:"MUSTER_PLAYGROUND" default:"true" negatable:"" help:"Serve the Playground and answer introspection."`
 	// SSOAllowPrivate lifts the ban on dialling private addresses at a sign-on provider.
-	SSOAllowPrivate bool `name:"sso-allow-private" setting:"MUSTER_SSO_ALLOW_PRIVATE" default:"false" negatable:"" help:"No effect yet: let single sign-on providers live on private addresses. Each organization's owner then reaches your network through Muster."`
+	SSOAllowPrivate bool `name:"sso-allow-private" setting:"MUSTER_SSO_ALLOW_PRIVATE" default:"false" negatable:"" help:"Let single sign-on providers live on private addresses, and on http on this machine. Each organization's owner then reaches your network through Muster."`
 	// Log is text, json or empty; [Settings.Logger] decides about empty.
 	Log string `name:"log" setting:"MUSTER_LOG" placeholder:"text|json" initial:"text on a terminal, else json" help:"Format of the log on stderr."`
 	// LogLevel is debug, info, warn or error.
