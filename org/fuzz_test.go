@@ -94,7 +94,7 @@ func FuzzCheckIssuer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if err := org.CheckIssuer("issuer", s); err != nil {
+		if err := org.CheckIssuer("issuer", s, false); err != nil {
 			onlyBadInput(t, err, "issuer")
 			return
 		}
