@@ -430,9 +430,6 @@ func (a *App) linkIdentity(ctx context.Context, o *org.Organization, sso *org.SS
 			return fmt.Errorf("link the identity: %w", err)
 		}
 		c.log(m, org.ActionMemberLinkSSO, m.Label()+" signs in through the provider "+sso.Issuer+" from now on", map[string]any{"issuer": sso.Issuer, "subject": who.Subject})
-		message := "Linked the account with an identity of the provider of " + o.Name + ", which signs in to it there from now on."
-		c.event(org.EventSSOLinked, message)
-		c.jobs = append(c.jobs, accountMail(r, c.User.ID, message, a.Now()))
-		return nil
+		return c.alert(ctx, org.EventSSOLinked, "Linked the account with an identity of the provider of "+o.Name+", which signs in to it there from now on.")
 	}, o.ID)
 }

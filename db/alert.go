@@ -84,8 +84,8 @@ UPDATE users u SET (email, email_verified_at) = (SELECT free.email, CASE WHEN fr
 }
 
 // Thaw opens a frozen account and takes its second factors back to what they were at that moment: later ones are gone,
-// and so are later links to a provider; removed ones are back, and so are the recovery codes of then, unless one was used since: whoever has one has them all.
-// It says whether any of them came or went. The account must be locked.
+// and so are later links to a provider, removed ones are back, and so are the recovery codes of then, unless one was used
+// since: whoever has one has them all. It says whether an authenticator or a link came or went. The account must be locked.
 func (t *Tx) Thaw(ctx context.Context, u *org.User) (changed bool, err error) {
 	for _, sql := range []string{
 		`DELETE FROM authenticators WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) >= $2`,

@@ -124,7 +124,31 @@ func (c *Client) Redeem(ctx context.Context, at Connection, try Attempt, code, i
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrToken, clip(err.Error()))
 	}
-	return identity(at, try, verified)
+	who, err := identity(at, try, verified)
+	if err == nil && who.Name == "" {
+		who.Name = c.name(ctx, p, token, who.Subject)
+	}
+	return who, err
+}
+
+// name asks the provider how it calls somebody whose ID token does not say: in the code flow that is for the UserInfo
+// endpoint (Core 1.0, section 5.4). It is worth a question and nothing more: without an answer there is no name.
+func (c *Client) name(ctx context.Context, p *discovered, token *oauth2.Token, subject string) string {
+	info, err := p.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil || info.Subject != subject { // section 5.3.2: another subject's answer is not used
+		return ""
+	}
+	var claims struct {
+		Name     string `json:"name"`
+		Username string `json:"preferred_username"`
+	}
+	if err := info.Claims(&claims); err != nil {
+		return ""
+	}
+	if strings.TrimSpace(claims.Name) == "" {
+		return claims.Username
+	}
+	return claims.Name
 }
 
 // identity checks what go-oidc leaves to its user and reads the claims.
