@@ -60,6 +60,7 @@ func TestPages(t *testing.T) {
 		"/playground": "<title>Muster Playground</title>",
 		"/rejoin":     "<title>Setup Two-Factor Authentication · Muster</title>",
 		"/join":       "<title>Your invitation · Muster</title>",
+		"/not-me":     "<title>Was this you? · Muster</title>",
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,8 @@ import confirmTOTP from './graphql/confirmTOTP.graphql?raw';
 import enrollPhone from './graphql/enrollPhone.graphql?raw';
 import enrollTOTP from './graphql/enrollTOTP.graphql?raw';
 import invitation from './graphql/invitation.graphql?raw';
+import notMe from './graphql/notMe.graphql?raw';
+import reportNotMe from './graphql/reportNotMe.graphql?raw';
 import sendSecondFactorCode from './graphql/sendSecondFactorCode.graphql?raw';
 import signIn from './graphql/signIn.graphql?raw';
 import signOut from './graphql/signOut.graphql?raw';
@@ -49,6 +51,23 @@ export interface Confirmed {
   authenticator: { id: string };
   recoveryCodes: string[] | null;
   reinstated: Reinstated[];
+}
+
+/** A change to how an account is protected, as the mail about it tells. */
+export interface AccountAlert {
+  email: string;
+  what: string;
+  at: string;
+  ipAddress: string | null;
+  userAgent: string | null;
+  reported: boolean;
+  expiresAt: string;
+}
+
+export interface Reported {
+  alreadyReported: boolean;
+  undone: { what: string; at: string }[];
+  kept: { what: string; at: string }[];
 }
 
 /** A refusal or a failure. Its message is a sentence for the person in front of the page: the server's own, where it sent one. */
@@ -134,6 +153,8 @@ export const api = {
       'acceptInvite',
       { token },
     ),
+  notMe: async (token: string) => (await ask(notMe, { token }))['notMe'] as AccountAlert | null,
+  reportNotMe: (token: string) => mutate<Reported>(reportNotMe, 'reportNotMe', { token }),
   enrollTOTP: () => mutate<{ secret: string; uri: string; qrCode: string }>(enrollTOTP, 'enrollTOTP', {}),
   confirmTOTP: (code: string) => mutate<Confirmed>(confirmTOTP, 'confirmTOTP', { code }),
   enrollPhone: (number: string) => mutate<{ sentTo: string }>(enrollPhone, 'enrollPhone', { number }),
