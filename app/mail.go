@@ -62,6 +62,7 @@ const (
 	templateReminder   = "reminder"
 	templateAccount    = "account"
 	templateAlert      = "alert"
+	templateReset      = "reset"
 )
 
 // linkMail is the mail with a member's link: an invitation, or the way back.
@@ -169,7 +170,7 @@ func (w *mailWorker) Work(ctx context.Context, job *river.Job[MailJob]) error {
 	if err != nil {
 		delivery = org.DeliveryFailed
 	}
-	if job.Args.LinkHash != nil {
+	if job.Args.MemberID != "" && job.Args.LinkHash != nil {
 		if err := w.app.DB.SetDelivery(ctx, job.Args.MemberID, job.Args.LinkHash, delivery); err != nil {
 			return fmt.Errorf("note the delivery: %w", err)
 		}
@@ -196,6 +197,9 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 		return mail.AccountSecurity{
 			To: mail.Person{Name: user.Name, Email: *user.Email}, What: job.What, At: job.At, IPAddress: job.IP, UserAgent: job.Agent,
 		}.Message(id)
+	}
+	if job.Template == templateReset {
+		return a.composeReset(ctx, id, job)
 	}
 	m, err := a.DB.Member(ctx, job.MemberID)
 	if err != nil {
@@ -274,6 +278,45 @@ func (a *App) composeLink(ctx context.Context, id string, job MailJob, m *org.Me
 	return mail.SetUpTwoFactor{
 		To: to, Organization: m.Organization.Name, By: by, Contact: contact, Link: a.link("rejoin", token), Until: link.ExpiresAt,
 	}.Message(id)
+}
+
+// composeReset writes the mail to somebody who has forgotten a password. An address that was never verified gets no way into
+// the account that claims it, but one to take the address from there; it is not greeted by a name that a stranger chose.
+func (a *App) composeReset(ctx context.Context, id string, job MailJob) (mail.Message, error) {
+	user, link, err := a.linkOf(ctx, job, org.PurposeReset)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	token := a.Keys.Link(link.Nonce)
+	to := mail.Person{Name: user.Name, Email: link.Email}
+	if user.Verified() {
+		return mail.PasswordReset{To: to, Link: a.link("reset", token), Until: link.ExpiresAt, At: job.At, IPAddress: job.IP, UserAgent: job.Agent}.Message(id)
+	}
+	memberships, err := a.DB.Memberships(ctx, user.ID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	unconfirmed := mail.AddressUnconfirmed{Email: link.Email, At: job.At, IPAddress: job.IP, UserAgent: job.Agent}
+	if !org.AddressFrozen(memberships) {
+		unconfirmed.Link, unconfirmed.Until = a.link("claim", token), link.ExpiresAt
+	}
+	return unconfirmed.Message(id)
+}
+
+// linkOf finds the link of a job and its account; NOT_FOUND, and so no mail, where another has replaced it.
+func (a *App) linkOf(ctx context.Context, job MailJob, purpose org.LinkPurpose) (*org.User, *org.AccountLink, error) {
+	user, err := a.DB.User(ctx, job.UserID)
+	if err != nil {
+		return nil, nil, err
+	}
+	link, err := a.DB.AccountLinkOf(ctx, job.UserID, purpose)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !bytes.Equal(link.TokenHash, job.LinkHash) {
+		return nil, nil, errNoMail
+	}
+	return user, link, nil
 }
 
 // behind says who asked for it and whom to ask about it: who invited, or who turned the requirement on; and an owner.

@@ -19,13 +19,15 @@ type SignUpInput struct {
 	Name        string
 	Password    string
 	InviteToken *string
+	// AddressToken is of the mail to an address that was asked a new password for, and never verified.
+	AddressToken *string
 }
 
 // SignUpPayload is what signUp answers.
 type SignUpPayload struct{ Session *SessionToken }
 
-// SignUp creates an account and signs in. With the token of an invitation to the address, the address is proved: it moves
-// here from an account that only claimed it.
+// SignUp creates an account and signs in. With the token of a mail to the address, the address is proved: it moves here from
+// an account that only claimed it.
 func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error) {
 	r := request(ctx)
 	email, err := org.ParseEmail("email", in.Email)
@@ -36,7 +38,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err != nil {
 		return nil, err
 	}
-	if err := org.CheckPassword("password", in.Password, email, name); err != nil {
+	if err := org.CheckPassword("password", in.Password, &org.User{Name: name, Email: &email}, secret.CommonPassword); err != nil {
 		return nil, err
 	}
 	// Once too many taken addresses were tried from a network, it is refused whatever the address: the difference would tell.
@@ -50,15 +52,14 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	user := &org.User{ID: db.NewID(db.UserID), Name: name, Email: &email}
 	var session *SessionToken
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if in.InviteToken != nil {
-			if err := claimAddress(ctx, tx, *in.InviteToken, email); err != nil {
-				return nil, err
-			}
+		proved, err := proveAddress(ctx, tx, in, email)
+		if err != nil {
+			return nil, err
 		}
 		if err := tx.CreateUser(ctx, user, hash); err != nil {
 			return nil, err
 		}
-		if in.InviteToken != nil {
+		if proved {
 			if err := tx.VerifyEmail(ctx, user.ID); err != nil {
 				return nil, err
 			}
@@ -80,9 +81,29 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	return &SignUpPayload{Session: r.begun(session)}, nil
 }
 
-// claimAddress moves an invited address away from an account that never proved it. The link is not used up: joining does
-// that.
-func claimAddress(ctx context.Context, tx *db.Tx, token, email string) error {
+// proveAddress says whether a sign-up brings a token that was mailed to its address. If so, the address moves away from an
+// account that never proved it. An invitation's link is not used up: joining does that.
+func proveAddress(ctx context.Context, tx *db.Tx, in SignUpInput, email string) (proved bool, err error) {
+	switch {
+	case in.AddressToken != nil:
+		link, err := accountLink(ctx, tx.Queries, *in.AddressToken)
+		if err != nil {
+			return false, err
+		}
+		if err := link.CheckClaim(email); err != nil {
+			return false, err
+		}
+	case in.InviteToken != nil:
+		if err := checkInvited(ctx, tx, *in.InviteToken, email); err != nil {
+			return false, err
+		}
+	default:
+		return false, nil
+	}
+	return true, releaseAddress(ctx, tx, email)
+}
+
+func checkInvited(ctx context.Context, tx *db.Tx, token, email string) error {
 	link, err := tx.LinkByToken(ctx, secret.Hash(token))
 	if errors.Is(err, org.ErrNotFound) {
 		return org.ErrInvalidLink
@@ -96,6 +117,11 @@ func claimAddress(ctx context.Context, tx *db.Tx, token, email string) error {
 	if !org.SameEmail(*link.Member.Email, email) {
 		return org.Refuse(org.CodeInvalidLink, "This link was sent to another address. Sign up with the address that the invitation was sent to.")
 	}
+	return nil
+}
+
+// releaseAddress takes an address from an account that never proved it, for whoever just has.
+func releaseAddress(ctx context.Context, tx *db.Tx, email string) error {
 	loser, err := tx.ReleaseEmail(ctx, email)
 	if err != nil || loser == "" {
 		return err
@@ -173,15 +199,35 @@ func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error
 		return nil, fmt.Errorf("find the authenticators: %w", err)
 	}
 	if len(factors) == 0 {
-		return a.signInWithoutFactor(ctx, r, user, newHash)
+		return a.signInWithoutFactor(ctx, r, user, encoded, newHash)
 	}
-	return a.challenge(ctx, r, user, factors, newHash)
+	return a.challenge(ctx, r, user, factors, encoded, newHash)
 }
 
-func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.User, newHash string) (*SignInPayload, error) {
+// lockSigningIn locks the account of somebody whose password was found right, if it is the account's still: a reset or a
+// change meanwhile has meant to keep them out.
+func lockSigningIn(ctx context.Context, tx *db.Tx, userID, encoded string) (*org.User, error) {
+	user, err := tx.LockUser(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	now, err := tx.PasswordHash(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case now != encoded:
+		return nil, org.ErrCredentials
+	case user.FrozenSince != nil:
+		return nil, org.ErrFrozen
+	}
+	return user, nil
+}
+
+func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.User, encoded, newHash string) (*SignInPayload, error) {
 	var session *SessionToken
 	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		locked, err := tx.LockUser(ctx, user.ID)
+		locked, err := lockSigningIn(ctx, tx, user.ID, encoded)
 		if err != nil {
 			return nil, err
 		}
@@ -205,10 +251,13 @@ func (a *App) signInWithoutFactor(ctx context.Context, r *Request, user *org.Use
 	return &SignInPayload{Session: r.begun(session)}, nil
 }
 
-func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors []*org.Authenticator, newHash string) (*SignInPayload, error) {
+func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors []*org.Authenticator, encoded, newHash string) (*SignInPayload, error) {
 	token := secret.NewToken()
 	c := &db.Challenge{ID: db.NewID(db.ChallengeID), UserID: user.ID, ExpiresAt: a.Now().Add(challengeLife)}
 	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if _, err := lockSigningIn(ctx, tx, user.ID, encoded); err != nil {
+			return nil, err
+		}
 		if newHash != "" {
 			if err := tx.SetPasswordHash(ctx, user.ID, newHash); err != nil {
 				return nil, err

@@ -67,9 +67,6 @@ func (t *Tx) Freeze(ctx context.Context, userID string, since time.Time) error {
 			return err
 		}
 	}
-	if _, err := t.pg.Exec(ctx, `DELETE FROM challenges WHERE user_id = $1`, userID); err != nil {
-		return err
-	}
 	return t.EndAllAccess(ctx, userID)
 }
 

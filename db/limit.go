@@ -51,12 +51,19 @@ UPDATE rate_limits SET hits = trim_array(array_remove(hits, NULL), 1) WHERE key 
 	return err
 }
 
+// ForgetHits takes back all hits of a key.
+func (d *DB) ForgetHits(ctx context.Context, key string) error {
+	_, err := d.pg.Exec(ctx, `DELETE FROM rate_limits WHERE key = $1`, key)
+	return err
+}
+
 // DeleteEnded deletes what has ended and nobody will ask for: limits, challenges, codes and, after thirty days, sessions.
 func (d *DB) DeleteEnded(ctx context.Context) error {
 	for _, sql := range []string{
 		`DELETE FROM rate_limits WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM challenges WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM sso_attempts WHERE expires_at < clock_timestamp()`,
+		`DELETE FROM account_links WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM phone_codes WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM authenticators WHERE confirmed_at IS NULL AND removed_at IS NULL AND created_at < clock_timestamp() - interval '1 day'`,
 		`DELETE FROM authenticators WHERE removed_at < clock_timestamp() - interval '` + reportable + `' AND user_id NOT IN (SELECT id FROM users WHERE frozen_since IS NOT NULL)`,

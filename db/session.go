@@ -142,9 +142,24 @@ UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2
 	return err
 }
 
-// EndAllAccess ends whatever opens the account without signing in: all its sessions.
+// EndAllAccess ends whatever opens the account without signing in anew: all its sessions, and the sign-ins that wait for a
+// second factor.
 func (t *Tx) EndAllAccess(ctx context.Context, userID string) error {
-	return t.EndOtherSessions(ctx, userID, "")
+	return t.EndOtherAccess(ctx, userID, "")
+}
+
+// EndOtherAccess is EndAllAccess but for one session: after a change of the password, the one that it was changed in.
+func (t *Tx) EndOtherAccess(ctx context.Context, userID, exceptID string) error {
+	if _, err := t.pg.Exec(ctx, `DELETE FROM challenges WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	return t.EndOtherSessions(ctx, userID, exceptID)
+}
+
+// RotateCookie gives a session's cookie a new value, where it has one.
+func (t *Tx) RotateCookie(ctx context.Context, id string, cookieHash []byte) error {
+	_, err := t.pg.Exec(ctx, `UPDATE sessions SET cookie_hash = coalesce($2, cookie_hash) WHERE id = $1`, id, cookieHash)
+	return err
 }
 
 // LiveSessions are those of the given sessions that still hold.

@@ -63,7 +63,8 @@ UPDATE users u SET email = NULL WHERE lower(email) = lower($1) AND email_verifie
 	if err != nil || len(ids) == 0 {
 		return "", err
 	}
-	return ids[0], nil
+	_, err = t.pg.Exec(ctx, `DELETE FROM account_links WHERE user_id = $1`, ids[0])
+	return ids[0], err
 }
 
 // PasswordHash is the account's, "" where there is none.
@@ -75,7 +76,15 @@ func (q Queries) PasswordHash(ctx context.Context, userID string) (string, error
 	return hashes[0], nil
 }
 
-// SetPasswordHash replaces the account's, when the cost has been raised.
+// SetPassword gives the account a new password, or its first.
+func (t *Tx) SetPassword(ctx context.Context, userID, hash string) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO credentials (user_id, password_hash) VALUES ($1, $2)
+ON CONFLICT (user_id) DO UPDATE SET password_hash = $2, changed_at = clock_timestamp()`, userID, hash)
+	return err
+}
+
+// SetPasswordHash replaces the hash of the same password, when the cost has been raised.
 func (t *Tx) SetPasswordHash(ctx context.Context, userID, hash string) error {
 	_, err := t.pg.Exec(ctx, `UPDATE credentials SET password_hash = $2 WHERE user_id = $1`, userID, hash)
 	return err
@@ -100,6 +109,15 @@ func (q Queries) SecurityEvents(ctx context.Context, userID string, first int64)
 func (t *Tx) AddSecurityEvent(ctx context.Context, e *org.SecurityEvent) error {
 	_, err := t.pg.Exec(ctx, `
 INSERT INTO security_events (id, user_id, action, message, ip_address, user_agent) VALUES ($1, $2, $3, $4, $5, $6)`,
+		e.ID, e.UserID, e.Action, e.Message, e.IPAddress, e.UserAgent)
+	return err
+}
+
+// AddSecurityEventIfThere is AddSecurityEvent that does nothing where there is no such account, at the same cost: for what
+// must not tell whether there is one.
+func (t *Tx) AddSecurityEventIfThere(ctx context.Context, e *org.SecurityEvent) error {
+	_, err := t.pg.Exec(ctx, `
+INSERT INTO security_events (id, user_id, action, message, ip_address, user_agent) SELECT $1, id, $3, $4, $5, $6 FROM users WHERE id = $2`,
 		e.ID, e.UserID, e.Action, e.Message, e.IPAddress, e.UserAgent)
 	return err
 }

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"muster/app"
 	"muster/graph/generated"
@@ -40,6 +41,18 @@ func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input app.Confir
 
 func (r *mutationResolver) ReportNotMe(ctx context.Context, input app.ReportNotMeInput) (*app.ReportNotMePayload, error) {
 	return r.App.ReportNotMe(ctx, input)
+}
+
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input app.RequestPasswordResetInput) (*app.RequestPasswordResetPayload, error) {
+	return r.App.RequestPasswordReset(ctx, input)
+}
+
+func (r *mutationResolver) ResetPassword(ctx context.Context, input app.ResetPasswordInput) (*app.ResetPasswordPayload, error) {
+	return r.App.ResetPassword(ctx, input)
+}
+
+func (r *mutationResolver) ChangePassword(ctx context.Context, input app.ChangePasswordInput) (*app.ChangePasswordPayload, error) {
+	return r.App.ChangePassword(ctx, input)
 }
 
 func (r *mutationResolver) SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error) {
@@ -227,6 +240,10 @@ func (r *subscriptionResolver) AuditLog(ctx context.Context, organizationID stri
 func (r *subscriptionResolver) Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error) {
 	events, err := r.App.WatchSweep(ctx, id)
 	return stream.Of(ctx, events), err
+}
+
+func (r *userResolver) PasswordChangedAt(ctx context.Context, obj *org.User) (*time.Time, error) {
+	return r.App.PasswordChangedAt(ctx, obj.ID)
 }
 
 func (r *userResolver) Authenticators(ctx context.Context, obj *org.User) ([]*org.Authenticator, error) {

@@ -109,8 +109,8 @@ func FuzzMessage(f *testing.F) {
 				}
 			}
 			to, err := read.header.AddressList("To")
-			if err != nil || len(to) != 1 || to[0].Address != "ana@example.com" || to[0].Name != name(person) {
-				t.Errorf("%s: recipients %v, %v, want %q and nobody else", kind, to, err, name(person))
+			if err != nil || len(to) != 1 || to[0].Address != "ana@example.com" || to[0].Name != got.ToName || got.ToName != "" && got.ToName != name(person) {
+				t.Errorf("%s: recipients %v, %v, want %q and nobody else", kind, to, err, got.ToName)
 			}
 			sent, err := read.header.AddressList("From")
 			if err != nil || len(sent) != 1 || *sent[0] != *sender {
@@ -162,5 +162,8 @@ func everyTemplate(organization, person, words string, has filled) map[string]wr
 		"MembershipChanged": MembershipChanged{to, organization, words, person, until},
 		"SecurityChanged":   SecurityChanged{to, organization, words, person, until},
 		"AccountSecurity":   AccountSecurity{to, "", words, until, words, words, notMe, until},
+
+		"PasswordReset":      PasswordReset{to, rejoin, until, until, words, words},
+		"AddressUnconfirmed": AddressUnconfirmed{to.Email, rejoin, until, until, words, words},
 	}
 }

@@ -45,6 +45,9 @@ func (u *User) Label() string {
 // Compliant says whether the account has at least one confirmed authenticator.
 func (u *User) Compliant() bool { return u.TwoFactor != nil && u.TwoFactor.Compliant() }
 
+// Verified says whether the account has proved its address.
+func (u *User) Verified() bool { return u.EmailVerified != nil && *u.EmailVerified }
+
 // SeenBy is what the user with the given id sees of u; withEmail is for managers of a shared organization.
 func (u *User) SeenBy(userID string, withEmail bool) *User {
 	if u == nil || u.ID == userID {
@@ -171,17 +174,20 @@ func ParseSlug(field, s string) (string, error) {
 	return s, nil
 }
 
-// CheckPassword checks a new password: 8 to 128 characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9), anything allowed, and
-// nothing that is plainly the account itself.
-func CheckPassword(field, password, email, name string) error {
+// CheckPassword checks a new password: 8 to 128 characters, counted as code points of what was given (OWASP ASVS 5.0, 6.2.1
+// and 6.2.9; NIST SP 800-63B-4 section 3.1.1.2), anything allowed, nothing that is plainly the account itself, and none that
+// common says guessers try first (6.2.4).
+func CheckPassword(field, password string, u *User, common func(string) bool) error {
 	n := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password):
 		return BadInput(field, "The password is not valid text (UTF-8).")
 	case n < 8 || n > 128:
 		return BadInput(field, "A password has 8 to 128 characters; 15 or more are better.")
-	case strings.EqualFold(password, email) || strings.EqualFold(password, name):
+	case strings.EqualFold(password, u.Name) || u.Email != nil && strings.EqualFold(password, *u.Email):
 		return BadInput(field, "The password must not be your name or address.")
+	case common(password):
+		return BadInput(field, "This password is among the first that guessers try. Take another one: a few words in a row make a good one.")
 	}
 	return nil
 }

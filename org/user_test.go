@@ -200,13 +200,20 @@ func TestPassword(t *testing.T) {
 		{"spaces count, and anything is allowed", "        ", true},
 		{"control characters are allowed", "\x00\x01\x02\x03\x04\x05\x06\x07", true},
 		{"what is not UTF-8 is refused", "Pa55word\xff", false},
+		{"fourteen characters", "lots of words.", true},
+		{"fifteen characters", "lots of words 2", true},
+		{"64 characters", strings.Repeat("ab c", 16), true},
+		{"é is one character where it is written as one", "caf\u00e9 no", false},
+		{"and two where it is written as two: nothing is normalised", "cafe\u0301 no", true},
+		{"an emoji of several is several", "👩‍💻👩‍💻pw", true},
+		{"one that is common is refused", "a common one", false},
 		{"the address is no password", "Ada@Example.com", false},
 		{"the name is no password", "ada lovelace", false},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
-			err := org.CheckPassword("password", test.password, "ada@example.com", "Ada Lovelace")
+			err := org.CheckPassword("password", test.password, &org.User{Name: "Ada Lovelace", Email: new("ada@example.com")}, func(p string) bool { return p == "a common one" })
 			if test.good {
 				wantCode(t, err, "")
 			} else {

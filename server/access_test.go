@@ -395,6 +395,12 @@ func TestSessionEndsWhileWatching(t *testing.T) {
 			elsewhere.signIn(t)
 			elsewhere.enroll(t)
 		},
+		"the password is changed in another session": func(t *testing.T, w *watching) {
+			t.Helper()
+			elsewhere := *w.manager
+			elsewhere.signIn(t)
+			elsewhere.do(t, changePassword, vars{"i": vars{"currentPassword": elsewhere.Password, "newPassword": "another long one"}}, nil)
+		},
 		"the session expires": func(t *testing.T, w *watching) {
 			t.Helper()
 			w.m.exec(t, `UPDATE sessions SET expires_at = clock_timestamp() WHERE user_id = $1`, userID(t, w.manager))

@@ -57,6 +57,27 @@ var mutationCases = []mutationCase{
 			return &again, vars{"password": again.Password}
 		},
 	},
+	{own: true, places: at("Mutation.requestPasswordReset", "RequestPasswordResetPayload"), by: with(vars{"email": "UNIQUE@people.example"})},
+	{own: true, places: at("Mutation.resetPassword(dead)", ""), by: with(vars{"token": "$dead", "newPassword": "another long one"})},
+	{
+		own: true, places: at("Mutation.resetPassword", "ResetPasswordPayload"),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			p := w.verified(t, "Vera")
+			return a.person, vars{"token": p.resetLink(t), "newPassword": "another long one"}
+		},
+	},
+	{
+		own: true,
+		places: at("Mutation.changePassword", "ChangePasswordPayload",
+			place{row: "ChangePasswordPayload.user", from: "Mutation.changePassword", on: "User/own"}),
+		by: func(_ *testing.T, _ *world, a *actor) (*person, vars) {
+			input := vars{"currentPassword": a.Password, "newPassword": a.Password + "!"}
+			if a.column != "unproved" {
+				a.Password += "!"
+			}
+			return a.person, input
+		},
+	},
 	{own: true, places: at("Mutation.verifySecondFactor(dead)", ""), by: with(vars{"challengeToken": "$dead", "code": "123456"})},
 	{
 		own: true,

@@ -40,6 +40,13 @@ ReportNotMePayload.alert                  ok    ok    ok    ok        ok    ok  
 ReportNotMePayload.alreadyReported        ok    ok    ok    ok        ok    ok    ok          ok    ok
 ReportNotMePayload.undone                 #1    #1    #1    #1        #1    #1    #1          #1    #1
 ReportNotMePayload.kept                   #1    #1    #1    #1        #1    #1    #1          #1    #1
+Mutation.requestPasswordReset             ok    ok    ok    ok        ok    ok    ok          ok    ok
+RequestPasswordResetPayload.ok            ok    ok    ok    ok        ok    ok    ok          ok    ok
+Mutation.resetPassword                    -     -     -     -         -     -     -           -     ok
+Mutation.resetPassword(dead)              LINK  LINK  LINK  LINK      LINK  LINK  LINK        LINK  LINK
+ResetPasswordPayload.ok                   -     -     -     -         -     -     -           -     ok
+Mutation.changePassword                   ok    ok    ok    ok        ok    ok    STEP        ok    401
+ChangePasswordPayload.user                ok    ok    ok    ok        ok    ok    -           ok    -
 Mutation.signOut                          ok    ok    ok    ok        ok    ok    ok          ok    401
 SignOutPayload.ok                         ok    ok    ok    ok        ok    ok    ok          ok    -
 Mutation.endSession                       ok    ok    ok    ok        ok    ok    ok          ok    401

@@ -50,6 +50,7 @@ User/own.id                           ok    ok    ok    ok        ok    ok    ok
 User/own.name                         ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.email                        ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.emailVerified                ok    ok    ok    ok        ok    ok    ok          ok    -
+User/own.passwordChangedAt            ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.twoFactor                    ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.authenticators               ok    ok    ok    ok        none  none  ok          any   -
 User/own.memberships                  ok    ok    ok    ok        #1    #1    ok          any   -
@@ -61,6 +62,7 @@ User/other.id                         ok    ok    ok    ok        -     -     - 
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
 User/other.email                      ok    ok    null  null      -     -     -           -     -
 User/other.emailVerified              null  null  null  null      -     -     -           -     -
+User/other.passwordChangedAt          null  null  null  null      -     -     -           -     -
 User/other.twoFactor                  null  null  null  null      -     -     -           -     -
 User/other.authenticators             null  null  null  null      -     -     -           -     -
 User/other.memberships                null  null  null  null      -     -     -           -     -
@@ -72,6 +74,7 @@ User/gone.id                          -     ok    ok    ok        -     -     - 
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
 User/gone.email                       -     ok    ok    ok        -     -     -           -     -
 User/gone.emailVerified               -     ok    ok    ok        -     -     -           -     -
+User/gone.passwordChangedAt           -     ok    ok    ok        -     -     -           -     -
 User/gone.twoFactor                   -     ok    ok    ok        -     -     -           -     -
 User/gone.authenticators              -     ok    ok    ok        -     -     -           -     -
 User/gone.memberships                 -     none  none  none      -     -     -           -     -

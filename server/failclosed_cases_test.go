@@ -70,6 +70,29 @@ var loggedCalls = []loggedCall{
 			return nobody(m), vars{"email": squatter.Email, "name": "New", "password": "a long password", "inviteToken": token}
 		},
 	},
+	{
+		mutation: "signUp", variant: "taking over an address that was never confirmed",
+		writes: []string{"account user.address-released", "account user.sign-up"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			squatter := m.signUp(t, "Sid")
+			return nobody(m), vars{"email": squatter.Email, "name": "New", "password": "a long password", "addressToken": squatter.claimLink(t)}
+		},
+	},
+	{
+		mutation: "requestPasswordReset", writes: []string{"account user.password-reset-requested"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			return nobody(m), vars{"email": m.verified(t, "Lou").Email}
+		},
+	},
+	{mutation: "resetPassword", writes: []string{"account user.password-reset"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.verified(t, "Lou")
+		p.enroll(t)
+		return nobody(m), vars{"token": p.resetLink(t), "newPassword": "another long one"}
+	}},
+	{mutation: "changePassword", writes: []string{"account user.password-changed"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.someone(t, "Lou")
+		return p, vars{"currentPassword": p.Password, "newPassword": "another long one"}
+	}},
 	{mutation: "signIn", writes: []string{"account user.sign-in"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p := m.signUp(t, "Lou")
 		return nobody(m), vars{"email": p.Email, "password": p.Password}

@@ -37,7 +37,8 @@ func TestSignUpRules(t *testing.T) {
 		"the name":               {"n1@people.example", "Nora the Great", "nora the great", "password"},
 		"254 characters":         {local + "@people.example", "Nora", "long enough", ""},
 		"100 characters of name": {"n2@people.example", strings.Repeat("ä", 100), "long enough", ""},
-		"8 characters":           {"n3@people.example", "Nora", "12345678", ""},
+		"8 characters":           {"n3@people.example", "Nora", "l8 x9 yo", ""},
+		"a common password":      {"n6@people.example", "Nora", "12345678", "password"},
 		"128 characters of two":  {"n4@people.example", "Nora", strings.Repeat("ß", 128), ""},
 		"space around":           {"  n5@people.example ", "Nora", "long enough", ""},
 	} {

@@ -13,7 +13,21 @@ CREATE UNIQUE INDEX users_email ON users (lower(email));
 -- Secrets have rows of their own, so that no query for a user can ever return them.
 CREATE TABLE credentials (
   user_id       text PRIMARY KEY REFERENCES users,
-  password_hash text NOT NULL
+  password_hash text NOT NULL,
+  changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The one living link of an account for each purpose, for one address. Its token is derived from the nonce with a key that
+-- the database does not have.
+CREATE TABLE account_links (
+  user_id    text NOT NULL REFERENCES users,
+  purpose    text NOT NULL CHECK (purpose IN ('RESET', 'VERIFY', 'CHANGE')),
+  email      text NOT NULL,
+  nonce      bytea NOT NULL,
+  token_hash bytea NOT NULL UNIQUE,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, purpose)
 );
 
 CREATE TABLE authenticators (

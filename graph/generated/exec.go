@@ -100,6 +100,10 @@ type ComplexityRoot struct {
 		Member func(childComplexity int) int
 	}
 
+	ChangePasswordPayload struct {
+		User func(childComplexity int) int
+	}
+
 	ConfirmIdentityPayload struct {
 		FreshUntil func(childComplexity int) int
 	}
@@ -215,6 +219,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptInvite               func(childComplexity int, input app.AcceptInviteInput) int
 		ChangeMemberRole           func(childComplexity int, input app.ChangeMemberRoleInput) int
+		ChangePassword             func(childComplexity int, input app.ChangePasswordInput) int
 		ConfirmIdentity            func(childComplexity int, input app.ConfirmIdentityInput) int
 		ConfirmPhone               func(childComplexity int, input app.ConfirmPhoneInput) int
 		ConfirmTOTP                func(childComplexity int, input app.ConfirmTOTPInput) int
@@ -234,7 +239,9 @@ type ComplexityRoot struct {
 		RemoveAuthenticator        func(childComplexity int, input app.RemoveAuthenticatorInput) int
 		RemoveMember               func(childComplexity int, input app.RemoveMemberInput) int
 		ReportNotMe                func(childComplexity int, input app.ReportNotMeInput) int
+		RequestPasswordReset       func(childComplexity int, input app.RequestPasswordResetInput) int
 		ResendInvite               func(childComplexity int, input app.ResendInviteInput) int
+		ResetPassword              func(childComplexity int, input app.ResetPasswordInput) int
 		SendSecondFactorCode       func(childComplexity int, input app.SendSecondFactorCodeInput) int
 		SetMemberTeams             func(childComplexity int, input app.SetMemberTeamsInput) int
 		SetRequire2FA              func(childComplexity int, input app.SetRequire2FAInput) int
@@ -333,6 +340,10 @@ type ComplexityRoot struct {
 		Undone          func(childComplexity int) int
 	}
 
+	RequestPasswordResetPayload struct {
+		Ok func(childComplexity int) int
+	}
+
 	Require2FAImpact struct {
 		CompliantCount     func(childComplexity int) int
 		Members            func(childComplexity int, first *int, after *string, unmailable *bool) int
@@ -343,6 +354,10 @@ type ComplexityRoot struct {
 
 	ResendInvitePayload struct {
 		Member func(childComplexity int) int
+	}
+
+	ResetPasswordPayload struct {
+		Ok func(childComplexity int) int
 	}
 
 	SSO struct {
@@ -448,16 +463,17 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		Authenticators func(childComplexity int) int
-		Email          func(childComplexity int) int
-		EmailVerified  func(childComplexity int) int
-		ID             func(childComplexity int) int
-		Memberships    func(childComplexity int) int
-		Name           func(childComplexity int) int
-		RecoveryCodes  func(childComplexity int) int
-		SecurityEvents func(childComplexity int, first *int) int
-		Sessions       func(childComplexity int) int
-		TwoFactor      func(childComplexity int) int
+		Authenticators    func(childComplexity int) int
+		Email             func(childComplexity int) int
+		EmailVerified     func(childComplexity int) int
+		ID                func(childComplexity int) int
+		Memberships       func(childComplexity int) int
+		Name              func(childComplexity int) int
+		PasswordChangedAt func(childComplexity int) int
+		RecoveryCodes     func(childComplexity int) int
+		SecurityEvents    func(childComplexity int, first *int) int
+		Sessions          func(childComplexity int) int
+		TwoFactor         func(childComplexity int) int
 	}
 
 	VerifySecondFactorPayload struct {
@@ -480,6 +496,9 @@ type MutationResolver interface {
 	VerifySecondFactor(ctx context.Context, input app.VerifySecondFactorInput) (*app.VerifySecondFactorPayload, error)
 	ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error)
 	ReportNotMe(ctx context.Context, input app.ReportNotMeInput) (*app.ReportNotMePayload, error)
+	RequestPasswordReset(ctx context.Context, input app.RequestPasswordResetInput) (*app.RequestPasswordResetPayload, error)
+	ResetPassword(ctx context.Context, input app.ResetPasswordInput) (*app.ResetPasswordPayload, error)
+	ChangePassword(ctx context.Context, input app.ChangePasswordInput) (*app.ChangePasswordPayload, error)
 	SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error)
 	EndSession(ctx context.Context, input app.EndSessionInput) (*app.EndSessionPayload, error)
 	EndOtherSessions(ctx context.Context, input app.EndOtherSessionsInput) (*app.EndOtherSessionsPayload, error)
@@ -536,6 +555,8 @@ type SubscriptionResolver interface {
 	Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error)
 }
 type UserResolver interface {
+	PasswordChangedAt(ctx context.Context, obj *org.User) (*time.Time, error)
+
 	Authenticators(ctx context.Context, obj *org.User) ([]*org.Authenticator, error)
 	Memberships(ctx context.Context, obj *org.User) ([]*org.Member, error)
 	SecurityEvents(ctx context.Context, obj *org.User, first *int) ([]*org.SecurityEvent, error)
@@ -771,6 +792,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangeMemberRolePayload.Member(childComplexity), true
+
+	case "ChangePasswordPayload.user":
+		if e.ComplexityRoot.ChangePasswordPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.User(childComplexity), true
 
 	case "ConfirmIdentityPayload.freshUntil":
 		if e.ComplexityRoot.ConfirmIdentityPayload.FreshUntil == nil {
@@ -1143,6 +1171,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangeMemberRole(childComplexity, args["input"].(app.ChangeMemberRoleInput)), true
+	case "Mutation.changePassword":
+		if e.ComplexityRoot.Mutation.ChangePassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changePassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(app.ChangePasswordInput)), true
 	case "Mutation.confirmIdentity":
 		if e.ComplexityRoot.Mutation.ConfirmIdentity == nil {
 			break
@@ -1352,6 +1391,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReportNotMe(childComplexity, args["input"].(app.ReportNotMeInput)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(app.RequestPasswordResetInput)), true
 	case "Mutation.resendInvite":
 		if e.ComplexityRoot.Mutation.ResendInvite == nil {
 			break
@@ -1363,6 +1413,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResendInvite(childComplexity, args["input"].(app.ResendInviteInput)), true
+	case "Mutation.resetPassword":
+		if e.ComplexityRoot.Mutation.ResetPassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetPassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(app.ResetPasswordInput)), true
 	case "Mutation.sendSecondFactorCode":
 		if e.ComplexityRoot.Mutation.SendSecondFactorCode == nil {
 			break
@@ -1799,6 +1860,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReportNotMePayload.Undone(childComplexity), true
 
+	case "RequestPasswordResetPayload.ok":
+		if e.ComplexityRoot.RequestPasswordResetPayload.Ok == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestPasswordResetPayload.Ok(childComplexity), true
+
 	case "Require2FAImpact.compliantCount":
 		if e.ComplexityRoot.Require2FAImpact.CompliantCount == nil {
 			break
@@ -1841,6 +1909,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResendInvitePayload.Member(childComplexity), true
+
+	case "ResetPasswordPayload.ok":
+		if e.ComplexityRoot.ResetPasswordPayload.Ok == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Ok(childComplexity), true
 
 	case "SSO.clientId":
 		if e.ComplexityRoot.SSO.ClientID == nil {
@@ -2216,6 +2291,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Name(childComplexity), true
+	case "User.passwordChangedAt":
+		if e.ComplexityRoot.User.PasswordChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.PasswordChangedAt(childComplexity), true
 	case "User.recoveryCodes":
 		if e.ComplexityRoot.User.RecoveryCodes == nil {
 			break
@@ -2270,6 +2351,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAcceptInviteInput,
 		ec.unmarshalInputAuditLogFilter,
 		ec.unmarshalInputChangeMemberRoleInput,
+		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputConfirmPhoneInput,
 		ec.unmarshalInputConfirmTOTPInput,
@@ -2290,7 +2372,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRemoveAuthenticatorInput,
 		ec.unmarshalInputRemoveMemberInput,
 		ec.unmarshalInputReportNotMeInput,
+		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResendInviteInput,
+		ec.unmarshalInputResetPasswordInput,
 		ec.unmarshalInputSendSecondFactorCodeInput,
 		ec.unmarshalInputSetMemberTeamsInput,
 		ec.unmarshalInputSetRequire2FAInput,
@@ -2606,6 +2690,8 @@ type User implements Node {
   email: String
   "Whether a link sent to the address has been opened and used. Own account only."
   emailVerified: Boolean
+  "When the password was set; null where the account has none. Own account only."
+  passwordChangedAt: Time
   "How well the account is protected. Own account only; an organization asks ` + "`" + `Member.twoFactor` + "`" + `."
   twoFactor: TwoFactorState
   "Confirmed authenticators, oldest first, at most 20. Own account only."
@@ -3076,6 +3162,12 @@ type Mutation {
   confirmIdentity("A code, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Locks an account whose owner says, by the link of a mail, that a change was not them; needs no sign-in. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since."
   reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
+  "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed."
+  requestPasswordReset("The account's address." input: RequestPasswordResetInput!): RequestPasswordResetPayload
+  "Sets a new password by an emailed link, once, within an hour, and ends all sessions of the account. It gives no session: sign in with the new password, and with the second factor where there is one."
+  resetPassword("The link's token and the new password." input: ResetPasswordInput!): ResetPasswordPayload
+  "Changes your password. This session stays, all others end. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `)."
+  changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload
   "Ends this session."
   signOut("This session, or all." input: SignOutInput!): SignOutPayload
   "Ends another session of your account; its sockets close at once."
@@ -3138,10 +3230,12 @@ input SignUpInput {
   email: String!
   "Your name, 1 to 100 characters."
   name: String!
-  "8 to 128 characters, taken exactly as given."
+  "8 to 128 characters, taken exactly as given; the most common ones are refused."
   password: String!
   "The token of an invitation sent to this address: it verifies the address."
   inviteToken: String
+  "Instead of an invitation, the token of a mail that says that the address was never confirmed (` + "`" + `requestPasswordReset` + "`" + `): it verifies the address and moves it here from the account that claims it."
+  addressToken: String
 }
 
 "Of ` + "`" + `signUp` + "`" + `."
@@ -3226,6 +3320,46 @@ type ReportNotMePayload {
   undone: [AccountAlert!]!
   "Changes of the last seven days that stay; newest first, at most 100. The mail about each can report it too."
   kept: [AccountAlert!]!
+}
+
+"For ` + "`" + `requestPasswordReset` + "`" + `."
+input RequestPasswordResetInput {
+  "The account's address."
+  email: String!
+}
+
+"Of ` + "`" + `requestPasswordReset` + "`" + `."
+type RequestPasswordResetPayload {
+  "Always true."
+  ok: Boolean!
+}
+
+"For ` + "`" + `resetPassword` + "`" + `."
+input ResetPasswordInput {
+  "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
+  token: String!
+  "8 to 128 characters, taken exactly as given; the most common ones are refused."
+  newPassword: String!
+}
+
+"Of ` + "`" + `resetPassword` + "`" + `."
+type ResetPasswordPayload {
+  "Always true."
+  ok: Boolean!
+}
+
+"For ` + "`" + `changePassword` + "`" + `."
+input ChangePasswordInput {
+  "The password that the account has."
+  currentPassword: String!
+  "8 to 128 characters, taken exactly as given; the most common ones are refused."
+  newPassword: String!
+}
+
+"Of ` + "`" + `changePassword` + "`" + `."
+type ChangePasswordPayload {
+  "Your account."
+  user: User!
 }
 
 "For ` + "`" + `signOut` + "`" + `."
@@ -3751,6 +3885,14 @@ func (ec *executionContext) childFields_ChangeMemberRolePayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type ChangeMemberRolePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_ChangePasswordPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ConfirmIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "freshUntil":
@@ -4133,6 +4275,14 @@ func (ec *executionContext) childFields_ReportNotMePayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ReportNotMePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ok":
+		return ec.fieldContext_RequestPasswordResetPayload_ok(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPasswordResetPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Require2FAImpact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "removedCount":
@@ -4155,6 +4305,14 @@ func (ec *executionContext) childFields_ResendInvitePayload(ctx context.Context,
 		return ec.fieldContext_ResendInvitePayload_member(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResendInvitePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ok":
+		return ec.fieldContext_ResetPasswordPayload_ok(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SSO(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4349,6 +4507,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_email(ctx, field)
 	case "emailVerified":
 		return ec.fieldContext_User_emailVerified(ctx, field)
+	case "passwordChangedAt":
+		return ec.fieldContext_User_passwordChangedAt(ctx, field)
 	case "twoFactor":
 		return ec.fieldContext_User_twoFactor(ctx, field)
 	case "authenticators":
@@ -4511,6 +4671,20 @@ func (ec *executionContext) field_Mutation_changeMemberRole_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ChangeMemberRoleInput, error) {
 			return ec.unmarshalNChangeMemberRoleInput2musterᚋappᚐChangeMemberRoleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ChangePasswordInput, error) {
+			return ec.unmarshalNChangePasswordInput2musterᚋappᚐChangePasswordInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4785,12 +4959,40 @@ func (ec *executionContext) field_Mutation_reportNotMe_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_requestPasswordReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.RequestPasswordResetInput, error) {
+			return ec.unmarshalNRequestPasswordResetInput2musterᚋappᚐRequestPasswordResetInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_resendInvite_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ResendInviteInput, error) {
 			return ec.unmarshalNResendInviteInput2musterᚋappᚐResendInviteInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ResetPasswordInput, error) {
+			return ec.unmarshalNResetPasswordInput2musterᚋappᚐResetPasswordInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6088,6 +6290,38 @@ func (ec *executionContext) fieldContext_ChangeMemberRolePayload_member(_ contex
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChangePasswordPayload_user(ctx context.Context, field graphql.CollectedField, obj *app.ChangePasswordPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangePasswordPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChangePasswordPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangePasswordPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7832,6 +8066,138 @@ func (ec *executionContext) fieldContext_Mutation_reportNotMe(ctx context.Contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_reportNotMe_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestPasswordReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["input"].(app.RequestPasswordResetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.RequestPasswordResetPayload) graphql.Marshaler {
+			return ec.marshalORequestPasswordResetPayload2ᚖmusterᚋappᚐRequestPasswordResetPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RequestPasswordResetPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestPasswordReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resetPassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResetPassword(ctx, fc.Args["input"].(app.ResetPasswordInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.ResetPasswordPayload) graphql.Marshaler {
+			return ec.marshalOResetPasswordPayload2ᚖmusterᚋappᚐResetPasswordPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResetPasswordPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resetPassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_changePassword(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_changePassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ChangePassword(ctx, fc.Args["input"].(app.ChangePasswordInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.ChangePasswordPayload) graphql.Marshaler {
+			return ec.marshalOChangePasswordPayload2ᚖmusterᚋappᚐChangePasswordPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_changePassword(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChangePasswordPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_changePassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -10409,6 +10775,29 @@ func (ec *executionContext) fieldContext_ReportNotMePayload_kept(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _RequestPasswordResetPayload_ok(ctx context.Context, field graphql.CollectedField, obj *app.RequestPasswordResetPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RequestPasswordResetPayload_ok(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ok, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RequestPasswordResetPayload_ok(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RequestPasswordResetPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Require2FAImpact_removedCount(ctx context.Context, field graphql.CollectedField, obj *org.Require2FAImpact) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10575,6 +10964,29 @@ func (ec *executionContext) fieldContext_ResendInvitePayload_member(_ context.Co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ResetPasswordPayload_ok(ctx context.Context, field graphql.CollectedField, obj *app.ResetPasswordPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResetPasswordPayload_ok(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ok, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResetPasswordPayload_ok(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _SSO_issuer(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
@@ -11975,6 +12387,29 @@ func (ec *executionContext) _User_emailVerified(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_User_emailVerified(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _User_passwordChangedAt(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_passwordChangedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().PasswordChangedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_passwordChangedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("User", field, true, true, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _User_twoFactor(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
@@ -13411,6 +13846,43 @@ func (ec *executionContext) unmarshalInputChangeMemberRoleInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputChangePasswordInput(ctx context.Context, obj any) (app.ChangePasswordInput, error) {
+	var it app.ChangePasswordInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"currentPassword", "newPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "currentPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currentPassword"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CurrentPassword = data
+		case "newPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newPassword"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewPassword = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Context, obj any) (app.ConfirmIdentityInput, error) {
 	var it app.ConfirmIdentityInput
 	if obj == nil {
@@ -14156,6 +14628,36 @@ func (ec *executionContext) unmarshalInputReportNotMeInput(ctx context.Context, 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputRequestPasswordResetInput(ctx context.Context, obj any) (app.RequestPasswordResetInput, error) {
+	var it app.RequestPasswordResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputResendInviteInput(ctx context.Context, obj any) (app.ResendInviteInput, error) {
 	var it app.ResendInviteInput
 	if obj == nil {
@@ -14181,6 +14683,43 @@ func (ec *executionContext) unmarshalInputResendInviteInput(ctx context.Context,
 				return it, err
 			}
 			it.MemberID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context, obj any) (app.ResetPasswordInput, error) {
+	var it app.ResetPasswordInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token", "newPassword"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "newPassword":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newPassword"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewPassword = data
 		}
 	}
 	return it, nil
@@ -14372,7 +14911,7 @@ func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"email", "name", "password", "inviteToken"}
+	fieldsInOrder := [...]string{"email", "name", "password", "inviteToken", "addressToken"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14407,6 +14946,13 @@ func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.InviteToken = data
+		case "addressToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addressToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AddressToken = data
 		}
 	}
 	return it, nil
@@ -15058,6 +15604,44 @@ func (ec *executionContext) _ChangeMemberRolePayload(ctx context.Context, sel as
 			out.Values[i] = graphql.MarshalString("ChangeMemberRolePayload")
 		case "member":
 			out.Values[i] = ec._ChangeMemberRolePayload_member(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var changePasswordPayloadImplementors = []string{"ChangePasswordPayload"}
+
+func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *app.ChangePasswordPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, changePasswordPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChangePasswordPayload")
+		case "user":
+			out.Values[i] = ec._ChangePasswordPayload_user(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16042,6 +16626,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "reportNotMe":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reportNotMe(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "requestPasswordReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestPasswordReset(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "resetPassword":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resetPassword(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "changePassword":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_changePassword(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -17414,6 +18019,44 @@ func (ec *executionContext) _ReportNotMePayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var requestPasswordResetPayloadImplementors = []string{"RequestPasswordResetPayload"}
+
+func (ec *executionContext) _RequestPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, obj *app.RequestPasswordResetPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, requestPasswordResetPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RequestPasswordResetPayload")
+		case "ok":
+			out.Values[i] = ec._RequestPasswordResetPayload_ok(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var require2FAImpactImplementors = []string{"Require2FAImpact"}
 
 func (ec *executionContext) _Require2FAImpact(ctx context.Context, sel ast.SelectionSet, obj *org.Require2FAImpact) graphql.Marshaler {
@@ -17519,6 +18162,44 @@ func (ec *executionContext) _ResendInvitePayload(ctx context.Context, sel ast.Se
 			out.Values[i] = graphql.MarshalString("ResendInvitePayload")
 		case "member":
 			out.Values[i] = ec._ResendInvitePayload_member(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var resetPasswordPayloadImplementors = []string{"ResetPasswordPayload"}
+
+func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *app.ResetPasswordPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resetPasswordPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResetPasswordPayload")
+		case "ok":
+			out.Values[i] = ec._ResetPasswordPayload_ok(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18367,6 +19048,44 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "passwordChangedAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_passwordChangedAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "twoFactor":
 			out.Values[i] = ec._User_twoFactor(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -19143,6 +19862,11 @@ func (ec *executionContext) unmarshalNChangeMemberRoleInput2musterᚋappᚐChang
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNChangePasswordInput2musterᚋappᚐChangePasswordInput(ctx context.Context, v any) (app.ChangePasswordInput, error) {
+	res, err := ec.unmarshalInputChangePasswordInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNConfirmIdentityInput2musterᚋappᚐConfirmIdentityInput(ctx context.Context, v any) (app.ConfirmIdentityInput, error) {
 	res, err := ec.unmarshalInputConfirmIdentityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -19493,8 +20217,18 @@ func (ec *executionContext) unmarshalNReportNotMeInput2musterᚋappᚐReportNotM
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNRequestPasswordResetInput2musterᚋappᚐRequestPasswordResetInput(ctx context.Context, v any) (app.RequestPasswordResetInput, error) {
+	res, err := ec.unmarshalInputRequestPasswordResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNResendInviteInput2musterᚋappᚐResendInviteInput(ctx context.Context, v any) (app.ResendInviteInput, error) {
 	res, err := ec.unmarshalInputResendInviteInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNResetPasswordInput2musterᚋappᚐResetPasswordInput(ctx context.Context, v any) (app.ResetPasswordInput, error) {
+	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -20011,6 +20745,13 @@ func (ec *executionContext) marshalOChangeMemberRolePayload2ᚖmusterᚋappᚐMe
 	return ec._ChangeMemberRolePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOChangePasswordPayload2ᚖmusterᚋappᚐChangePasswordPayload(ctx context.Context, sel ast.SelectionSet, v *app.ChangePasswordPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ChangePasswordPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOConfirmIdentityPayload2ᚖmusterᚋappᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *app.ConfirmIdentityPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -20348,6 +21089,13 @@ func (ec *executionContext) marshalOReportNotMePayload2ᚖmusterᚋappᚐReportN
 	return ec._ReportNotMePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalORequestPasswordResetPayload2ᚖmusterᚋappᚐRequestPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, v *app.RequestPasswordResetPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RequestPasswordResetPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalORequire2FAImpact2ᚖmusterᚋorgᚐRequire2FAImpact(ctx context.Context, sel ast.SelectionSet, v *org.Require2FAImpact) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -20360,6 +21108,13 @@ func (ec *executionContext) marshalOResendInvitePayload2ᚖmusterᚋappᚐMember
 		return graphql.Null
 	}
 	return ec._ResendInvitePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOResetPasswordPayload2ᚖmusterᚋappᚐResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, v *app.ResetPasswordPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ResetPasswordPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalORole2ᚕmusterᚋorgᚐRoleᚄ(ctx context.Context, v any) ([]org.Role, error) {
