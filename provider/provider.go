@@ -125,39 +125,49 @@ func (c *Client) Redeem(ctx context.Context, at Connection, try Attempt, code, i
 		return nil, fmt.Errorf("%w: %s", ErrToken, clip(err.Error()))
 	}
 	who, err := identity(at, try, verified)
-	if err == nil && who.Name == "" {
-		who.Name = c.name(ctx, p, token, who.Subject)
+	if err == nil && (who.Name == "" || who.Email == "") {
+		c.introduce(ctx, p, token, who)
 	}
 	return who, err
 }
 
-// name asks the provider how it calls somebody whose ID token does not say: in the code flow that is for the UserInfo
-// endpoint (Core 1.0, section 5.4). It is worth a question and nothing more: without an answer there is no name.
-func (c *Client) name(ctx context.Context, p *discovered, token *oauth2.Token, subject string) string {
+// called is how a provider calls somebody, in an ID token or at its UserInfo endpoint.
+type called struct {
+	Name     string `json:"name"`
+	Username string `json:"preferred_username"`
+	Email    string `json:"email"`
+}
+
+func (w *Identity) call(as called) {
+	if w.Name == "" {
+		w.Name = strings.TrimSpace(as.Name)
+	}
+	if w.Name == "" {
+		w.Name = strings.TrimSpace(as.Username)
+	}
+	if w.Email == "" {
+		w.Email = as.Email
+	}
+}
+
+// introduce asks the provider how it calls somebody of whom the ID token says less: in the code flow that is for the UserInfo
+// endpoint (Core 1.0, section 5.4). It is worth one question and nothing more: without an answer they have no name.
+func (c *Client) introduce(ctx context.Context, p *discovered, token *oauth2.Token, who *Identity) {
 	info, err := p.UserInfo(ctx, oauth2.StaticTokenSource(token))
-	if err != nil || info.Subject != subject { // section 5.3.2: another subject's answer is not used
-		return ""
+	if err != nil || info.Subject != who.Subject { // section 5.3.2: another subject's answer is not used
+		return
 	}
-	var claims struct {
-		Name     string `json:"name"`
-		Username string `json:"preferred_username"`
+	var claims called
+	if info.Claims(&claims) == nil {
+		who.call(claims)
 	}
-	if err := info.Claims(&claims); err != nil {
-		return ""
-	}
-	if strings.TrimSpace(claims.Name) == "" {
-		return claims.Username
-	}
-	return claims.Name
 }
 
 // identity checks what go-oidc leaves to its user and reads the claims.
 func identity(at Connection, try Attempt, token *oidc.IDToken) (*Identity, error) {
 	var claims struct {
+		called
 		AuthorizedParty string   `json:"azp"`
-		Name            string   `json:"name"`
-		Username        string   `json:"preferred_username"`
-		Email           string   `json:"email"`
 		AMR             []string `json:"amr"`
 		ACR             string   `json:"acr"`
 	}
@@ -176,10 +186,8 @@ func identity(at Connection, try Attempt, token *oidc.IDToken) (*Identity, error
 	case n == 0 || n > 255 || !utf8.ValidString(token.Subject) || strings.ContainsRune(token.Subject, 0):
 		return nil, fmt.Errorf("%w: the token's subject has %d bytes, or is no text", ErrToken, n)
 	}
-	who := &Identity{Subject: token.Subject, Name: claims.Name, Email: claims.Email, SecondFactor: SecondFactor(claims.AMR, claims.ACR)}
-	if strings.TrimSpace(who.Name) == "" {
-		who.Name = claims.Username
-	}
+	who := &Identity{Subject: token.Subject, SecondFactor: SecondFactor(claims.AMR, claims.ACR)}
+	who.call(claims.called)
 	return who, nil
 }
 

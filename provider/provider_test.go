@@ -227,6 +227,34 @@ func TestLies(t *testing.T) {
 	}
 }
 
+// TestUserInfo: what an ID token leaves out is asked for, of the same subject only; without an answer the sign-in holds.
+func TestUserInfo(t *testing.T) {
+	t.Parallel()
+	for sentence, test := range map[string]struct {
+		says map[string]any
+		want Identity
+	}{
+		"the same subject":    {map[string]any{"sub": "ada", "preferred_username": "lovelace", "email": "ada@example.com", "amr": []string{"mfa"}}, Identity{Subject: "ada", Name: "lovelace", Email: "ada@example.com"}},
+		"another subject":     {map[string]any{"sub": "eve", "name": "Eve", "email": "eve@example.com"}, Identity{Subject: "ada"}},
+		"what cannot be read": {map[string]any{"sub": "ada", "name": 7}, Identity{Subject: "ada"}},
+		"nothing":             {nil, Identity{Subject: "ada"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			l := newLiar(t)
+			info := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, test.says) }))
+			t.Cleanup(info.Close)
+			l.document["userinfo_endpoint"] = info.URL
+			delete(l.claims, "name")
+			delete(l.claims, "email")
+			who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
+			if err != nil || *who != test.want {
+				t.Errorf("got %+v, %v; want %+v", who, err, test.want)
+			}
+		})
+	}
+}
+
 // A token that has been good is good for no other attempt: the nonce ties it to one browser.
 func TestReplayedToken(t *testing.T) {
 	t.Parallel()

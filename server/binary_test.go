@@ -18,41 +18,54 @@ import (
 	"time"
 )
 
-// The program as people run it. It is built for the first test that wants it and removed after the last, so call binary
-// before t.Parallel: then all tests that want it have asked before the first of them ends.
-var built struct {
+// program is one that tests run as a process. It is built for the first test that wants it and removed after the last, so call
+// path before t.Parallel: then all tests that want it have asked before the first of them ends.
+type program struct {
+	source string // its folder
 	sync.Mutex
 	users int
 	dir   string
 }
 
+var (
+	built         = program{source: "."}                 // Muster as people run it
+	builtProvider = program{source: "testdata/provider"} // a module of its own
+)
+
 func binary(t *testing.T) string {
 	t.Helper()
-	built.Lock()
-	defer built.Unlock()
-	if built.users == 0 {
+	return built.path(t)
+}
+
+func (p *program) path(t *testing.T) string {
+	t.Helper()
+	p.Lock()
+	defer p.Unlock()
+	name := "program" + map[bool]string{true: ".exe"}[runtime.GOOS == "windows"]
+	if p.users == 0 {
 		dir, err := os.MkdirTemp("", "muster-binary-") //nolint:usetesting // it outlives this test: others use it too
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := filepath.Join(dir, "muster"+map[bool]string{true: ".exe"}[runtime.GOOS == "windows"])
-		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", name, ".").CombinedOutput(); err != nil {
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, name), ".")
+		build.Dir = p.source
+		if out, err := build.CombinedOutput(); err != nil {
 			_ = os.RemoveAll(dir)
-			t.Fatalf("build Muster: %v\n%s", err, out)
+			t.Fatalf("build %s: %v\n%s", p.source, err, out)
 		}
-		built.dir = dir
+		p.dir = dir
 	}
-	built.users++
+	p.users++
 	t.Cleanup(func() {
-		built.Lock()
-		defer built.Unlock()
-		if built.users--; built.users == 0 {
-			if err := os.RemoveAll(built.dir); err != nil {
+		p.Lock()
+		defer p.Unlock()
+		if p.users--; p.users == 0 {
+			if err := os.RemoveAll(p.dir); err != nil {
 				t.Error(err)
 			}
 		}
 	})
-	return filepath.Join(built.dir, "muster")
+	return filepath.Join(p.dir, name)
 }
 
 // process is a Muster that was started as people start it.
