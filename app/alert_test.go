@@ -2,20 +2,24 @@ package app
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"muster/db"
 	"muster/org"
+	"muster/secret"
 )
 
-// newestToken is the token of a person's newest alert.
-func (a *App) newestToken(t *testing.T, userID string) string {
+// token is that of an alert's link.
+func (a *App) token(t *testing.T, alert *org.Alert) string {
 	t.Helper()
-	alerts, err := a.DB.Alerts(t.Context(), userID)
+	found, err := a.DB.Alert(t.Context(), alert.EventID)
 	must(t, err)
-	alert, err := a.DB.Alert(t.Context(), alerts[0].EventID)
-	must(t, err)
-	return a.Keys.Link(alert.Nonce)
+	return a.Keys.Link(found.Nonce)
 }
 
 // remove takes an authenticator as somebody who is signed in.
@@ -46,20 +50,263 @@ func (a *App) thawed(ctx context.Context, userID string) error {
 	return a.changeAccountOf(ctx, userID, func(*db.Tx) error { return nil }, func(c *accountChange) error { return a.thaw(ctx, c) })
 }
 
+// A reset takes the second factors back to what they were before the change that was reported, whichever of the thief's
+// changes that was.
 func TestThaw(t *testing.T) {
 	t.Parallel()
-	a, _ := open(t, "")
+	for name, report := range map[string]func(alerts []*org.Alert) *org.Alert{
+		"the newest change is reported": func(alerts []*org.Alert) *org.Alert { return alerts[0] },
+		"the oldest change is reported": func(alerts []*org.Alert) *org.Alert { return alerts[len(alerts)-1] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCast(t)
+			a, user := c.app, c.compliantPerson
+			cora := a.as(t, "cora")
+			codes := secret.NewRecoveryCodes()
+			a.tx(t, func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(t.Context(), user.ID, recoveryHashes(codes)) })
+			have, err := a.DB.Authenticators(t.Context(), user.ID)
+			must(t, err)
+			a.factor(cora, t, user.ID, "The thief's")
+			a.remove(cora, t, have[0].ID)
+			_, err = a.RegenerateRecoveryCodes(cora, RegenerateRecoveryCodesInput{})
+			must(t, err)
+			alerts, err := a.DB.Alerts(t.Context(), user.ID)
+			must(t, err)
+			done, err := a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, report(alerts))})
+			must(t, err)
+			if len(done.Undone) != 2 || len(done.Kept) != 0 || done.AlreadyReported || !done.Alert.Reported {
+				t.Errorf("the report says %+v", done)
+			}
+			must(t, a.thawed(t.Context(), user.ID))
+
+			now, err := a.DB.Authenticators(t.Context(), user.ID)
+			must(t, err)
+			if len(now) != 1 || now[0].ID != have[0].ID {
+				t.Errorf("the account has %+v, want its own authenticator alone", now)
+			}
+			var ok bool
+			a.tx(t, func(tx *db.Tx) (err error) {
+				ok, _, err = tx.UseRecoveryCode(t.Context(), user.ID, recoveryHashes(codes)[0])
+				return err
+			})
+			if !ok {
+				t.Error("the recovery codes from before do not work")
+			}
+			c.sound(t)
+		})
+	}
+}
+
+// What another session did earlier stays, and is shown; so do the codes of a set from which one was used since.
+func TestThawKeepsWhatWasBefore(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
 	cora, user := a.person(t, "cora", true)
-	have, err := a.DB.Authenticators(t.Context(), user.ID)
+	kept := a.factor(cora, t, user.ID, "Her own")
+	codes := secret.NewRecoveryCodes()
+	a.tx(t, func(tx *db.Tx) error {
+		if err := tx.ReplaceRecoveryCodes(t.Context(), user.ID, recoveryHashes(codes)); err != nil {
+			return err
+		}
+		return tx.CreateSession(t.Context(), &db.NewSession{
+			ID: db.NewID(db.SessionID), UserID: user.ID, TokenHash: secret.Hash("thief"), BeganBy: org.ByTOTP, ExpiresAt: time.Now().Add(time.Hour),
+		})
+	})
+	thief := a.as(t, "thief")
+	a.factor(thief, t, user.ID, "The thief's")
+	a.tx(t, func(tx *db.Tx) error {
+		_, _, err := tx.UseRecoveryCode(t.Context(), user.ID, recoveryHashes(codes)[0])
+		return err
+	})
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
 	must(t, err)
-	a.factor(cora, t, user.ID, "The thief's")
-	a.remove(cora, t, have[0].ID)
-	_, err = a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.newestToken(t, user.ID)})
+	done, err := a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
 	must(t, err)
+	if len(done.Undone) != 0 || len(done.Kept) != 1 || !strings.Contains(done.Kept[0].What, "Her own") {
+		t.Errorf("the report says %+v", done)
+	}
 	must(t, a.thawed(t.Context(), user.ID))
 	now, err := a.DB.Authenticators(t.Context(), user.ID)
 	must(t, err)
-	if len(now) != 1 || now[0].ID != have[0].ID {
-		t.Errorf("the account has %+v", now)
+	if len(now) != 2 || now[1].ID != kept {
+		t.Errorf("the account has %+v, want its own two", now)
 	}
+	if n := count(t, admin, `SELECT count(*) FROM recovery_codes`); n != 0 {
+		t.Errorf("%d codes are left of a set that somebody else has", n)
+	}
+}
+
+// Who has no authenticator left is removed where one is required; where nobody else could own an organization the account
+// stays as it is.
+func TestThawLocksOut(t *testing.T) {
+	t.Parallel()
+	c := newCast(t)
+	a := c.app
+	for _, test := range []struct {
+		name, id, member, want string
+	}{
+		{"cora", c.compliantPerson.ID, c.compliant, ""},
+		{"olivia", c.ownerUser.ID, c.ownerMember, "LAST_OWNER"},
+	} {
+		ctx := a.as(t, test.name)
+		have, err := a.DB.Authenticators(t.Context(), test.id)
+		must(t, err)
+		a.factor(ctx, t, test.id, "New")
+		// As if the account's own authenticator had been added by the same hands.
+		if _, err := c.admin.Exec(t.Context(), `UPDATE authenticators SET confirmed_at = clock_timestamp() WHERE id = $1`, have[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		alerts, err := a.DB.Alerts(t.Context(), test.id)
+		must(t, err)
+		_, err = a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
+		must(t, err)
+		err = a.thawed(t.Context(), test.id)
+		var refusal *org.Error
+		if code := ""; errors.As(err, &refusal) && string(refusal.Code) != test.want || refusal == nil && test.want != code || err != nil && refusal == nil {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+		frozen := count(t, c.admin, `SELECT count(*) FROM users WHERE id = $1 AND frozen_since IS NOT NULL`, test.id)
+		removed := count(t, c.admin, `SELECT count(*) FROM members WHERE id = $1 AND status = 'REMOVED_FOR_2FA'`, test.member)
+		if refused := test.want != ""; (frozen == 1) != refused || (removed == 1) == refused {
+			t.Errorf("%s: frozen %d, removed %d", test.name, frozen, removed)
+		}
+		c.sound(t)
+	}
+}
+
+// A report gives the address back that was mailed. Where somebody else has it by now there is none, so that the thief's is not
+// the way back in; an address that was never verified gets no link.
+func TestReportGivesTheAddressBack(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ name, taken, want string }{
+		{name: "ana", want: "ana@example.com"},
+		{name: "bea", taken: "BEA@example.com"},
+	} {
+		ctx, user := a.person(t, test.name, true)
+		exec(`UPDATE users SET email_verified_at = now() WHERE id = $1`, user.ID)
+		must(t, a.moved(ctx, test.name+"@thief.example"))
+		if test.taken != "" {
+			exec(`INSERT INTO users (id, name, email) VALUES ($1, 'Other', $2)`, db.NewID(db.UserID), test.taken)
+		}
+		alerts, err := a.DB.Alerts(t.Context(), user.ID)
+		must(t, err)
+		_, err = a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
+		must(t, err)
+		now, err := a.DB.User(t.Context(), user.ID)
+		must(t, err)
+		if got := ""; now.Email != nil && *now.Email != test.want || now.Email == nil && test.want != got || *now.EmailVerified != (test.want != "") {
+			t.Errorf("%s has the address %v, verified %v; want %q", test.name, now.Email, *now.EmailVerified, test.want)
+		}
+	}
+	ctx, user := a.person(t, "cleo", true)
+	must(t, a.moved(ctx, "cleo@new.example"))
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	message, err := a.compose(t.Context(), "mail-1", MailJob{Template: templateAlert, EventID: alerts[0].EventID})
+	must(t, err)
+	if message.To != "cleo@example.com" || strings.Contains(message.Text, "#token=") {
+		t.Errorf("to %s:\n%s", message.To, message.Text)
+	}
+}
+
+// moved changes the caller's address.
+func (a *App) moved(ctx context.Context, email string) error {
+	return a.changeAccount(ctx, func(c *accountChange) error {
+		if err := c.alert(ctx, org.EventEmailChanged, "Changed the address."); err != nil {
+			return err
+		}
+		return c.Tx.RestoreEmail(ctx, c.User.ID, email)
+	})
+}
+
+// The mail of an alert repeats its link however often it is sent, and the link stands in no row and no job.
+func TestAlertMail(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	cora, user := a.person(t, "cora", true)
+	a.factor(cora, t, user.ID, "New")
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	token := a.token(t, alerts[0])
+	for range 2 {
+		message, err := a.compose(t.Context(), "mail-1", MailJob{Template: templateAlert, EventID: alerts[0].EventID})
+		must(t, err)
+		for _, words := range []string{"http://localhost:8080/not-me#token=" + token, "Added the authenticator New.", "203.0.113.7", "This was not me"} {
+			if !strings.Contains(message.Text, words) {
+				t.Errorf("the mail does not say %q:\n%s", words, message.Text)
+			}
+		}
+	}
+	if n := count(t, admin, `SELECT (SELECT count(*) FROM account_alerts x WHERE x::text LIKE '%' || $1 || '%') + (SELECT count(*) FROM river_job x WHERE x::text LIKE '%' || $1 || '%')`, token); n != 0 {
+		t.Errorf("the link stands in %d rows", n)
+	}
+}
+
+// What was removed is kept while its removal can be reported, and longer while the account is frozen.
+func TestRemovedIsKeptForAWhile(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	for _, test := range []struct {
+		name, age string
+		frozen    bool
+		want      int
+	}{
+		{"ada", "6 days 23 hours 59 minutes", false, 2},
+		{"bea", "7 days 1 minute", false, 0},
+		{"cleo", "7 days 1 minute", true, 2},
+	} {
+		ctx, user := a.person(t, test.name, true)
+		have, err := a.DB.Authenticators(t.Context(), user.ID)
+		must(t, err)
+		a.tx(t, func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(t.Context(), user.ID, [][]byte{[]byte("code")}) })
+		a.remove(ctx, t, have[0].ID)
+		for _, sql := range []string{
+			`UPDATE authenticators SET removed_at = clock_timestamp() - $2::interval WHERE user_id = $1`,
+			`UPDATE recovery_codes SET replaced_at = clock_timestamp() - $2::interval WHERE user_id = $1`,
+		} {
+			if _, err := admin.Exec(t.Context(), sql, user.ID, test.age); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if test.frozen {
+			if _, err := admin.Exec(t.Context(), `UPDATE users SET frozen_since = now() WHERE id = $1`, user.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(t, a.DB.DeleteEnded(t.Context()))
+		n := count(t, admin, `SELECT (SELECT count(*) FROM authenticators WHERE user_id = $1) + (SELECT count(*) FROM recovery_codes WHERE user_id = $1)`, user.ID)
+		if n != test.want {
+			t.Errorf("%s after %s: %d rows are kept, want %d", test.name, test.age, n, test.want)
+		}
+	}
+}
+
+// sound fails where an organization has no owner who meets its requirement, or somebody is active in one without doing so.
+func (c *cast) sound(t *testing.T) {
+	t.Helper()
+	if n := count(t, c.admin, `SELECT count(*) FROM organizations o WHERE NOT EXISTS (SELECT FROM members m JOIN users u ON u.id = m.user_id
+	   WHERE m.organization_id = o.id AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND (NOT o.require2fa OR u.two_factor <> 'DISABLED'))`); n != 0 {
+		t.Errorf("%d organizations have no owner", n)
+	}
+	if n := count(t, c.admin, `SELECT count(*) FROM members m JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
+	   WHERE m.status = 'ACTIVE' AND o.require2fa AND u.two_factor = 'DISABLED' AND m.id <> $1`, c.locked); n != 0 {
+		t.Errorf("%d members are active without a second factor", n)
+	}
+}
+
+func count(t *testing.T, admin *pgx.Conn, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	if err := admin.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -2,7 +2,11 @@ package main
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // madeCodes is how a mail begins that tells of new recovery codes.
@@ -35,4 +39,261 @@ func (p *person) renewCodes(t testing.TB) {
 	}
 	p.do(t, `mutation { regenerateRecoveryCodes(input: {}) { recoveryCodes } }`, nil, &out)
 	p.Recovery = out.RegenerateRecoveryCodes.RecoveryCodes
+}
+
+// Every change to how an account is protected is told by mail, with the link that undoes it, and stands in the account's log;
+// changes of factors end every other session.
+func TestChangesOfProtectionAreTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		do    func(t *testing.T, p *person)
+		says  string // of the mail
+		event string // of the account's log
+		ends  bool   // the other sessions
+	}{
+		"an app is added":   {func(t *testing.T, p *person) { p.enroll(t) }, `Added the authenticator`, "user.2fa-added", true},
+		"a phone is added":  {func(t *testing.T, p *person) { p.addPhone(t) }, `Added the authenticator`, "user.2fa-added", true},
+		"one is removed":    {func(t *testing.T, p *person) { p.do(t, removeFactor, vars{"a": p.authenticator(t)}, nil) }, `Removed the authenticator`, "user.2fa-removed", true},
+		"new codes":         {func(t *testing.T, p *person) { p.renewCodes(t) }, madeCodes, "user.recovery-codes-regenerated", false},
+		"a code is used":    {func(t *testing.T, p *person) { p.m.verify(t, p.challenged(t), p.Recovery[0]) }, "A recovery code was used; 9 are left.", "user.recovery-code-used", false},
+		"a guesser is kept": {func(t *testing.T, p *person) { guessSix(t, p) }, "too many wrong codes", "user.guesses-exhausted", false},
+		"a new browser": {func(t *testing.T, p *person) {
+			p.m.exec(t, `DELETE FROM devices`)
+			p.m.verify(t, p.challenged(t), p.code())
+		}, "has not been used before", "user.new-sign-in", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t)
+			p := m.someone(t, "Pia")
+			other := *p
+			other.signIn(t)
+			c.do(t, p)
+			token := m.notMe(t, p.Email, c.says)
+			got := m.post(t, "", `query($t: String!) { notMe(token: $t) { email what ipAddress userAgent reported } }`, vars{"t": token})
+			if body := string(got.Data); !strings.Contains(body, `"P•••`) && !strings.Contains(body, `"p•••`) || !strings.Contains(body, "127.0.0.1") ||
+				!strings.Contains(body, "Go-http-client") || !strings.Contains(body, `"reported":false`) || strings.Contains(body, p.Email) {
+				t.Errorf("the link is about %s", body)
+			}
+			if ended := string(m.post(t, other.Token, whoami, nil).Data) == `{"viewer":null}`; ended != c.ends {
+				t.Errorf("other sessions ended: %v, want %v", ended, c.ends)
+			}
+			if n := m.find(t, `SELECT count(*)::text FROM security_events WHERE action = $1 AND user_id = (SELECT id FROM users WHERE email = $2)`, c.event, p.Email); n == "0" {
+				t.Errorf("no line %s", c.event)
+			}
+		})
+	}
+}
+
+func guessSix(t testing.TB, p *person) {
+	t.Helper()
+	challenge := p.challenged(t)
+	for range 6 {
+		p.m.verify(t, challenge, "123")
+	}
+}
+
+// A browser or program is new once, and in a day ten at most are told of.
+func TestNewSignInsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.signUp(t, "Nia")
+	told := func() string {
+		return m.find(t, `SELECT count(*)::text FROM security_events WHERE action = 'user.new-sign-in'`)
+	}
+	p.signIn(t)
+	if got := told(); got != "0" {
+		t.Errorf("the program that signed up is new %s times", got)
+	}
+	m.exec(t, `DELETE FROM devices`)
+	p.signIn(t)
+	p.signIn(t)
+	if got := told(); got != "1" {
+		t.Errorf("a new program was told of %s times, want once", got)
+	}
+	for range 12 {
+		m.exec(t, `DELETE FROM devices`)
+		p.signIn(t)
+	}
+	if got := told(); got != "10" {
+		t.Errorf("told of %s new sign-ins in a day, want 10", got)
+	}
+}
+
+// Whoever reports ends all access at once, and nobody gets in again by any way that the account has; who does not know the
+// password learns nothing of it.
+func TestReportLocksTheAccount(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.someone(t, "Pia")
+	waiting := p.challenged(t)
+	token := m.notMe(t, p.Email, "Added the authenticator")
+	m.atRest(t)
+	before := m.snapshot(t)
+	for range 2 {
+		m.post(t, "", `query($t: String!) { notMe(token: $t) { what } }`, vars{"t": token})
+	}
+	if diff := cmp.Diff(before, m.snapshot(t)); diff != "" {
+		t.Errorf("looking at a link changed something:\n%s", diff)
+	}
+	socket := m.dial(t, p.Token)
+	got := m.post(t, "", reportNotMe, vars{"t": token})
+	if len(got.Errors) > 0 || !strings.Contains(string(got.Data), `"alreadyReported":false`) {
+		t.Fatalf("reporting: %s %+v", got.Data, got.Errors)
+	}
+	if code := socket.closed(); code != 4401 {
+		t.Errorf("the socket was closed with %d, want 4401", code)
+	}
+	if got := m.post(t, p.Token, whoami, nil); string(got.Data) != `{"viewer":null}` {
+		t.Errorf("the session goes on: %s", got.Data)
+	}
+	m.mailSaying(t, p.Email, "Your account is locked, as you asked")
+	signIn := func(password string) string {
+		return m.post(t, "", signInQuery, vars{"i": vars{"email": p.Email, "password": password}}).Code()
+	}
+	if code := signIn(p.Password); code != "CONFLICT" {
+		t.Errorf("signing in with the password: %q, want CONFLICT", code)
+	}
+	if code := signIn("not the password"); code != "INVALID_CREDENTIALS" {
+		t.Errorf("signing in without the password: %q, want INVALID_CREDENTIALS", code)
+	}
+	if code := m.verify(t, waiting, p.code()).Code(); code != "INVALID_CODE" {
+		t.Errorf("the challenge from before: %q, want INVALID_CODE", code)
+	}
+	// A second use says that it is done; nothing happens again.
+	m.atRest(t)
+	before = m.snapshot(t)
+	got = m.post(t, "", reportNotMe, vars{"t": token})
+	if !strings.Contains(string(got.Data), `"alreadyReported":true`) {
+		t.Errorf("a second use: %s %+v", got.Data, got.Errors)
+	}
+	if diff := cmp.Diff(before, m.snapshot(t)); diff != "" {
+		t.Errorf("a second use changed something:\n%s", diff)
+	}
+}
+
+// A dead link is INVALID_LINK whatever it died of; a living one works to its last second.
+func TestReportExpires(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.someone(t, "Pia")
+	token := m.notMe(t, p.Email, "Added the authenticator")
+	life := m.find(t, `SELECT round(extract(epoch FROM expires_at - since) / 86400)::text FROM account_alerts`)
+	if life != "7" {
+		t.Errorf("the link lives %s days, want 7", life)
+	}
+	m.exec(t, `UPDATE account_alerts SET expires_at = clock_timestamp() - interval '1 second'`)
+	expired := m.post(t, "", reportNotMe, vars{"t": token})
+	foreign := m.post(t, "", reportNotMe, vars{"t": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})
+	if expired.Code() != "INVALID_LINK" || foreign.Code() != "INVALID_LINK" || expired.Errors[0].Message != foreign.Errors[0].Message {
+		t.Errorf("an expired link: %+v; one that never was: %+v", expired.Errors, foreign.Errors)
+	}
+	if got := m.post(t, "", `query($t: String!) { notMe(token: $t) { what } }`, vars{"t": token}); string(got.Data) != `{"notMe":null}` {
+		t.Errorf("an expired link is about %s", got.Data)
+	}
+	m.exec(t, `UPDATE account_alerts SET expires_at = clock_timestamp() + interval '5 seconds'`)
+	if got := m.post(t, "", reportNotMe, vars{"t": token}); len(got.Errors) > 0 {
+		t.Errorf("a link that lives: %+v", got.Errors)
+	}
+}
+
+// Reports at once, of the same mail and of others, lock the account once; a confirmation or a sign-in at the same moment
+// leaves no session behind.
+func TestReportsAtOnce(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	for round := range 8 {
+		p := m.someone(t, "Pia")
+		first := m.notMe(t, p.Email, "Added the authenticator")
+		p.renewCodes(t)
+		second := m.notMe(t, p.Email, madeCodes)
+		id := m.find(t, `SELECT id FROM users WHERE email = $1`, p.Email)
+		m.exec(t, `DELETE FROM rate_limits`)
+		challenge, code := p.challenged(t), p.code()
+		old := p.Seed
+		p.startTOTP(t)
+		confirm := p.code()
+		var group sync.WaitGroup
+		var done atomic.Int64
+		for i := range 6 {
+			group.Go(func() {
+				a, err := m.tryPost("", reportNotMe, vars{"t": []string{first, second}[i%2]})
+				if err != nil || len(a.Errors) > 0 {
+					t.Errorf("round %d: %v %+v", round, err, a.Errors)
+				}
+				if strings.Contains(string(a.Data), `"alreadyReported":false`) {
+					done.Add(1)
+				}
+			})
+		}
+		group.Go(func() { _, _ = m.tryPost(p.Token, confirmTOTP, vars{"c": confirm}) })
+		group.Go(func() {
+			_, _ = m.tryPost("", verifyQuery, vars{"i": vars{"challengeToken": challenge, "code": code}})
+		})
+		group.Wait()
+		p.Seed = old
+		if n := m.find(t, `SELECT count(*)::text FROM sessions WHERE user_id = $1 AND ended_at IS NULL`, id); n != "0" {
+			t.Fatalf("round %d: %s sessions outlive the reports", round, n)
+		}
+		if n := m.find(t, `SELECT count(*)::text FROM security_events WHERE user_id = $1 AND action = 'user.frozen'`, id); n != "1" {
+			t.Fatalf("round %d: locked %s times", round, n)
+		}
+		// The second mail's change is later than the first's: once the first is reported there is nothing left to do about it.
+		if n := done.Load(); n < 1 || n > 2 {
+			t.Fatalf("round %d: %d reports did something, want one for each mail at most", round, n)
+		}
+		reachesTheFirst := m.find(t, `SELECT (u.frozen_since = (SELECT min(since) FROM account_alerts a WHERE a.user_id = u.id))::text FROM users u WHERE id = $1`, id)
+		if reachesTheFirst != "true" {
+			t.Fatalf("round %d: the account does not go back to the first change that was reported", round)
+		}
+	}
+}
+
+// A recovery code signs in to its own account, once, until there are new ones; it asks to set up a factor again, and the mail
+// says when few are left (Gogs CVE-2025-64175: codes of one account worked for another).
+func TestRecoveryCodesAreTheirOwners(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	ana, bo := m.someone(t, "Ana"), m.someone(t, "Bo")
+	for _, c := range []struct {
+		who  *person
+		code string
+		want string
+	}{
+		{ana, bo.Recovery[0], "INVALID_CODE"},
+		{bo, ana.Recovery[0], "INVALID_CODE"},
+		{ana, ana.Recovery[0], ""},
+		{ana, ana.Recovery[0], "INVALID_CODE"},
+		{bo, ana.Recovery[0], "INVALID_CODE"},
+		{bo, bo.Recovery[0], ""},
+	} {
+		got := m.post(t, "", `mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { nextStep } }`,
+			vars{"i": vars{"challengeToken": c.who.challenged(t), "code": c.code}})
+		if got.Code() != c.want || c.want == "" && string(got.Data) != `{"verifySecondFactor":{"nextStep":"SET_UP_2FA"}}` {
+			t.Errorf("%s with %s: %s %+v, want %q", c.who.Name, c.code, got.Data, got.Errors, c.want)
+		}
+	}
+	got := m.post(t, "", `mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { nextStep } }`,
+		vars{"i": vars{"challengeToken": ana.challenged(t), "code": ana.code()}})
+	if string(got.Data) != `{"verifySecondFactor":{"nextStep":"NOTHING"}}` {
+		t.Errorf("after the app: %s %+v", got.Data, got.Errors)
+	}
+	m.mailSaying(t, ana.Email, "A recovery code was used; 9 are left. Have you lost your authenticator? Set up another one.")
+
+	old := ana.Recovery
+	ana.signIn(t)
+	ana.renewCodes(t)
+	m.exec(t, `DELETE FROM rate_limits`)
+	if code := m.verify(t, ana.challenged(t), old[1]).Code(); code != "INVALID_CODE" {
+		t.Errorf("a code of the old set: %q, want INVALID_CODE", code)
+	}
+	m.exec(t, `UPDATE recovery_codes SET used_at = clock_timestamp() WHERE replaced_at IS NULL AND hash NOT IN (SELECT hash FROM recovery_codes
+	   WHERE replaced_at IS NULL AND user_id = (SELECT id FROM users WHERE email = $1) ORDER BY hash LIMIT 4)`, ana.Email)
+	for _, code := range ana.Recovery {
+		if m.verify(t, ana.challenged(t), code).Code() == "" {
+			break
+		}
+		m.exec(t, `DELETE FROM rate_limits`)
+	}
+	m.mailSaying(t, ana.Email, "A recovery code was used; 3 are left. Have you lost your authenticator? Set up another one. Then make new recovery codes, before these run out.")
 }
