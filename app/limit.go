@@ -30,6 +30,12 @@ var (
 		db.Limit{Hits: 10, Window: time.Hour},
 		"Too many wrong codes.",
 	}
+	limitRecovery = limit{
+		"recovery",
+		db.Limit{Hits: 5, Window: 5 * time.Minute},
+		db.Limit{Hits: 10, Window: time.Hour},
+		"Too many wrong recovery codes.",
+	}
 	limitWarning = limit{
 		"warning",
 		db.Limit{Hits: 1, Window: 30 * time.Minute},
@@ -53,6 +59,12 @@ var (
 		db.Limit{Hits: 100, Window: 15 * time.Minute},
 		db.Limit{Hits: 1000, Window: 24 * time.Hour},
 		"Too many wrong passwords from your network.",
+	}
+	limitSignUp = limit{
+		"sign-up",
+		db.Limit{Hits: 200, Window: 15 * time.Minute},
+		db.Limit{Hits: 1000, Window: 24 * time.Hour},
+		"Too many new accounts from your network.",
 	}
 	limitEmailTaken = limit{
 		"email-taken",
@@ -132,6 +144,17 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 	return l.refuse(wait)
 }
 
+// spendAnswer counts an answer to a challenge; forgive takes it back. What has the form of a recovery code, 128 bits that
+// nobody guesses, is counted by account and network, and not with the guesses at six digits: whoever uses those up does not
+// keep the account's owner from coming back in.
+func (a *App) spendAnswer(ctx context.Context, r *Request, userID, code string) (forgive func(), err error) {
+	if _, ok := secret.RecoveryHash(code); ok {
+		key := userID + " " + r.network()
+		return func() { a.forgive(ctx, limitRecovery, key) }, a.spend(ctx, limitRecovery, key)
+	}
+	return func() { a.forgive(ctx, limitGuess, userID) }, a.spendGuess(ctx, r, userID)
+}
+
 // spendGuess counts a guess at a second factor. Whoever gets here knows the password, so when the budget is used up its
 // owner is warned by mail, at most once in half an hour.
 func (a *App) spendGuess(ctx context.Context, r *Request, userID string) error {
@@ -158,6 +181,46 @@ func (a *App) spendGuess(ctx context.Context, r *Request, userID string) error {
 	}
 	return refusal
 }
+
+// mostCodes is how many codes in a row may be tried for an account before none is taken any more (NIST SP 800-63B-4 section
+// 3.2.2: at most a hundred consecutive failures, then the authenticator is disabled). Ten an hour take ten hours to it.
+const mostCodes = 100
+
+// tryCode counts a six-digit code before it is looked at. When a hundred in a row were wrong, the account's apps and phones
+// prove nothing any more, until a recovery code or a security key does, or its owner sets one up anew; it is written down and
+// mailed once. Only somebody who knows the password gets here, so no stranger can do that to anybody.
+func (a *App) tryCode(ctx context.Context, r *Request, userID string) error {
+	ok, err := a.DB.TryCode(ctx, userID, mostCodes)
+	if err != nil {
+		return fmt.Errorf("count a code: %w", err)
+	}
+	if ok {
+		return nil
+	}
+	message := "A hundred wrong codes were tried in a row by somebody who knows your password. Codes of your authenticator apps and " +
+		"phones no longer work; sign in with a recovery code or a security key, and change your password."
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		first, err := tx.SwitchCodesOff(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		if !first {
+			return nil, errCodesOff
+		}
+		user, err := tx.User(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		return a.alert(ctx, tx, r, user, org.EventCodesOff, message)
+	})
+	if err != nil {
+		return err
+	}
+	return errCodesOff
+}
+
+var errCodesOff = org.Refuse(org.CodeConflict, "Too many wrong codes were tried in a row, so codes of apps and phones no longer work for this account. "+
+	"Sign in with a recovery code or a security key; that switches them on again.")
 
 // exhausted refuses where the budget is used up, without counting.
 func (a *App) exhausted(ctx context.Context, l limit, key string) error {

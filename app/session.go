@@ -46,6 +46,11 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
+	if by.SecondFactor() {
+		if err := tx.ForgetWrongCodes(ctx, userID); err != nil {
+			return nil, fmt.Errorf("forget the wrong codes: %w", err)
+		}
+	}
 	r.began = s.ID
 	if via.Confined {
 		return session, nil // a provider's word makes no browser one that its owner has signed in with
@@ -105,6 +110,11 @@ func (a *App) raise(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, 
 		return "", fmt.Errorf("no session is raised via %s by %s", via.Name, by)
 	}
 	cookie = r.newCookie()
+	if by.SecondFactor() {
+		if err := tx.ForgetWrongCodes(ctx, r.session.User.ID); err != nil {
+			return "", fmt.Errorf("forget the wrong codes: %w", err)
+		}
+	}
 	return cookie, tx.RaiseSession(ctx, r.session.ID, by, hashOf(cookie))
 }
 

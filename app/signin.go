@@ -45,6 +45,9 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err := a.exhausted(ctx, limitEmailTaken, r.network()); err != nil {
 		return nil, err
 	}
+	if err := a.spend(ctx, limitSignUp, r.network()); err != nil {
+		return nil, err
+	}
 	hash, err := a.hashPassword(ctx, in.Password)
 	if err != nil {
 		return nil, err
@@ -273,9 +276,16 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 	}
 	payload := &SignInPayload{Challenge: &SignInChallenge{Token: token, ExpiresAt: c.ExpiresAt}}
 	phone := ""
+	off, err := a.DB.CodesOff(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("ask whether codes are taken: %w", err)
+	}
 	for _, f := range factors {
 		if f.Kind == org.KindPhone && a.Texter == nil {
 			continue // nothing can be sent to it
+		}
+		if off && f.Kind != org.KindSecurityKey {
+			continue // its codes are taken no more
 		}
 		method := org.SecondFactorMethod(f.Kind)
 		if !slices.Contains(payload.Challenge.Methods, method) {
@@ -320,10 +330,11 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	if err != nil {
 		return nil, fmt.Errorf("find the challenge: %w", err)
 	}
-	if limited := a.spendGuess(ctx, r, c.UserID); limited != nil {
+	forgive, limited := a.spendAnswer(ctx, r, c.UserID, in.Code)
+	if limited != nil {
 		return nil, limited
 	}
-	proof, err := a.checkCode(ctx, c.UserID, &c.ID, in.Code)
+	proof, err := a.checkCode(ctx, r, c.UserID, &c.ID, in.Code)
 	if err != nil {
 		return nil, err
 	}
@@ -362,7 +373,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	if err != nil {
 		return nil, err
 	}
-	a.forgive(ctx, limitGuess, c.UserID)
+	forgive()
 	if proof.phoneCodeID != "" {
 		a.forgiveText(ctx, textToProve, c.UserID, proof.authenticatorID)
 	}
@@ -382,13 +393,17 @@ type proof struct {
 	recovery        []byte // of a recovery code
 }
 
-// checkCode finds out which of the account's second factors a code belongs to. It uses nothing up.
-func (a *App) checkCode(ctx context.Context, userID string, challengeID *string, code string) (*proof, error) {
+// checkCode finds out which of the account's second factors a code belongs to. It uses nothing up but, of six digits, one of
+// the tries that there are in a row.
+func (a *App) checkCode(ctx context.Context, r *Request, userID string, challengeID *string, code string) (*proof, error) {
 	if !secret.IsCode(code) {
 		if hash, ok := secret.RecoveryHash(code); ok {
 			return &proof{by: org.ByRecoveryCode, recovery: hash}, nil
 		}
 		return nil, org.ErrInvalidCode
+	}
+	if err := a.tryCode(ctx, r, userID); err != nil {
+		return nil, err
 	}
 	seeds, err := a.DB.TOTPSeeds(ctx, userID)
 	if err != nil {
@@ -486,7 +501,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 			return nil, err
 		}
 		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }
-		if used, err = a.checkCode(ctx, user.ID, nil, *in.Code); err != nil {
+		if used, err = a.checkCode(ctx, r, user.ID, nil, *in.Code); err != nil {
 			return nil, err
 		}
 		if used.recovery != nil {

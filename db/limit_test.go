@@ -1,16 +1,19 @@
 package db_test
 
 import (
+	"context"
 	"fmt"
-	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
 
 	"muster/db"
+	"muster/db/dbtest"
 )
 
 // The budget of guesses: five in any five minutes and ten in any hour.
@@ -49,43 +52,90 @@ func (m *model) spend(now time.Duration) time.Duration {
 	return wait
 }
 
-// TestSpendIsASlidingWindow compares Spend with the model over random pauses. Pauses are whole seconds and a half, so
-// that the real time that the test takes decides nothing.
-func TestSpendIsASlidingWindow(t *testing.T) {
+// TestLimiterAgainstModel compares the limiter with the model over ten thousand random steps, on two connections: time goes
+// by, hits are counted, looked at, given back and tidied away, and several come at once. Pauses are whole minutes, so
+// that the real time that the test takes decides nothing. A failure prints the seed with which it can be repeated.
+func TestLimiterAgainstModel(t *testing.T) {
 	t.Parallel()
-	d, admin := open(t)
-	for seed := range uint64(6) {
-		key := fmt.Sprintf("seed %d", seed)
-		random := rand.New(rand.NewPCG(seed, 1))
+	url := dbtest.URL(t)
+	admin := dbtest.Admin(t, url)
+	var instances [2]*db.DB
+	for i := range instances {
+		opened, err := db.Open(context.WithoutCancel(t.Context()), url)
+		must(t, err)
+		t.Cleanup(opened.Close)
+		instances[i] = opened
+	}
+	let, refused, keys := 0, 0, 0
+	rapid.Check(t, func(r *rapid.T) {
+		keys++
+		key := fmt.Sprintf("key %d", keys)
 		var m model
 		var now time.Duration
-		let, refused := 0, 0
-		for step := range 60 {
-			pause := time.Duration(random.IntN(90))*time.Second + 500*time.Millisecond
-			if random.IntN(12) == 0 {
-				pause *= 20
-			}
-			pass(t, admin, key, pause)
-			now += pause
-			want := m.spend(now)
-			got, err := d.Spend(t.Context(), key, fiveInFive, tenInHour)
-			must(t, err)
-			if (got == 0) != (want == 0) {
-				t.Fatalf("seed %d, step %d at %s: waits %s, want %s; let through at %v", seed, step, now, got, want, m.hits)
-			}
-			// The test itself takes a moment, in which the wait gets shorter; below a second it is said to be one.
-			if slow := 3 * time.Second; got > 0 && (got > max(want, time.Second)+time.Second || got < want-slow) {
-				t.Fatalf("seed %d, step %d at %s: waits %s, want about %s", seed, step, now, got, want)
-			}
-			if got == 0 {
-				let++
-			} else {
-				refused++
+		// The test itself takes a moment, in which a wait gets shorter; below a second it is said to be one.
+		near := func(what string, got, want time.Duration) {
+			if (got == 0) != (want == 0) || got > 0 && (got > max(want, time.Second)+time.Second || got < want-30*time.Second) {
+				r.Fatalf("%s at %s: waits %s, want %s; let through at %v", what, now, got, want, m.hits)
 			}
 		}
-		if let < 10 || refused < 10 {
-			t.Errorf("seed %d tests little: %d let through, %d refused", seed, let, refused)
+		for range 100 {
+			d := instances[rapid.IntRange(0, 1).Draw(r, "instance")]
+			switch step := rapid.IntRange(0, 19).Draw(r, "step"); {
+			case step < 8:
+				pause := time.Duration(rapid.IntRange(1, 3).Draw(r, "minutes")) * time.Minute
+				if step == 0 {
+					pause *= 20
+				}
+				pass(t, admin, key, pause)
+				now += pause
+			case step < 15:
+				want := m.spend(now)
+				got, err := d.Spend(t.Context(), key, fiveInFive, tenInHour)
+				must(t, err)
+				near("spend", got, want)
+				if got == 0 {
+					let++
+				} else {
+					refused++
+				}
+			case step < 16:
+				got, err := d.Wait(t.Context(), key, fiveInFive, tenInHour)
+				must(t, err)
+				near("look", got, (&model{hits: slices.Clone(m.hits)}).spend(now))
+			case step < 17:
+				must(t, d.Forgive(t.Context(), key))
+				if n := len(m.hits); n > 0 {
+					m.hits = m.hits[:n-1]
+				}
+			case step < 18:
+				must(t, d.DeleteEnded(t.Context()))
+			default:
+				var got atomic.Int64
+				var done sync.WaitGroup
+				want := int64(0)
+				for i := range 4 {
+					if m.spend(now) == 0 {
+						want++
+					}
+					done.Go(func() {
+						wait, err := instances[i%2].Spend(t.Context(), key, fiveInFive, tenInHour)
+						if err != nil {
+							t.Error(err)
+						}
+						if wait == 0 {
+							got.Add(1)
+						}
+					})
+				}
+				done.Wait()
+				if got.Load() != want {
+					r.Fatalf("at %s %d of four at once were let through, want %d; %v", now, got.Load(), want, m.hits)
+				}
+			}
 		}
+	})
+	if let < 500 || refused < 500 {
+		t.Errorf("it tests little: %d let through, %d refused", let, refused)
 	}
 }
 

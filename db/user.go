@@ -36,12 +36,13 @@ func (t *Tx) LockUser(ctx context.Context, id string) (*org.User, error) {
 
 // CreateUser adds an account with its password hash. EMAIL_TAKEN where another account has the address.
 func (t *Tx) CreateUser(ctx context.Context, u *org.User, passwordHash string) error {
-	_, err := t.pg.Exec(ctx, `INSERT INTO users (id, name, email) VALUES ($1, $2, $3)`, u.ID, u.Name, u.Email)
-	if violates(err, "users_email") {
-		return org.Refuse(org.CodeEmailTaken, "An account with this email exists. Sign in instead.")
-	}
+	// No error of PostgreSQL's, whose log would tell the address.
+	tag, err := t.pg.Exec(ctx, `INSERT INTO users (id, name, email) VALUES ($1, $2, $3) ON CONFLICT (lower(email)) DO NOTHING`, u.ID, u.Name, u.Email)
 	if err != nil {
 		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return org.Refuse(org.CodeEmailTaken, "An account with this email exists. Sign in instead.")
 	}
 	_, err = t.pg.Exec(ctx, `INSERT INTO credentials (user_id, password_hash) VALUES ($1, $2)`, u.ID, passwordHash)
 	return err

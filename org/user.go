@@ -78,6 +78,7 @@ const (
 	EventSignOut              = "user.sign-out"
 	EventSessionsEnded        = "user.sessions-ended"
 	EventGuessesExhausted     = "user.guesses-exhausted"
+	EventCodesOff             = "user.codes-off"
 	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"
 	EventCodeSent             = "user.code-sent"

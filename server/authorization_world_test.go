@@ -128,7 +128,9 @@ func (w *world) act(t *testing.T, column string, p *person, place any) {
 func (m *muster) find(t testing.TB, sql string, args ...any) string {
 	t.Helper()
 	var found string
-	if err := m.admin(t).QueryRow(t.Context(), sql+" LIMIT 1", args...).Scan(&found); err != nil {
+	conn, done := m.brief(t)
+	defer done()
+	if err := conn.QueryRow(t.Context(), sql+" LIMIT 1", args...).Scan(&found); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return found

@@ -450,9 +450,21 @@ func (m *muster) admin(t testing.TB) *pgx.Conn {
 // exec changes the database behind Muster's back, as superuser.
 func (m *muster) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
-	if _, err := m.admin(t).Exec(t.Context(), sql, args...); err != nil {
+	conn, done := m.brief(t)
+	defer done()
+	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// brief is admin for one question: connections that stay until the test ends would be more than the server takes.
+func (m *muster) brief(t testing.TB) (conn *pgx.Conn, done func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), m.DBURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, func() { _ = conn.Close(context.Background()) }
 }
 
 // eventually waits until a condition holds, asking again and again.

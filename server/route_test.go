@@ -22,7 +22,9 @@ type standing struct {
 
 func (m *muster) standings(t testing.TB) map[string]standing {
 	t.Helper()
-	rows, err := m.admin(t).Query(t.Context(), `
+	conn, done := m.brief(t)
+	defer done()
+	rows, err := conn.Query(t.Context(), `
 SELECT id, began_by, fresh_by, fresh_at::text, coalesce(proved_at::text, ''), coalesce(mailbox_proved_at::text, '') FROM sessions`)
 	if err != nil {
 		t.Fatal(err)

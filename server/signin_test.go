@@ -228,7 +228,7 @@ func TestGuessBudget(t *testing.T) {
 		func() answer { return second.verify(t, first, wrong) },
 		func() answer { return confirm(p) },
 		func() answer { return confirm(session) },
-		func() answer { return m.verify(t, first, "aaaaa-aaaaa-aaaaa-aaaaa-aaaaaa") }, // a recovery code
+		func() answer { return m.verify(t, first, "12345") }, // what is no code at all
 	}
 	// limited looks at a refusal: it says how long to wait, in both places.
 	limited := func(a answer, what string, least, most float64) {

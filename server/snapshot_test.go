@@ -23,13 +23,14 @@ var noise = map[string][]string{
 
 // restless are the tables that count tries, or in which River keeps house.
 func restless(table string) bool {
-	return table == "rate_limits" || strings.HasPrefix(table, "bun_") || strings.HasPrefix(table, "river_") && table != "river_job"
+	return table == "rate_limits" || table == "wrong_codes" || strings.HasPrefix(table, "bun_") || strings.HasPrefix(table, "river_") && table != "river_job"
 }
 
 // snapshot is every row of every table, less the noise.
 func (m *muster) snapshot(t testing.TB) []string {
 	t.Helper()
-	conn := m.admin(t)
+	conn, done := m.brief(t)
+	defer done()
 	rows, err := conn.Query(t.Context(), `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,8 @@ func (m *muster) snapshot(t testing.TB) []string {
 // atRest waits until no job and no sweep has anything left to do.
 func (m *muster) atRest(t testing.TB) {
 	t.Helper()
-	conn := m.admin(t)
+	conn, done := m.brief(t)
+	defer done()
 	eventually(t, "all jobs are done", func() bool {
 		var busy bool
 		const question = `SELECT EXISTS (SELECT FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending'))
@@ -79,7 +81,9 @@ func (m *muster) atRest(t testing.TB) {
 // logged is every line of both kinds of log as "table action", in the order in which they were written.
 func (m *muster) logged(t testing.TB) []string {
 	t.Helper()
-	rows, err := m.admin(t).Query(t.Context(), `
+	conn, done := m.brief(t)
+	defer done()
+	rows, err := conn.Query(t.Context(), `
 SELECT line FROM (SELECT 'organization ' || action AS line, created_at, id FROM audit_entries
                   UNION ALL SELECT 'account ' || action, created_at, id FROM security_events) l ORDER BY created_at, id`)
 	if err != nil {

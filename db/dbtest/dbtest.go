@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -117,6 +118,16 @@ func Admin(tb testing.TB, url string) *pgx.Conn {
 		_ = conn.Close(ctx) // a test may have cut it on purpose
 	})
 	return conn
+}
+
+// ServerLog is what PostgreSQL has written into its log so far, for this test and for all that ran before and beside it.
+func ServerLog(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join(shared.dir.path, "postgres.log"))
+	if err != nil {
+		tb.Fatalf("dbtest: read the server's log: %v", err)
+	}
+	return string(text)
 }
 
 func (s *server) start() (err error) {

@@ -140,6 +140,13 @@ CREATE TABLE rate_limits (
 );
 CREATE INDEX rate_limits_expires ON rate_limits (expires_at);
 
+-- How many codes in a row were tried for an account since a second factor last came right, and when that was too many.
+CREATE TABLE wrong_codes (
+  user_id text PRIMARY KEY REFERENCES users,
+  tries   integer NOT NULL,
+  off_at  timestamptz
+);
+
 CREATE TABLE security_events (
   id         text PRIMARY KEY,
   user_id    text NOT NULL REFERENCES users,
