@@ -82,6 +82,7 @@ type ReportNotMeInput struct{ Token string }
 // ReportNotMePayload is what reportNotMe answers.
 type ReportNotMePayload struct {
 	Alert           *org.AccountAlert
+	Locked          bool
 	AlreadyReported bool
 	Undone          []*org.AccountAlert
 	Kept            []*org.AccountAlert
@@ -117,6 +118,7 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		return err
 	}
 	var all []*org.Alert
+	locked := false
 	err = a.changeAccountOf(ctx, found.UserID, check, func(c *accountChange) error {
 		if all, err = c.Tx.Alerts(ctx, found.UserID); err != nil {
 			return err
@@ -125,12 +127,21 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 			return err
 		}
 		c.event(org.EventNotMe, "Its owner says that this was not them: "+found.Message)
+		told := "Your account is locked, as you asked: all sessions have ended, and nobody can sign in until its password has been reset by mail."
+		if locked = c.User.Verified(); !locked {
+			// No mail opens an account whose address is only claimed, so it is not locked: the change is undone at once.
+			told = "All sessions have ended, as you asked, and the change is undone. Sign in and change your password."
+			c.User.FrozenSince = &found.First(all).Since
+			if err := a.thaw(ctx, c); err != nil {
+				return err
+			}
+		}
 		// The mail goes where the account is again, not where somebody else has taken it.
-		c.jobs = append(c.jobs, accountMail(r, c.User.ID, "Your account is locked, as you asked: all sessions have ended, and nobody can sign in until its password has been reset by mail.", a.Now()))
+		c.jobs = append(c.jobs, accountMail(r, c.User.ID, told, a.Now()))
 		all, err = c.Tx.Alerts(ctx, found.UserID)
 		return err
 	})
-	payload := &ReportNotMePayload{Alert: found.Shown(), AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
+	payload := &ReportNotMePayload{Alert: found.Shown(), Locked: locked, AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
 	if err != nil && !payload.AlreadyReported {
 		return nil, err
 	}
@@ -155,6 +166,10 @@ func (a *App) freeze(ctx context.Context, c *accountChange, first *org.Alert) er
 	}
 	if err := c.Tx.RestoreEmail(ctx, c.User.ID, first.Email); err != nil {
 		return fmt.Errorf("give the address back: %w", err)
+	}
+	// A link to a new password that waits already may be in the wrong hands.
+	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {
+		return fmt.Errorf("end the account's links: %w", err)
 	}
 	if c.User.FrozenSince == nil {
 		c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")

@@ -37,6 +37,7 @@ VerifySecondFactorPayload.nextStep        -     -     -     -         -     -   
 Mutation.reportNotMe                      ok    ok    ok    ok        ok    ok    ok          ok    ok
 Mutation.reportNotMe(dead)                LINK  LINK  LINK  LINK      LINK  LINK  LINK        LINK  LINK
 ReportNotMePayload.alert                  ok    ok    ok    ok        ok    ok    ok          ok    ok
+ReportNotMePayload.locked                 ok    ok    ok    ok        ok    ok    ok          ok    ok
 ReportNotMePayload.alreadyReported        ok    ok    ok    ok        ok    ok    ok          ok    ok
 ReportNotMePayload.undone                 #1    #1    #1    #1        #1    #1    #1          #1    #1
 ReportNotMePayload.kept                   #1    #1    #1    #1        #1    #1    #1          #1    #1

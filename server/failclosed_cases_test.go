@@ -167,6 +167,15 @@ var loggedCalls = []loggedCall{
 		mutation: "reportNotMe", writes: []string{"account user.frozen", "account user.not-me"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {
 			p, _ := m.owner(t)
+			m.exec(t, `UPDATE users SET email_verified_at = clock_timestamp()`)
+			return nobody(m), vars{"token": m.notMe(t, p.Email, "Added the authenticator")}
+		},
+	},
+	{
+		mutation: "reportNotMe", variant: "of an address that was never confirmed",
+		writes: []string{"organization member.2fa-disabled", "account user.frozen", "account user.not-me", "account user.thawed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
 			return nobody(m), vars{"token": m.notMe(t, p.Email, "Added the authenticator")}
 		},
 	},

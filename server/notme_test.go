@@ -13,7 +13,7 @@ import (
 const madeCodes = "Made new recovery codes"
 
 const reportNotMe = `mutation($t: String!) { reportNotMe(input: {token: $t}) {
-  alreadyReported alert { email what reported } undone { what } kept { what } } }`
+  locked alreadyReported alert { email what reported } undone { what } kept { what } } }`
 
 // notMe waits for a mail to the address that says what, and gives the token of its link.
 func (m *muster) notMe(t testing.TB, email, what string) string {
@@ -125,7 +125,9 @@ func TestNewSignInsAreToldOnce(t *testing.T) {
 func TestReportLocksTheAccount(t *testing.T) {
 	t.Parallel()
 	m := start(t)
-	p := m.someone(t, "Pia")
+	p := m.verified(t, "Pia")
+	p.enroll(t)
+	reset := p.resetLink(t)
 	waiting := p.challenged(t)
 	token := m.notMe(t, p.Email, "Added the authenticator")
 	m.atRest(t)
@@ -153,6 +155,9 @@ func TestReportLocksTheAccount(t *testing.T) {
 	}
 	if code := signIn(p.Password); code != "CONFLICT" {
 		t.Errorf("signing in with the password: %q, want CONFLICT", code)
+	}
+	if code := m.reset(t, reset, "another long password").Code(); code != "INVALID_LINK" {
+		t.Errorf("a link to a new password from before: %q, want INVALID_LINK", code)
 	}
 	if code := signIn("not the password"); code != "INVALID_CREDENTIALS" {
 		t.Errorf("signing in without the password: %q, want INVALID_CREDENTIALS", code)
@@ -203,7 +208,8 @@ func TestReportsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := start(t)
 	for round := range 8 {
-		p := m.someone(t, "Pia")
+		p := m.verified(t, "Pia")
+		p.enroll(t)
 		first := m.notMe(t, p.Email, "Added the authenticator")
 		p.renewCodes(t)
 		second := m.notMe(t, p.Email, madeCodes)
@@ -296,4 +302,78 @@ func TestRecoveryCodesAreTheirOwners(t *testing.T) {
 		m.exec(t, `DELETE FROM rate_limits`)
 	}
 	m.mailSaying(t, ana.Email, "A recovery code was used; 3 are left. Have you lost your authenticator? Set up another one. Then make new recovery codes, before these run out.")
+}
+
+// A thief with a fresh session of Vera's adds an app, removes hers, and changes the password. She presses the button of any
+// mail, sets a new password, and signs in with the app that she had; the thief's opens nothing, and nobody is left in an
+// organization that requires a second factor without one.
+func TestStoryOfThisWasNotMe(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]string{"the newest mail": "Changed the password", "the oldest mail": `Added the authenticator "The thief's"`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := start(t)
+			_, o := m.owner(t)
+			vera := m.verified(t, "Vera")
+			vera.enroll(t)
+			o.join(t, vera, "MANAGER")
+			o.require(t, true)
+			own := vera.authenticator(t)
+			vera.signIn(t)
+			thief := *vera
+			thief.startTOTP(t)
+			m.exec(t, `UPDATE authenticators SET name = 'The thief''s' WHERE confirmed_at IS NULL AND removed_at IS NULL`)
+			thief.do(t, confirmTOTP, vars{"c": thief.code()}, nil)
+			thief.do(t, removeFactor, vars{"a": own}, nil)
+			thief.do(t, changePassword, vars{"i": vars{"currentPassword": vera.Password, "newPassword": "the thief's own password"}}, nil)
+			thief.Password = "the thief's own password"
+
+			got := m.post(t, "", reportNotMe, vars{"t": m.notMe(t, vera.Email, says)})
+			if !strings.Contains(string(got.Data), `"locked":true`) {
+				t.Fatalf("reporting: %s %+v", got.Data, got.Errors)
+			}
+			thief.refused(t, "UNAUTHENTICATED", acceptInvite, vars{"t": "x"})
+			if code := m.post(t, "", signInQuery, vars{"i": vars{"email": thief.Email, "password": thief.Password}}).Code(); code != "CONFLICT" {
+				t.Errorf("the thief signs in: %q, want CONFLICT", code)
+			}
+			vera.Password = "her own new password"
+			m.reset(t, vera.resetLink(t), vera.Password).expect(t, "", "the reset")
+			m.exec(t, `DELETE FROM rate_limits`)
+			thief.Password = vera.Password
+			if code := m.verify(t, thief.challenged(t), thief.code()).Code(); code != "INVALID_CODE" {
+				t.Errorf("the thief's app answers: %q, want INVALID_CODE", code)
+			}
+			vera.signIn(t)
+			if got := vera.authenticator(t); got != own {
+				t.Errorf("Vera has %s, want her own %s", got, own)
+			}
+			vera.do(t, `query($s: String!) { organization(slug: $s) { members { nodes { id } } } }`, vars{"s": o.Slug}, nil)
+			if n := m.find(t, `SELECT count(*)::text FROM members m JOIN users u ON u.id = m.user_id JOIN organizations o ON o.id = m.organization_id
+			   WHERE m.status = 'ACTIVE' AND o.require2fa AND u.two_factor = 'DISABLED'`); n != "0" {
+				t.Errorf("%s members are active without a second factor", n)
+			}
+		})
+	}
+}
+
+// An address that was never confirmed opens nothing by mail, so a report locks nothing: sessions end and the change is undone.
+func TestReportOfAClaimedAddress(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.someone(t, "Pia")
+	got := m.post(t, "", reportNotMe, vars{"t": m.notMe(t, p.Email, "Added the authenticator")})
+	if !strings.Contains(string(got.Data), `"locked":false`) {
+		t.Errorf("reporting: %s %+v", got.Data, got.Errors)
+	}
+	if got := m.post(t, p.Token, whoami, nil); string(got.Data) != `{"viewer":null}` {
+		t.Errorf("the session goes on: %s", got.Data)
+	}
+	p.signIn(t)
+	var out struct {
+		Viewer struct{ TwoFactor string }
+	}
+	p.do(t, `{ viewer { twoFactor } }`, nil, &out)
+	if out.Viewer.TwoFactor != "DISABLED" {
+		t.Errorf("the authenticator is there still: %s", out.Viewer.TwoFactor)
+	}
 }

@@ -65,6 +65,7 @@ export interface AccountAlert {
 }
 
 export interface Reported {
+  locked: boolean;
   alreadyReported: boolean;
   undone: { what: string; at: string }[];
   kept: { what: string; at: string }[];

@@ -337,6 +337,7 @@ type ComplexityRoot struct {
 		Alert           func(childComplexity int) int
 		AlreadyReported func(childComplexity int) int
 		Kept            func(childComplexity int) int
+		Locked          func(childComplexity int) int
 		Undone          func(childComplexity int) int
 	}
 
@@ -1853,6 +1854,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReportNotMePayload.Kept(childComplexity), true
+	case "ReportNotMePayload.locked":
+		if e.ComplexityRoot.ReportNotMePayload.Locked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportNotMePayload.Locked(childComplexity), true
 	case "ReportNotMePayload.undone":
 		if e.ComplexityRoot.ReportNotMePayload.Undone == nil {
 			break
@@ -3310,10 +3317,12 @@ input ReportNotMeInput {
   token: String!
 }
 
-"Of ` + "`" + `reportNotMe` + "`" + `. The account is locked until its password has been reset by mail."
+"Of ` + "`" + `reportNotMe` + "`" + `."
 type ReportNotMePayload {
   "What was reported."
   alert: AccountAlert!
+  "Whether this has locked the account until its password has been reset by mail. An account whose address was never confirmed is not locked, since no mail could open it: its sessions have ended and the change is undone."
+  locked: Boolean!
   "Whether it was reported before, so that nothing was left to do."
   alreadyReported: Boolean!
   "Other changes that are undone with it: later ones, and earlier ones of the same session; newest first, at most 100."
@@ -4265,6 +4274,8 @@ func (ec *executionContext) childFields_ReportNotMePayload(ctx context.Context, 
 	switch field.Name {
 	case "alert":
 		return ec.fieldContext_ReportNotMePayload_alert(ctx, field)
+	case "locked":
+		return ec.fieldContext_ReportNotMePayload_locked(ctx, field)
 	case "alreadyReported":
 		return ec.fieldContext_ReportNotMePayload_alreadyReported(ctx, field)
 	case "undone":
@@ -10686,6 +10697,29 @@ func (ec *executionContext) fieldContext_ReportNotMePayload_alert(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ReportNotMePayload_locked(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReportNotMePayload_locked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Locked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReportNotMePayload_locked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReportNotMePayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ReportNotMePayload_alreadyReported(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
@@ -17980,6 +18014,11 @@ func (ec *executionContext) _ReportNotMePayload(ctx context.Context, sel ast.Sel
 			out.Values[i] = graphql.MarshalString("ReportNotMePayload")
 		case "alert":
 			out.Values[i] = ec._ReportNotMePayload_alert(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locked":
+			out.Values[i] = ec._ReportNotMePayload_locked(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -106,7 +106,7 @@ function Asked({ alert, report }: { alert: AccountAlert; report: () => Promise<v
           </>
         )}
       </dl>
-      <p>If it was you, close this page: nothing has happened. If it was not, lock your account now:</p>
+      <p>If it was you, close this page: nothing has happened. If it was not, lock your account now.</p>
       <ul className="advice">
         <li>All sessions end, on every device.</li>
         <li>Nobody can sign in, you neither, until you set a new password by mail.</li>
@@ -120,25 +120,35 @@ function Asked({ alert, report }: { alert: AccountAlert; report: () => Promise<v
   );
 }
 
-/** The account is locked; what to do next. */
+/** The account is locked, or where no mail could open it again, put back as it was; what to do next. */
 function Locked({ alert, reported }: { alert: AccountAlert; reported: Reported | null }) {
+  const before = reported === null || reported.alreadyReported;
+  const locked = before || reported.locked;
   return (
     <>
-      <Title>{reported === null || reported.alreadyReported ? 'This was reported already' : 'Your account is locked'}</Title>
+      <Title>{before ? 'This was reported already' : locked ? 'Your account is locked' : 'All sessions have ended'}</Title>
       <p className="lead">
-        {reported === null || reported.alreadyReported
-          ? 'Your account was locked when it was reported. If you have set a new password since, it is yours again.'
-          : 'All sessions have ended, and nobody can sign in.'}
+        {before
+          ? 'If your account was locked then and you have set a new password since, it is yours again.'
+          : locked
+            ? 'All sessions have ended, and nobody can sign in.'
+            : 'The change is undone. Your account is not locked, because your address was never confirmed: no mail could open it again.'}
       </p>
       <h2>What to do next</h2>
       <ol>
         <li>Is your mailbox safe? If somebody else reads {alert.email}, change its password first.</li>
-        <li>Set a new password for Muster: ask for a reset where you sign in, and open the mail that comes.</li>
-        <li>Sign in with the second factor that you had before, and look at what is set up.</li>
+        {locked ? (
+          <>
+            <li>Set a new password for Muster: ask for a reset, and open the mail that comes.</li>
+            <li>Sign in with the second factor that you had before, and look at what is set up.</li>
+          </>
+        ) : (
+          <li>Sign in and change your password now: whoever did this may know it.</li>
+        )}
       </ol>
       {reported !== null && reported.undone.length > 0 && (
         <>
-          <h2>Your new password also undoes</h2>
+          <h2>{locked ? 'Your new password also undoes' : 'Undone as well'}</h2>
           <Changes changes={reported.undone} />
         </>
       )}
