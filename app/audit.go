@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 
 	"muster/db"
@@ -102,6 +103,7 @@ func (a *App) Node(ctx context.Context, id string) (org.Node, error) {
 		db.AuditEntryID:    a.auditNode,
 		db.SweepID:         a.sweepNode,
 		db.AuthenticatorID: a.authenticatorNode,
+		db.TokenID:         a.serviceTokenNode,
 	}[db.Kind(id)]
 	if find == nil {
 		return nil, org.ErrNotFound
@@ -115,13 +117,13 @@ func (a *App) userNode(ctx context.Context, id string) (org.Node, error) {
 	if id == viewer.ID {
 		return viewer, nil
 	}
-	shared, err := a.DB.SharedOrganizations(ctx, viewer.ID, id)
+	shared, err := a.sharedOrganizations(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	var seen *org.User
 	for _, organizationID := range shared {
-		access, err := a.read(ctx, organizationID, org.See)
+		access, err := a.read(ctx, organizationID, org.SeeMembers)
 		var refusal *org.Error
 		if errors.As(err, &refusal) {
 			continue
@@ -141,6 +143,16 @@ func (a *App) userNode(ctx context.Context, id string) (org.Node, error) {
 		return nil, org.ErrNotFound
 	}
 	return seen, nil
+}
+
+// sharedOrganizations are those that the caller and a user have in common; of a service token, its own.
+func (a *App) sharedOrganizations(ctx context.Context, userID string) ([]string, error) {
+	s := request(ctx).session
+	if !s.Service() {
+		return a.DB.SharedOrganizations(ctx, s.User.ID, userID)
+	}
+	ids, err := a.DB.OrganizationIDs(ctx, userID)
+	return slices.DeleteFunc(ids, func(id string) bool { return id != *s.Token.OrganizationID }), err
 }
 
 func (a *App) organizationNode(ctx context.Context, id string) (org.Node, error) {
@@ -181,7 +193,7 @@ func (a *App) teamNode(ctx context.Context, id string) (org.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.read(ctx, team.OrganizationID, org.See); err != nil {
+	if _, err := a.read(ctx, team.OrganizationID, org.SeeTeams); err != nil {
 		return nil, err
 	}
 	return team, nil

@@ -36,7 +36,7 @@ func (a *App) change(ctx context.Context, organizationID string, p org.Permissio
 	if err != nil {
 		return err
 	}
-	if _, err := a.DB.MemberOf(ctx, organizationID, r.session.User.ID); err != nil {
+	if _, err := place(ctx, a.DB.Queries, organizationID, r.session); err != nil {
 		return err
 	}
 	return a.DB.InTx(ctx, func(tx *db.Tx) error {
@@ -47,7 +47,7 @@ func (a *App) change(ctx context.Context, organizationID string, p org.Permissio
 		if err := a.reload(ctx, tx, r); err != nil {
 			return err
 		}
-		m, err := tx.MemberOf(ctx, organizationID, r.session.User.ID)
+		m, err := place(ctx, tx.Queries, organizationID, r.session)
 		if err != nil {
 			return err
 		}
@@ -104,6 +104,14 @@ func (c *change) log(action string, target org.Node, message string, data map[st
 	c.entries = append(c.entries, e)
 }
 
+// person is the id of the user who makes the change, "" where a service token does, which is none.
+func (c *change) person() string {
+	if c.request.session.Service() {
+		return ""
+	}
+	return c.By.User.ID
+}
+
 // enqueue adds a job that exists if the change does.
 func (c *change) enqueue(jobs ...river.JobArgs) { c.jobs = append(c.jobs, jobs...) }
 
@@ -119,7 +127,14 @@ func (c *change) target(ctx context.Context, memberID string) (*org.Member, erro
 	return m, nil
 }
 
+// entryBy makes an entry. What a person does by a personal token is theirs, and says by which.
 func entryBy(by *org.User, r *Request, action, message string, data map[string]any) *org.AuditLogEntry {
+	if s := r.session; s != nil && s.Token != nil && !s.Service() {
+		if data == nil {
+			data = map[string]any{}
+		}
+		data["personal_token"] = s.Token.Name
+	}
 	return &org.AuditLogEntry{
 		Action: action, ActorID: &by.ID, ActorLabel: by.Label(), Message: message, Data: data,
 		IPAddress: optional(r.IPAddress), UserAgent: optional(r.UserAgent),
@@ -136,6 +151,8 @@ func label(target org.Node) (id *string, text string) {
 	case *org.Team:
 		return &t.ID, t.Name
 	case *org.Project:
+		return &t.ID, t.Name
+	case *org.ServiceToken:
 		return &t.ID, t.Name
 	}
 	return nil, ""
@@ -158,6 +175,9 @@ func (a *App) changeOfMember(ctx context.Context, memberID string, p org.Permiss
 		if !target.VisibleTo(c.By) {
 			return org.ErrNotFound
 		}
+		if err := org.CheckServiceTarget(c.request.session, c.By, target); err != nil {
+			return err
+		}
 		return decide(c, target)
 	})
 }
@@ -172,7 +192,7 @@ func (a *App) access(ctx context.Context, organizationID string) (*org.Access, e
 	if err != nil {
 		return nil, err
 	}
-	m, err := a.DB.MemberOf(ctx, organizationID, s.User.ID)
+	m, err := place(ctx, a.DB.Queries, organizationID, s)
 	if err != nil {
 		return nil, err
 	}

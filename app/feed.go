@@ -152,7 +152,7 @@ func (w *watcher) take() (entries []*org.AuditLogEntry, behind bool) {
 // wake tells the topics that an organization's log grew, or, for "", that anything may have; and the transport that a
 // session ended.
 func (a *App) wake(id string) {
-	if strings.HasPrefix(id, db.SessionID+"_") {
+	if strings.HasPrefix(id, db.SessionID+"_") || strings.HasPrefix(id, db.TokenID+"_") {
 		a.sessionEnded(id)
 		return
 	}
@@ -369,13 +369,14 @@ func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *i
 	}, nil
 }
 
-// removedMember is who an entry tells of, as far as still there: whoever was removed for 2FA is.
+// removedMember is who an entry tells of, as far as still there and for the caller to see: whoever was removed for 2FA is
+// there, but not for an API token that may see the log alone.
 func (a *App) removedMember(ctx context.Context, organizationID string, e *org.AuditLogEntry) (*org.Member, error) {
 	if e.TargetID == nil {
 		return nil, nil
 	}
 	m, err := a.Member(ctx, organizationID, *e.TargetID)
-	if errors.Is(err, org.ErrNotFound) {
+	if errors.Is(err, org.ErrNotFound) || errors.Is(err, &org.Error{Code: org.CodeForbidden}) {
 		return nil, nil
 	}
 	return m, err

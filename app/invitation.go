@@ -55,7 +55,7 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 			}
 		}
 		id := db.NewID(db.MemberID)
-		if err := c.Tx.CreateInvited(ctx, id, c.Organization.ID, email, in.Role, c.By.User.ID); err != nil {
+		if err := c.Tx.CreateInvited(ctx, id, c.Organization.ID, email, in.Role, c.person()); err != nil {
 			return err
 		}
 		if err := c.setTeams(ctx, id, teamIDs); err != nil {

@@ -43,6 +43,7 @@ func (MailJob) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: db
 type NotifyJob struct {
 	OrganizationID string    `json:"organization_id"`
 	Security       bool      `json:"security,omitempty"`
+	Owners         bool      `json:"owners,omitempty"` // tells them alone
 	Remind         bool      `json:"remind,omitempty"`
 	What           string    `json:"what,omitempty"`
 	By             string    `json:"by"`
@@ -85,6 +86,11 @@ func (c *change) notify(security bool, what string) {
 		OrganizationID: c.Organization.ID, Security: security, What: what,
 		By: c.By.PublicName(), At: c.now, Except: c.By.User.ID,
 	})
+}
+
+// notifyOwners tells the owners who want to hear of security, the caller too: somebody else may act in their name.
+func (c *change) notifyOwners(what string) {
+	c.enqueue(NotifyJob{OrganizationID: c.Organization.ID, Security: true, Owners: true, What: what, By: c.By.PublicName(), At: c.now})
 }
 
 type notifyWorker struct {
@@ -130,7 +136,7 @@ func (w *notifyWorker) recipients(ctx context.Context, tx *db.Tx, n NotifyJob) (
 			page := org.PageRequest{First: recipientsPage - 1, After: after}
 			members, err = tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Manager: true, Affected: true, Page: page})
 		} else {
-			members, err = tx.MembersToNotify(ctx, n.OrganizationID, n.Security, after, recipientsPage)
+			members, err = tx.MembersToNotify(ctx, n.OrganizationID, n.Security, n.Owners, after, recipientsPage)
 		}
 		if err != nil {
 			return nil, err

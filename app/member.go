@@ -10,10 +10,10 @@ import (
 	"muster/org"
 )
 
-// Viewer is the signed-in user, nil for nobody.
+// Viewer is the signed-in user, nil for nobody, and for a service token, which is no person.
 func (a *App) Viewer(ctx context.Context) (*org.User, error) {
 	r := request(ctx)
-	if r.session == nil {
+	if r.session == nil || r.session.Service() {
 		return nil, nil
 	}
 	return r.session.User, nil
@@ -37,7 +37,7 @@ func own(ctx context.Context, userID string) bool {
 }
 
 // held says whether the user is the caller, signed in to the account itself: what an account keeps is not shown to a session
-// that an organization's provider has begun.
+// that an organization's provider has begun, nor to an API token.
 func held(ctx context.Context, userID string) bool {
 	return own(ctx, userID) && request(ctx).session.CheckHolder() == nil
 }
@@ -94,7 +94,7 @@ func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, er
 	seen := []*org.Member{}
 	for _, m := range memberships {
 		access := org.Access{Organization: m.Organization, Member: m, Session: session}
-		switch err := access.Enter(a.Now()); {
+		switch err := access.Gate(org.SeeMembers, a.Now()); {
 		case err == nil:
 			seen = append(seen, m.SeenBy(m))
 		case !errors.Is(err, org.ErrNotFound):
@@ -104,10 +104,10 @@ func (a *App) Memberships(ctx context.Context, userID string) ([]*org.Member, er
 	return seen[:min(len(seen), maxMemberships)], nil
 }
 
-// ViewerIn is the caller's own place in an organization.
+// ViewerIn is the caller's own place in an organization; a service token has none.
 func (a *App) ViewerIn(ctx context.Context, organizationID string) (*org.Member, error) {
-	access, err := a.read(ctx, organizationID, org.See)
-	if err != nil {
+	access, err := a.read(ctx, organizationID, org.SeeMembers)
+	if err != nil || access.Session.Service() {
 		return nil, err
 	}
 	return access.Member.SeenBy(access.Member), nil
@@ -115,7 +115,7 @@ func (a *App) ViewerIn(ctx context.Context, organizationID string) (*org.Member,
 
 // Member is one member of an organization.
 func (a *App) Member(ctx context.Context, organizationID, id string) (*org.Member, error) {
-	access, err := a.read(ctx, organizationID, org.See)
+	access, err := a.read(ctx, organizationID, org.SeeMembers)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (a *App) Member(ctx context.Context, organizationID, id string) (*org.Membe
 
 // Members is a page of an organization's members, as the caller sees them.
 func (a *App) Members(ctx context.Context, organizationID string, first *int, after *string, filter *org.MemberFilter) (*org.MemberConnection, error) {
-	access, err := a.read(ctx, organizationID, org.See)
+	access, err := a.read(ctx, organizationID, org.SeeMembers)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (a *App) SetMemberTeams(ctx context.Context, in SetMemberTeamsInput) (paylo
 	if err != nil {
 		return nil, err
 	}
-	err = a.changeOfMember(ctx, in.MemberID, org.CreateTeams, func(c *change, target *org.Member) error {
+	err = a.changeOfMember(ctx, in.MemberID, org.ManageTeams, func(c *change, target *org.Member) error {
 		if err := org.CheckOver(c.By, target); err != nil {
 			return err
 		}

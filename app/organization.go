@@ -38,7 +38,7 @@ func (a *App) Require2FA(ctx context.Context, organizationID string) (*bool, err
 
 // Teams are the organization's.
 func (a *App) Teams(ctx context.Context, organizationID string) ([]*org.Team, error) {
-	if _, err := a.read(ctx, organizationID, org.See); err != nil {
+	if _, err := a.read(ctx, organizationID, org.SeeTeams); err != nil {
 		return nil, err
 	}
 	return a.DB.Teams(ctx, organizationID)
@@ -46,12 +46,12 @@ func (a *App) Teams(ctx context.Context, organizationID string) ([]*org.Team, er
 
 // Projects are those that the caller can reach: their teams', or all from ADMIN up.
 func (a *App) Projects(ctx context.Context, organizationID string) ([]*org.Project, error) {
-	access, err := a.read(ctx, organizationID, org.See)
+	access, err := a.read(ctx, organizationID, org.SeeProjects)
 	if err != nil {
 		return nil, err
 	}
 	memberID := access.Member.ID
-	if access.Gate(org.SeeProjects, a.Now()) == nil {
+	if access.Gate(org.SeeAllProjects, a.Now()) == nil {
 		memberID = ""
 	}
 	return a.DB.Projects(ctx, organizationID, memberID)
@@ -169,7 +169,7 @@ type CreateTeamPayload struct{ Team *org.Team }
 // CreateTeam creates a team.
 func (a *App) CreateTeam(ctx context.Context, in CreateTeamInput) (*CreateTeamPayload, error) {
 	team := &org.Team{ID: db.NewID(db.TeamID), OrganizationID: in.OrganizationID}
-	err := a.change(ctx, in.OrganizationID, org.CreateTeams, func(c *change) (err error) {
+	err := a.change(ctx, in.OrganizationID, org.ManageTeams, func(c *change) (err error) {
 		if team.Slug, err = org.ParseSlug("slug", in.Slug); err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ type CreateProjectPayload struct{ Project *org.Project }
 // CreateProject creates a project in a team of the same organization.
 func (a *App) CreateProject(ctx context.Context, in CreateProjectInput) (*CreateProjectPayload, error) {
 	p := &org.Project{ID: db.NewID(db.ProjectID), OrganizationID: in.OrganizationID, TeamID: in.TeamID}
-	err := a.change(ctx, in.OrganizationID, org.CreateTeams, func(c *change) (err error) {
+	err := a.change(ctx, in.OrganizationID, org.CreateProjects, func(c *change) (err error) {
 		if p.Slug, err = org.ParseSlug("slug", in.Slug); err != nil {
 			return err
 		}

@@ -581,6 +581,9 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 	if err != nil {
 		return nil, err
 	}
+	if err := r.session.CheckSession(); err != nil {
+		return nil, err
+	}
 	if in.Everywhere {
 		if err := r.session.CheckHolder(); err != nil {
 			return nil, err

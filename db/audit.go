@@ -56,18 +56,21 @@ SELECT $1, $2 + e.n, e.id, e.action, e.actor, e.actor_label, e.target, e.target_
 // auditQuery joins the actor, whose address shows only while they have a place in the organization.
 const auditQuery = `
 SELECT e.id, e.organization_id, e.sequence, e.action, e.actor_id, e.actor_label, e.target_id, e.target_label, e.message,
-       e.ip_address, e.user_agent, e.data, e.created_at, u.name AS actor_name,
+       e.ip_address, e.user_agent, e.data, e.created_at, u.name AS actor_name, k.name AS token_name,
        CASE WHEN EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.organization_id = e.organization_id) THEN u.email END AS actor_email
-  FROM audit_entries e LEFT JOIN users u ON u.id = e.actor_id `
+  FROM audit_entries e LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_tokens k ON k.id = e.actor_id `
 
 type auditRow struct {
 	org.AuditLogEntry
-	ActorName, ActorEmail *string
+	ActorName, ActorEmail, TokenName *string
 }
 
 func (r *auditRow) entry() *org.AuditLogEntry {
-	if r.ActorName != nil {
+	switch {
+	case r.ActorName != nil:
 		r.Actor = &org.User{ID: *r.ActorID, Name: *r.ActorName, Email: r.ActorEmail}
+	case r.TokenName != nil:
+		r.Actor = &org.ServiceToken{ID: *r.ActorID, Name: *r.TokenName}
 	}
 	return &r.AuditLogEntry
 }

@@ -180,6 +180,7 @@ const (
 	SweepID         = "swp"
 	AuthenticatorID = "aut"
 	SessionID       = "ses"
+	TokenID         = "tok"
 	ChallengeID     = "chl"
 	PhoneCodeID     = "cod"
 	SecurityEventID = "evt"

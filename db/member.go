@@ -172,14 +172,15 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // MembersToNotify are the active members who want an organization's mails of a kind and have an address; those whom the
-// requirement locks out get none. They come in pages, after the member's id.
-func (q Queries) MembersToNotify(ctx context.Context, organizationID string, security bool, after string, limit int) ([]*org.Member, error) {
+// requirement locks out get none. They come in pages, after the member's id; owners alone where that is asked for.
+func (q Queries) MembersToNotify(ctx context.Context, organizationID string, security, owners bool, after string, limit int) ([]*org.Member, error) {
 	wanted := "m.notify_membership"
 	if security {
 		wanted = "m.notify_security"
 	}
 	return q.members(ctx, `WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND u.email IS NOT NULL AND `+wanted+`
-   AND (NOT o.require2fa OR `+compliant+`) AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, limit)
+   AND (NOT o.require2fa OR `+compliant+`) AND (NOT $4 OR m.role = 'OWNER') AND m.id > $2 ORDER BY m.id LIMIT $3`,
+		organizationID, after, limit, owners)
 }
 
 // OtherOwners counts the active owners other than one member, and of them those with an authenticator of their own: what a

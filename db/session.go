@@ -50,8 +50,11 @@ s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.used_at > $2 -
 	return sessions, nil
 }
 
-// Session finds a session with its user by id, ended ones too.
+// Session finds a session, or what an API token acts in, with its user by id, ended ones too.
 func (q Queries) Session(ctx context.Context, id string) (*org.Session, error) {
+	if Kind(id) == TokenID {
+		return q.tokenSession(ctx, "k.id = $1", id)
+	}
 	return q.session(ctx, "s.id = $1", id)
 }
 
@@ -97,8 +100,14 @@ SELECT $1, id, $3, $4, $5, $5, CASE WHEN $6 THEN clock_timestamp() END, $7, $8, 
 	return err
 }
 
-// UseSession notes that a session was used, at most once a minute.
+// UseSession notes that a session or an API token was used, at most once a minute.
 func (d *DB) UseSession(ctx context.Context, id string) error {
+	if Kind(id) == TokenID {
+		_, err := d.pg.Exec(ctx, `
+UPDATE api_tokens SET used_at = clock_timestamp()
+ WHERE id = $1 AND (used_at IS NULL OR used_at < clock_timestamp() - interval '1 minute') AND revoked_at IS NULL`, id)
+		return err
+	}
 	_, err := d.pg.Exec(ctx, `
 UPDATE sessions SET used_at = clock_timestamp() WHERE id = $1 AND used_at < clock_timestamp() - interval '1 minute' AND ended_at IS NULL`, id)
 	return err
@@ -142,8 +151,8 @@ UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2
 	return err
 }
 
-// EndAllAccess ends whatever opens the account without signing in anew: all its sessions, and the sign-ins that wait for a
-// second factor.
+// EndAllAccess ends whatever opens the account without signing in anew: all its sessions, its own API tokens, and the
+// sign-ins that wait for a second factor.
 func (t *Tx) EndAllAccess(ctx context.Context, userID string) error {
 	return t.EndOtherAccess(ctx, userID, "")
 }
@@ -151,6 +160,9 @@ func (t *Tx) EndAllAccess(ctx context.Context, userID string) error {
 // EndOtherAccess is EndAllAccess but for one session: after a change of the password, the one that it was changed in.
 func (t *Tx) EndOtherAccess(ctx context.Context, userID, exceptID string) error {
 	if _, err := t.pg.Exec(ctx, `DELETE FROM challenges WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	if err := t.RevokePersonalTokens(ctx, userID); err != nil {
 		return err
 	}
 	return t.EndOtherSessions(ctx, userID, exceptID)
@@ -162,11 +174,13 @@ func (t *Tx) RotateCookie(ctx context.Context, id string, cookieHash []byte) err
 	return err
 }
 
-// LiveSessions are those of the given sessions that still hold.
+// LiveSessions are those of the given sessions and API tokens that still hold.
 func (q Queries) LiveSessions(ctx context.Context, ids []string, idle time.Duration) ([]string, error) {
 	return column[string](ctx, q.pg, `
 SELECT id FROM sessions WHERE id = ANY($1) AND ended_at IS NULL AND expires_at > clock_timestamp()
-   AND used_at > clock_timestamp() - $2::interval`, ids, idle)
+   AND used_at > clock_timestamp() - $2::interval
+UNION ALL
+SELECT id FROM api_tokens WHERE id = ANY($1) AND revoked_at IS NULL AND expires_at > clock_timestamp()`, ids, idle)
 }
 
 // Challenge is a sign-in that waits for its second factor.

@@ -40,6 +40,8 @@ func complexity() generated.ComplexityRoot {
 	c.Require2FAImpact.Members = func(child int, first *int, _ *string, _ *bool) int { return paged(child, first) }
 	c.User.Memberships = func(child int) int { return 1 + 20*child }
 	c.User.Sessions = func(child int) int { return 1 + 20*child }
+	c.User.PersonalTokens = func(child int) int { return 1 + 20*child }
+	c.Organization.ServiceTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own
@@ -61,6 +63,7 @@ var Sensitive = map[string]bool{
 	"requestPasswordReset": true, "resetPassword": true, "changePassword": true, "sendSecondFactorCode": true,
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
+	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,
 }
 
 // presenter decides what of an error leaves the house: refusals as they are, GraphQL's own complaints as they are, and of

@@ -91,6 +91,14 @@ func (r *mutationResolver) RemoveAuthenticator(ctx context.Context, input app.Re
 	return r.App.RemoveAuthenticator(ctx, input)
 }
 
+func (r *mutationResolver) CreatePersonalToken(ctx context.Context, input app.CreatePersonalTokenInput) (*app.CreatePersonalTokenPayload, error) {
+	return r.App.CreatePersonalToken(ctx, input)
+}
+
+func (r *mutationResolver) RevokePersonalToken(ctx context.Context, input app.RevokePersonalTokenInput) (*app.RevokePersonalTokenPayload, error) {
+	return r.App.RevokePersonalToken(ctx, input)
+}
+
 func (r *mutationResolver) CreateOrganization(ctx context.Context, input app.CreateOrganizationInput) (*app.OrganizationPayload, error) {
 	return r.App.CreateOrganization(ctx, input)
 }
@@ -155,6 +163,14 @@ func (r *mutationResolver) DisconnectSSO(ctx context.Context, input app.Disconne
 	return r.App.DisconnectSSO(ctx, input)
 }
 
+func (r *mutationResolver) CreateServiceToken(ctx context.Context, input app.CreateServiceTokenInput) (*app.CreateServiceTokenPayload, error) {
+	return r.App.CreateServiceToken(ctx, input)
+}
+
+func (r *mutationResolver) RevokeServiceToken(ctx context.Context, input app.RevokeServiceTokenInput) (*app.RevokeServiceTokenPayload, error) {
+	return r.App.RevokeServiceToken(ctx, input)
+}
+
 func (r *organizationResolver) Require2FA(ctx context.Context, obj *org.Organization) (*bool, error) {
 	return r.App.Require2FA(ctx, obj.ID)
 }
@@ -201,6 +217,10 @@ func (r *organizationResolver) Require2FAImpact(ctx context.Context, obj *org.Or
 
 func (r *organizationResolver) Sweep(ctx context.Context, obj *org.Organization) (*org.Sweep, error) {
 	return r.App.Sweep(ctx, obj.ID)
+}
+
+func (r *organizationResolver) ServiceTokens(ctx context.Context, obj *org.Organization) ([]*org.ServiceToken, error) {
+	return r.App.ServiceTokens(ctx, obj.ID)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*org.User, error) {
@@ -264,6 +284,10 @@ func (r *userResolver) RecoveryCodes(ctx context.Context, obj *org.User) (*org.R
 
 func (r *userResolver) Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error) {
 	return r.App.Sessions(ctx, obj.ID)
+}
+
+func (r *userResolver) PersonalTokens(ctx context.Context, obj *org.User) ([]*org.PersonalToken, error) {
+	return r.App.PersonalTokens(ctx, obj.ID)
 }
 
 func (r *Resolver) AuditLogEntry() generated.AuditLogEntryResolver { return &auditLogEntryResolver{r} }

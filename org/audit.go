@@ -42,6 +42,8 @@ const (
 	ActionMember2FAChanged  = "member.2fa-changed"
 	ActionTeamCreate        = "team.create"
 	ActionProjectCreate     = "project.create"
+	ActionTokenCreate       = "token.create"
+	ActionTokenRevoke       = "token.revoke"
 	ActionSSOEnable         = "sso.enable"
 	ActionSSODisable        = "sso.disable"
 	ActionMemberJoinSSO     = "member.join-sso"
@@ -54,6 +56,7 @@ var AuditActions = func() []string {
 		ActionOrgCreate, ActionOrgEdit, ActionMemberInvite, ActionMemberReinvite, ActionMemberAccept, ActionMemberPending,
 		ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired, ActionMemberRemind,
 		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionTeamCreate, ActionProjectCreate,
+		ActionTokenCreate, ActionTokenRevoke,
 		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO,
 	}
 	slices.Sort(names)
@@ -66,7 +69,7 @@ func (e *AuditLogEntry) ChangesAccess() bool {
 	switch e.Action {
 	case ActionOrgEdit, ActionMemberPending, ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired,
 		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionMemberAccept,
-		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO:
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionTokenRevoke:
 		return true
 	}
 	return false

@@ -74,6 +74,8 @@ func TestWhatEntriesTell(t *testing.T) {
 		"member.2fa-changed":   {true, ""},
 		"team.create":          {false, ""},
 		"project.create":       {false, ""},
+		"token.create":         {false, ""},
+		"token.revoke":         {true, ""},
 		"sso.enable":           {true, ""}, // whether the provider's factor counts
 		"sso.disable":          {true, ""},
 		"member.join-sso":      {true, ""},

@@ -37,9 +37,3 @@ func (Project) IsNode() {}
 
 // IsNode marks the type as fetchable by its id.
 func (Sweep) IsNode() {}
-
-// IsNode marks the type as fetchable by its id.
-func (ServiceToken) IsNode() {}
-
-// IsAuditActor marks the type as a possible actor of an audit entry.
-func (ServiceToken) IsAuditActor() {}

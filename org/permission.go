@@ -10,20 +10,25 @@ const (
 	See            Permission = "see the organization"
 	Leave          Permission = "leave the organization"
 	NotifyMe       Permission = "change your notification settings"
-	CreateTeams    Permission = "create teams and projects and set members' teams"
-	SeeProjects    Permission = "see all projects"
+	SeeMembers     Permission = "see members"
+	SeeTeams       Permission = "see teams"
+	ManageTeams    Permission = "create teams and set members' teams"
+	SeeProjects    Permission = "see projects"
+	SeeAllProjects Permission = "see all projects"
+	CreateProjects Permission = "create projects"
 	ManageMembers  Permission = "manage members and invitations"
 	SeeAudit       Permission = "see the audit log"
 	SeeSecurity    Permission = "see the organization's security"
 	ManageSecurity Permission = "change the organization's security settings"
 	ManageSettings Permission = "change the organization's settings"
+	ManageTokens   Permission = "manage the organization's service tokens"
 )
 
 var lowest = map[Permission]Role{
-	See: RoleMember, Leave: RoleMember, NotifyMe: RoleMember,
-	CreateTeams: RoleAdmin, SeeProjects: RoleAdmin,
+	See: RoleMember, Leave: RoleMember, NotifyMe: RoleMember, SeeMembers: RoleMember, SeeTeams: RoleMember, SeeProjects: RoleMember,
+	ManageTeams: RoleAdmin, CreateProjects: RoleAdmin, SeeAllProjects: RoleAdmin,
 	ManageMembers: RoleManager, SeeAudit: RoleManager, SeeSecurity: RoleManager,
-	ManageSecurity: RoleOwner, ManageSettings: RoleOwner,
+	ManageSecurity: RoleOwner, ManageSettings: RoleOwner, ManageTokens: RoleOwner,
 }
 
 // Access is what the gate decides on: read in one query, never remembered between requests.
@@ -34,10 +39,15 @@ type Access struct {
 }
 
 // Gate says whether the session may do p in the organization. The order is part of the promise: a stranger learns
-// nothing, somebody without 2FA learns that before anything about roles.
+// nothing, somebody without 2FA learns that before anything about roles. An API token needs the scope for it too.
 func (a *Access) Gate(p Permission, now time.Time) error {
 	if err := a.Enter(now); err != nil {
 		return err
+	}
+	if a.Session != nil {
+		if err := a.Session.Token.allow(p); err != nil {
+			return err
+		}
 	}
 	if needed := lowest[p]; !a.Member.Role.AtLeast(needed) {
 		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed, p)
@@ -53,6 +63,8 @@ func (a *Access) Enter(now time.Time) error {
 		return ErrNotFound
 	case a.Session != nil && a.Session.OrganizationID != nil && *a.Session.OrganizationID != a.Organization.ID:
 		return ErrNotFound
+	case a.Session.Service():
+		return nil // it is no person: there is no second factor that it could have
 	case m.Status == StatusRemovedFor2FA && !m.WindowOpen(now):
 		return ErrNotFound
 	case m.Status == StatusRemovedFor2FA && !a.Organization.Enforced:
@@ -61,6 +73,8 @@ func (a *Access) Enter(now time.Time) error {
 		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication and you were removed until you set it up. Open the link that was mailed to you to come back.", a.Organization.Name)
 	case a.Organization.Enforced && !m.Meets():
 		return Refuse(CodeTwoFactorRequired, "%s requires two-factor authentication. Set it up for your account to go on.", a.Organization.Name)
+	case a.Organization.Enforced && !a.proved() && a.Session != nil && a.Session.Token != nil:
+		return Refuse(CodeStepUpRequired, "%s requires two-factor authentication and this API token was made in a session that had not proved it. Sign in with your second factor and make another.", a.Organization.Name)
 	case a.Organization.Enforced && !a.proved() && m.Compliant() && a.Session.atAccount():
 		return Refuse(CodeStepUpRequired, "%s requires two-factor authentication and this session has not proved it. Sign in again with your second factor.", a.Organization.Name)
 	case a.Organization.Enforced && !a.proved():

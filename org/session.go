@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Session is one sign-in. Its tokens are stored hashed, elsewhere.
+// Session is one sign-in, or what an API token acts in. Its tokens are stored hashed, elsewhere.
 type Session struct {
 	ID                 string
-	User               *User
+	User               *User   // whose it is; of a service token, the token itself, under its name
+	Token              *Token  // of an API token, nil of a sign-in: it narrows what may be done, is never fresh and never idle
 	OrganizationID     *string // of a session that began at a provider: it is good for this organization only
 	BeganBy            SignInMethod
 	ProvedAt           *time.Time   // when it last proved a second factor
@@ -31,15 +32,18 @@ func (s *Session) Proved() bool { return s != nil && s.ProvedAt != nil }
 
 // Alive says whether the session still holds: not ended, not idle for longer than idle, not past its absolute end.
 func (s *Session) Alive(now time.Time, idle time.Duration) bool {
-	return s.EndedAt == nil && now.Before(s.ExpiresAt) && now.Sub(s.UsedAt) < idle
+	return s.EndedAt == nil && now.Before(s.ExpiresAt) && (s.Token != nil || now.Sub(s.UsedAt) < idle)
 }
 
 // atAccount says whether the session began at the account itself and not at an organization's provider.
 func (s *Session) atAccount() bool { return s == nil || s.OrganizationID == nil }
 
 // CheckHolder says whether the session is the account holder's own: one that began at an organization's provider is good for
-// that organization and does nothing to the account.
+// that organization and does nothing to the account, and neither does an API token.
 func (s *Session) CheckHolder() error {
+	if err := s.CheckSession(); err != nil {
+		return err
+	}
 	if !s.atAccount() {
 		return Refuse(CodeForbidden, "You signed in through your organization's provider, which vouches for you there only. To change your account, sign in to it directly.")
 	}
@@ -104,6 +108,9 @@ func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
 // where the account has none. A recovery code is enough to enroll a factor and for nothing else, and a provider's word for
 // neither: who holds an organization's provider must not hold its security settings through the account of an owner.
 func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool) error {
+	if s.Token != nil {
+		return Refuse(CodeForbidden, "This takes a fresh proof that a person is there, which an API token cannot give. Sign in to do it.")
+	}
 	fresh := now.Sub(s.FreshAt) < stepUp && (enrolling || s.FreshBy != ByRecoveryCode)
 	switch {
 	case !s.atAccount():

@@ -77,6 +77,8 @@ const (
 	EventSignIn               = "user.sign-in"
 	EventSignOut              = "user.sign-out"
 	EventSessionsEnded        = "user.sessions-ended"
+	EventTokenCreated         = "user.token-created"
+	EventTokenRevoked         = "user.token-revoked"
 	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventCodesOff             = "user.codes-off"
 	EventIdentityConfirmed    = "user.identity-confirmed"
@@ -99,12 +101,6 @@ const (
 	EventDemoPassword         = "user.demo-password"
 	EventDemoTold             = "user.demo-told"
 )
-
-// ServiceToken is an organization's own API token, as the actor of an audit entry.
-type ServiceToken struct {
-	ID   string
-	Name string
-}
 
 // ParseEmail checks an address and gives it back without surrounding space. An address has at most 254 characters
 // (RFC 5321 section 4.5.3.1.3, less the angle brackets).

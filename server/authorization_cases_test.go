@@ -139,6 +139,24 @@ var mutationCases = []mutationCase{
 			return a.person, vars{"clientMutationId": "mine"}
 		},
 	},
+	{
+		own: true,
+		places: at("Mutation.createPersonalToken", "CreatePersonalTokenPayload",
+			place{row: "CreatePersonalTokenPayload.personalToken", from: "Mutation.createPersonalToken", on: "PersonalToken"}),
+		by: with(vars{"name": "Mine", "scopes": []string{"members:read"}}),
+	},
+	{
+		own: true,
+		places: at("Mutation.revokePersonalToken", "RevokePersonalTokenPayload",
+			place{row: "RevokePersonalTokenPayload.user", from: "Mutation.revokePersonalToken", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "anonymous" {
+				return a.person, vars{"personalTokenId": w.vars["personalToken"]}
+			}
+			return a.person, vars{"personalTokenId": a.keepToken(t)}
+		},
+	},
+	{places: at("Mutation.revokePersonalToken(another's)", ""), by: with(vars{"personalTokenId": "$personalToken"})},
 	{own: true, places: at("Mutation.enrollTOTP", "EnrollTOTPPayload"), by: with(vars{})},
 	{own: true, places: at("Mutation.confirmTOTP(wrong code)", ""), by: with(vars{"code": "12345"})},
 	{
@@ -242,6 +260,22 @@ var mutationCases = []mutationCase{
 			place{row: "CreateOrganizationPayload.organization", from: "Mutation.createOrganization", on: "Organization/new"}),
 		by: with(vars{"slug": "new-UNIQUE", "name": "New"}),
 	},
+	{
+		places: at("Mutation.createServiceToken", "CreateServiceTokenPayload",
+			place{row: "CreateServiceTokenPayload.serviceToken", from: "Mutation.createServiceToken", on: "ServiceToken"}),
+		by: with(vars{"organizationId": "$org", "name": "Ours", "scopes": []string{"members:read"}}),
+	},
+	{
+		places: at("Mutation.revokeServiceToken", "RevokeServiceTokenPayload",
+			place{row: "RevokeServiceTokenPayload.organization", from: "Mutation.revokeServiceToken", on: "Organization"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "owner" {
+				return a.person, vars{"serviceTokenId": a.serviceToken(t, w.o, "members:read").id}
+			}
+			return a.person, vars{"serviceTokenId": w.vars["serviceToken"]}
+		},
+	},
+	{places: at("Mutation.revokeServiceToken(foreign)", ""), by: with(vars{"serviceTokenId": "$foreignServiceToken"})},
 	{
 		places: at("Mutation.updateOrganization", "UpdateOrganizationPayload",
 			place{row: "UpdateOrganizationPayload.organization", from: "Mutation.updateOrganization", on: "Organization"}),

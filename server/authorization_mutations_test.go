@@ -56,6 +56,12 @@ EndSessionPayload.user                    ok    ok    ok    ok        ok    ok  
 Mutation.endOtherSessions                 -     -     -     -         -     -     -           ok    401
 EndOtherSessionsPayload.user              -     -     -     -         -     -     -           ok    -
 EndOtherSessionsPayload.clientMutationId  -     -     -     -         -     -     -           ok    -
+Mutation.createPersonalToken              ok    ok    ok    ok        ok    ok    STEP        ok    401
+CreatePersonalTokenPayload.token          ok    ok    ok    ok        ok    ok    -           ok    -
+CreatePersonalTokenPayload.personalToken  ok    ok    ok    ok        ok    ok    -           ok    -
+Mutation.revokePersonalToken              ok    ok    ok    ok        ok    ok    STEP        ok    401
+Mutation.revokePersonalToken(another's)   404   404   404   404       404   404   STEP        404   401
+RevokePersonalTokenPayload.user           ok    ok    ok    ok        ok    ok    -           ok    -
 
 Mutation.enrollTOTP                       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
 EnrollTOTPPayload.secret                  ok    ok    ok    ok        -     -     -           ok    -
@@ -137,6 +143,12 @@ CreateTeamPayload.team                    ok    ok    ok    -         -     -   
 Mutation.createProject                    ok    ok    ok    ROLE      2FA   2FA   STEP        404   401
 Mutation.createProject(foreign team)      404   404   404   ROLE      2FA   2FA   STEP        404   401
 CreateProjectPayload.project              ok    ok    ok    -         -     -     -           -     -
+Mutation.createServiceToken               ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
+CreateServiceTokenPayload.token           ok    -     -     -         -     -     -           -     -
+CreateServiceTokenPayload.serviceToken    ok    -     -     -         -     -     -           -     -
+Mutation.revokeServiceToken               ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
+Mutation.revokeServiceToken(foreign)      404   404   404   404       404   404   404         -     401
+RevokeServiceTokenPayload.organization    ok    -     -     -         -     -     -           -     -
 Mutation.connectSSO                       ON    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
 Mutation.connectSSO(elsewhere)            ok    404   404   404       404   404   404         404   401
 ConnectSSOPayload.organization            ok    -     -     -         -     -     -           -     -

@@ -44,6 +44,7 @@ Query.node(entry)                     ok    ok    ROLE  ROLE      2FA   2FA   ST
 Query.node(sweep)                     ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401
 Query.node(authenticator)             404   404   404   404       404   404   404         404   401
 Query.node(my authenticator)          ok    ok    ok    ok        404   404   ok          404   401
+Query.node(service token)             ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
 Query.node(unknown)                   404   404   404   404       404   404   404         404   401
 
 User/own.id                           ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -57,6 +58,7 @@ User/own.memberships                  ok    ok    ok    ok        #1    #1    ok
 User/own.securityEvents               ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok          any   -
 User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
+User/own.personalTokens               ok    ok    ok    ok        ok    ok    ok          any   -
 
 User/other.id                         ok    ok    ok    ok        -     -     -           -     -
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
@@ -69,6 +71,7 @@ User/other.memberships                null  null  null  null      -     -     - 
 User/other.securityEvents             null  null  null  null      -     -     -           -     -
 User/other.recoveryCodes              null  null  null  null      -     -     -           -     -
 User/other.sessions                   null  null  null  null      -     -     -           -     -
+User/other.personalTokens             null  null  null  null      -     -     -           -     -
 
 User/gone.id                          -     ok    ok    ok        -     -     -           -     -
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
@@ -81,6 +84,7 @@ User/gone.memberships                 -     none  none  none      -     -     - 
 User/gone.securityEvents              -     ok    ok    ok        -     -     -           -     -
 User/gone.recoveryCodes               -     ok    ok    ok        -     -     -           -     -
 User/gone.sessions                    -     ok    ok    ok        -     -     -           -     -
+User/gone.personalTokens              -     none  none  none      -     -     -           -     -
 
 Authenticator.id                      ok    ok    ok    ok        -     -     ok          -     -
 Authenticator.kind                    ok    ok    ok    ok        -     -     ok          -     -
@@ -98,6 +102,12 @@ Session.createdAt                     ok    ok    ok    ok        ok    ok    ok
 Session.lastUsedAt                    ok    ok    ok    ok        ok    ok    ok          ok    -
 Session.expiresAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
 Session.organizationId                null  null  null  null      null  null  null        null  -
+PersonalToken.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
+PersonalToken.name                    ok    ok    ok    ok        ok    ok    ok          ok    -
+PersonalToken.scopes                  ok    ok    ok    ok        ok    ok    ok          ok    -
+PersonalToken.createdAt               ok    ok    ok    ok        ok    ok    ok          ok    -
+PersonalToken.expiresAt               ok    ok    ok    ok        ok    ok    ok          ok    -
+PersonalToken.lastUsedAt              null  null  null  null      null  null  null        null  -
 SecurityEvent.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.action                  ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.message                 ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -125,6 +135,7 @@ Organization.teams                    #2    #2    #2    #2        2FA   2FA   ST
 Organization.projects                 #2    #2    #2    #1        2FA   2FA   STEP        -     -
 Organization.require2FAImpact         ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.sweep                    ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
+Organization.serviceTokens            ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        -     -
 
 Organization/new.id                   ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.slug                 ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -141,6 +152,7 @@ Organization/new.teams                none  none  none  none      none  none  no
 Organization/new.projects             none  none  none  none      none  none  none        none  -
 Organization/new.require2FAImpact     ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.sweep                any   null  null  null      null  null  null        null  -
+Organization/new.serviceTokens        none  none  none  none      none  none  none        none  -
 
 SSO.issuer                            ok    ok    -     -         -     -     -           -     -
 SSO.clientId                          ok    ok    -     -         -     -     -           -     -
@@ -285,8 +297,20 @@ AuditLogEntry.ipAddress               ok    ok    -     -         -     -     - 
 AuditLogEntry.userAgent               ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.data                    ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.createdAt               ok    ok    -     -         -     -     -           -     -
-ServiceToken.id                       -     -     -     -         -     -     -           -     -
-ServiceToken.name                     -     -     -     -         -     -     -           -     -
+ServiceToken.id                       ok    -     -     -         -     -     -           -     -
+ServiceToken.name                     ok    -     -     -         -     -     -           -     -
+ServiceToken.scopes                   ok    -     -     -         -     -     -           -     -
+ServiceToken.createdBy                ok    -     -     -         -     -     -           -     -
+ServiceToken.createdAt                ok    -     -     -         -     -     -           -     -
+ServiceToken.expiresAt                ok    -     -     -         -     -     -           -     -
+ServiceToken.lastUsedAt               any   -     -     -         -     -     -           -     -
+ServiceToken/actor.id                 ok    ok    -     -         -     -     -           -     -
+ServiceToken/actor.name               ok    ok    -     -         -     -     -           -     -
+ServiceToken/actor.scopes             null  null  -     -         -     -     -           -     -
+ServiceToken/actor.createdBy          null  null  -     -         -     -     -           -     -
+ServiceToken/actor.createdAt          null  null  -     -         -     -     -           -     -
+ServiceToken/actor.expiresAt          null  null  -     -         -     -     -           -     -
+ServiceToken/actor.lastUsedAt         null  null  -     -         -     -     -           -     -
 
 Team.id                               ok    ok    ok    ok        -     -     -           -     -
 Team.slug                             ok    ok    ok    ok        -     -     -           -     -

@@ -44,12 +44,14 @@ var readPlaces = []place{
 	{row: "Query.node(sweep)", call: "node(id: $sweep)", on: "Sweep"},
 	{row: "Query.node(authenticator)", call: "node(id: $factor)"},
 	{row: "Query.node(my authenticator)", call: "node(id: $myFactor)", on: "Authenticator"},
+	{row: "Query.node(service token)", call: "node(id: $serviceToken)", on: "ServiceToken"},
 	{row: "Query.node(unknown)", call: "node(id: $nothing)"},
 
 	{row: "User/own.authenticators", from: "Query.viewer", on: "Authenticator"},
 	{row: "User/own.recoveryCodes", from: "Query.viewer", on: "RecoveryCodes"},
 	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEvent"},
 	{row: "User/own.sessions", from: "Query.viewer", on: "Session"},
+	{row: "User/own.personalTokens", from: "Query.viewer", on: "PersonalToken"},
 	{row: "User/own.memberships", from: "Query.viewer", on: "Member/own"},
 	// Past the gate by one's own account: here each field of the organization has to ask for itself.
 	{row: "Member/own.organization", from: "User/own.memberships", on: "Organization"},
@@ -88,6 +90,9 @@ var readPlaces = []place{
 	{row: "AuditLogConnection/found.nodes", from: "by vic", on: "AuditLogEntry"},
 	{row: "AuditLogEntry.actor", from: "AuditLogConnection/found.nodes", on: "User/other"},
 	{row: "AuditLogEntry.target", from: "AuditLogConnection/found.nodes", on: "Member/other"},
+	{row: "Organization.auditLog", from: "Query.organization", name: "by token", call: "auditLog(first: 1, filter: {actor: $serviceToken})", on: "AuditLogConnection/found"},
+	{row: "AuditLogConnection/found.nodes", from: "by token", name: "a token's", on: "AuditLogEntry"},
+	{row: "AuditLogEntry.actor", from: "a token's", name: "a token", on: "ServiceToken/actor"},
 	{row: "Organization.auditLog", from: "Query.organization", name: "edits", call: `auditLog(first: 1, filter: {actions: ["org.edit"]})`, on: "AuditLogConnection/found"},
 	{row: "AuditLogConnection/found.nodes", from: "edits", name: "edit", on: "AuditLogEntry"},
 	{row: "AuditLogEntry.target", from: "edit", name: "edited", on: "Organization"},
@@ -100,6 +105,8 @@ var readPlaces = []place{
 	{row: "Member/affected.organization", from: "affected", on: "Organization"},
 	{row: "Member/affected.user", from: "affected", on: "User/other"},
 	{row: "Organization.sweep", from: "Query.organization", on: "Sweep"},
+	{row: "Organization.serviceTokens", from: "Query.organization", on: "ServiceToken"},
+	{row: "ServiceToken.createdBy", from: "Organization.serviceTokens", on: "User/own"},
 
 	{row: "Subscription.auditLog", call: "auditLog(organizationId: $org, after: $before)", on: "AuditLogEntry"},
 	{row: "AuditLogEntry.target", from: "Subscription.auditLog", name: "removed", on: "Member/removed"},

@@ -96,6 +96,13 @@ func newWorld(t *testing.T) *world {
 	}
 	w.vars["before"] = before
 
+	automation := olivia.serviceToken(t, w.o, "teams:write")
+	automation.do(t, `mutation($m: ID!, $t: ID!) { setMemberTeams(input: {memberId: $m, teamIds: [$t]}) { member { id } } }`,
+		vars{"m": places["Vic"], "t": platform}, nil)
+	theirs := stan.serviceToken(t, w.foreign, "teams:write")
+	w.vars["serviceToken"], w.vars["foreignServiceToken"] = automation.id, theirs.id
+	w.vars["personalToken"] = vic.personalToken(t, "members:read").id
+
 	w.act(t, "owner", olivia, w.vars["olivia"])
 	w.act(t, "manager", max, places["Max"])
 	w.act(t, "admin", ada, places["Ada"])
@@ -116,6 +123,9 @@ func (w *world) act(t *testing.T, column string, p *person, place any) {
 	t.Helper()
 	a := &actor{person: p, column: column, vars: vars{"mine": place, "me": w.vars["vicUser"], "myFactor": w.vars["factor"]}}
 	if p.Token != "" {
+		if column != "outsider" {
+			a.keepToken(t)
+		}
 		a.vars["me"] = w.find(t, `SELECT id FROM users WHERE email = $1`, p.Email)
 	}
 	if p.Seed != nil && column != "outsider" { // none of whom has one, as far as the table goes
@@ -175,4 +185,14 @@ func (w *world) member(t *testing.T, role string) *person {
 	p := w.someone(t, "Nia")
 	w.o.join(t, p, role, w.vars["team"].(string))
 	return p
+}
+
+// keepToken gives the actor a personal token, whatever the rules, and is its id.
+func (a *actor) keepToken(t testing.TB) string {
+	t.Helper()
+	id := db.NewID(db.TokenID)
+	a.m.exec(t, `
+INSERT INTO api_tokens (id, user_id, name, token_hash, scopes, expires_at)
+SELECT $1, id, 'Mine', sha256($1::text::bytea), '{members:read}', clock_timestamp() + interval '1 day' FROM users WHERE email = $2`, id, a.Email)
+	return id
 }

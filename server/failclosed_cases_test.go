@@ -199,6 +199,21 @@ var loggedCalls = []loggedCall{
 		p.another(t)
 		return p, vars{}
 	}},
+	{mutation: "createPersonalToken", writes: []string{"account user.token-created"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.signUp(t, "Lou"), vars{"name": "Mine", "scopes": []string{"members:read"}}
+	}},
+	{mutation: "revokePersonalToken", writes: []string{"account user.token-revoked"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		return p, vars{"personalTokenId": p.personalToken(t, "members:read").id}
+	}},
+	{mutation: "createServiceToken", writes: []string{"organization token.create"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"organizationId": o.ID, "name": "Ours", "scopes": []string{"members:read"}}
+	}},
+	{mutation: "revokeServiceToken", writes: []string{"organization token.revoke"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"serviceTokenId": p.serviceToken(t, o, "members:read").id}
+	}},
 	{mutation: "enrollTOTP", writes: []string{"account user.2fa-enrollment-started"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		return m.signUp(t, "Lou"), vars{}
 	}},

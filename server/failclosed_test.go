@@ -73,8 +73,14 @@ func (c loggedCall) run(t *testing.T, routes *routesSeen) {
 	m := start(t)
 	p, input := c.prepare(t, m)
 	query := c.query()
+	by := c.tokens(t, p)
 	m.atRest(t)
 	before, mails, texts, lines := m.snapshot(t), len(m.Mailbox.Messages("")), len(m.Mailbox.Texts("")), m.logged(t)
+	by.refused(t, query, input)
+	if diff := cmp.Diff(before, m.snapshot(t)); diff != "" {
+		t.Errorf("a token that may not do it left a trace (-before +after):\n%s", diff)
+	}
+	m.exec(t, `DELETE FROM rate_limits`)
 	for _, line := range slices.Compact(slices.Sorted(slices.Values(c.writes))) {
 		repair := m.breakLog(t, line)
 		a := m.post(t, p.Token, query, vars{"i": input})
@@ -99,7 +105,7 @@ func (c loggedCall) run(t *testing.T, routes *routesSeen) {
 		m.exec(t, `DELETE FROM rate_limits`) // tries are counted whatever comes of them
 	}
 	sessions := m.standings(t)
-	if a := m.post(t, p.Token, query, vars{"i": input}); a.Code() != c.code {
+	if a := m.post(t, by.allowed, query, vars{"i": input}); a.Code() != c.code {
 		t.Fatalf("with a log that works: %s %+v", a.Data, a.Errors)
 	}
 	routes.went(t, c.mutation, sessions, m.standings(t))

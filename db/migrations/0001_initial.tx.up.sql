@@ -184,6 +184,23 @@ CREATE TABLE organizations (
   created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- API tokens: an organization's service tokens where it is named, else the personal tokens of who made them.
+CREATE TABLE api_tokens (
+  id              text PRIMARY KEY,
+  user_id         text NOT NULL REFERENCES users, -- who made it
+  organization_id text REFERENCES organizations,
+  name            text NOT NULL,
+  token_hash      bytea NOT NULL UNIQUE,
+  scopes          text[] NOT NULL,
+  proved_at       timestamptz, -- when the session that made a personal one had last proved a second factor
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  used_at         timestamptz,
+  expires_at      timestamptz NOT NULL,
+  revoked_at      timestamptz
+);
+CREATE INDEX api_tokens_user ON api_tokens (user_id);
+CREATE INDEX api_tokens_organization ON api_tokens (organization_id);
+
 CREATE TABLE sso_connections (
   organization_id text PRIMARY KEY REFERENCES organizations,
   issuer          text NOT NULL,

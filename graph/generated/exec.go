@@ -128,8 +128,18 @@ type ComplexityRoot struct {
 		Organization func(childComplexity int) int
 	}
 
+	CreatePersonalTokenPayload struct {
+		PersonalToken func(childComplexity int) int
+		Token         func(childComplexity int) int
+	}
+
 	CreateProjectPayload struct {
 		Project func(childComplexity int) int
+	}
+
+	CreateServiceTokenPayload struct {
+		ServiceToken func(childComplexity int) int
+		Token        func(childComplexity int) int
 	}
 
 	CreateTeamPayload struct {
@@ -225,7 +235,9 @@ type ComplexityRoot struct {
 		ConfirmTOTP                func(childComplexity int, input app.ConfirmTOTPInput) int
 		ConnectSSO                 func(childComplexity int, input app.ConnectSSOInput) int
 		CreateOrganization         func(childComplexity int, input app.CreateOrganizationInput) int
+		CreatePersonalToken        func(childComplexity int, input app.CreatePersonalTokenInput) int
 		CreateProject              func(childComplexity int, input app.CreateProjectInput) int
+		CreateServiceToken         func(childComplexity int, input app.CreateServiceTokenInput) int
 		CreateTeam                 func(childComplexity int, input app.CreateTeamInput) int
 		DisconnectSSO              func(childComplexity int, input app.DisconnectSSOInput) int
 		EndOtherSessions           func(childComplexity int, input app.EndOtherSessionsInput) int
@@ -242,6 +254,8 @@ type ComplexityRoot struct {
 		RequestPasswordReset       func(childComplexity int, input app.RequestPasswordResetInput) int
 		ResendInvite               func(childComplexity int, input app.ResendInviteInput) int
 		ResetPassword              func(childComplexity int, input app.ResetPasswordInput) int
+		RevokePersonalToken        func(childComplexity int, input app.RevokePersonalTokenInput) int
+		RevokeServiceToken         func(childComplexity int, input app.RevokeServiceTokenInput) int
 		SendSecondFactorCode       func(childComplexity int, input app.SendSecondFactorCodeInput) int
 		SetMemberTeams             func(childComplexity int, input app.SetMemberTeamsInput) int
 		SetRequire2FA              func(childComplexity int, input app.SetRequire2FAInput) int
@@ -270,6 +284,7 @@ type ComplexityRoot struct {
 		Require2FA       func(childComplexity int) int
 		Require2FAImpact func(childComplexity int) int
 		SSO              func(childComplexity int) int
+		ServiceTokens    func(childComplexity int) int
 		Slug             func(childComplexity int) int
 		Sweep            func(childComplexity int) int
 		Teams            func(childComplexity int) int
@@ -281,6 +296,15 @@ type ComplexityRoot struct {
 		HasNextPage     func(childComplexity int) int
 		HasPreviousPage func(childComplexity int) int
 		StartCursor     func(childComplexity int) int
+	}
+
+	PersonalToken struct {
+		CreatedAt  func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Scopes     func(childComplexity int) int
 	}
 
 	Project struct {
@@ -361,6 +385,14 @@ type ComplexityRoot struct {
 		Ok func(childComplexity int) int
 	}
 
+	RevokePersonalTokenPayload struct {
+		User func(childComplexity int) int
+	}
+
+	RevokeServiceTokenPayload struct {
+		Organization func(childComplexity int) int
+	}
+
 	SSO struct {
 		ClientID          func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
@@ -384,8 +416,13 @@ type ComplexityRoot struct {
 	}
 
 	ServiceToken struct {
-		ID   func(childComplexity int) int
-		Name func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		CreatedBy  func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Scopes     func(childComplexity int) int
 	}
 
 	Session struct {
@@ -471,6 +508,7 @@ type ComplexityRoot struct {
 		Memberships       func(childComplexity int) int
 		Name              func(childComplexity int) int
 		PasswordChangedAt func(childComplexity int) int
+		PersonalTokens    func(childComplexity int) int
 		RecoveryCodes     func(childComplexity int) int
 		SecurityEvents    func(childComplexity int, first *int) int
 		Sessions          func(childComplexity int) int
@@ -509,6 +547,8 @@ type MutationResolver interface {
 	ConfirmPhone(ctx context.Context, input app.ConfirmPhoneInput) (*app.Confirmation, error)
 	RegenerateRecoveryCodes(ctx context.Context, input app.RegenerateRecoveryCodesInput) (*app.RegenerateRecoveryCodesPayload, error)
 	RemoveAuthenticator(ctx context.Context, input app.RemoveAuthenticatorInput) (*app.RemoveAuthenticatorPayload, error)
+	CreatePersonalToken(ctx context.Context, input app.CreatePersonalTokenInput) (*app.CreatePersonalTokenPayload, error)
+	RevokePersonalToken(ctx context.Context, input app.RevokePersonalTokenInput) (*app.RevokePersonalTokenPayload, error)
 	CreateOrganization(ctx context.Context, input app.CreateOrganizationInput) (*app.OrganizationPayload, error)
 	UpdateOrganization(ctx context.Context, input app.UpdateOrganizationInput) (*app.OrganizationPayload, error)
 	CreateTeam(ctx context.Context, input app.CreateTeamInput) (*app.CreateTeamPayload, error)
@@ -525,6 +565,8 @@ type MutationResolver interface {
 	RemindMembersWithout2FA(ctx context.Context, input app.RemindMembersWithout2FAInput) (*app.RemindMembersWithout2FAPayload, error)
 	ConnectSSO(ctx context.Context, input app.ConnectSSOInput) (*app.OrganizationPayload, error)
 	DisconnectSSO(ctx context.Context, input app.DisconnectSSOInput) (*app.OrganizationPayload, error)
+	CreateServiceToken(ctx context.Context, input app.CreateServiceTokenInput) (*app.CreateServiceTokenPayload, error)
+	RevokeServiceToken(ctx context.Context, input app.RevokeServiceTokenInput) (*app.RevokeServiceTokenPayload, error)
 }
 type OrganizationResolver interface {
 	Require2FA(ctx context.Context, obj *org.Organization) (*bool, error)
@@ -539,6 +581,7 @@ type OrganizationResolver interface {
 	Projects(ctx context.Context, obj *org.Organization) ([]*org.Project, error)
 	Require2FAImpact(ctx context.Context, obj *org.Organization) (*org.Require2FAImpact, error)
 	Sweep(ctx context.Context, obj *org.Organization) (*org.Sweep, error)
+	ServiceTokens(ctx context.Context, obj *org.Organization) ([]*org.ServiceToken, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*org.User, error)
@@ -563,6 +606,7 @@ type UserResolver interface {
 	SecurityEvents(ctx context.Context, obj *org.User, first *int) ([]*org.SecurityEvent, error)
 	RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error)
 	Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error)
+	PersonalTokens(ctx context.Context, obj *org.User) ([]*org.PersonalToken, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -860,12 +904,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateOrganizationPayload.Organization(childComplexity), true
 
+	case "CreatePersonalTokenPayload.personalToken":
+		if e.ComplexityRoot.CreatePersonalTokenPayload.PersonalToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreatePersonalTokenPayload.PersonalToken(childComplexity), true
+	case "CreatePersonalTokenPayload.token":
+		if e.ComplexityRoot.CreatePersonalTokenPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreatePersonalTokenPayload.Token(childComplexity), true
+
 	case "CreateProjectPayload.project":
 		if e.ComplexityRoot.CreateProjectPayload.Project == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CreateProjectPayload.Project(childComplexity), true
+
+	case "CreateServiceTokenPayload.serviceToken":
+		if e.ComplexityRoot.CreateServiceTokenPayload.ServiceToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateServiceTokenPayload.ServiceToken(childComplexity), true
+	case "CreateServiceTokenPayload.token":
+		if e.ComplexityRoot.CreateServiceTokenPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateServiceTokenPayload.Token(childComplexity), true
 
 	case "CreateTeamPayload.team":
 		if e.ComplexityRoot.CreateTeamPayload.Team == nil {
@@ -1238,6 +1308,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateOrganization(childComplexity, args["input"].(app.CreateOrganizationInput)), true
+	case "Mutation.createPersonalToken":
+		if e.ComplexityRoot.Mutation.CreatePersonalToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createPersonalToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreatePersonalToken(childComplexity, args["input"].(app.CreatePersonalTokenInput)), true
 	case "Mutation.createProject":
 		if e.ComplexityRoot.Mutation.CreateProject == nil {
 			break
@@ -1249,6 +1330,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateProject(childComplexity, args["input"].(app.CreateProjectInput)), true
+	case "Mutation.createServiceToken":
+		if e.ComplexityRoot.Mutation.CreateServiceToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createServiceToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateServiceToken(childComplexity, args["input"].(app.CreateServiceTokenInput)), true
 	case "Mutation.createTeam":
 		if e.ComplexityRoot.Mutation.CreateTeam == nil {
 			break
@@ -1425,6 +1517,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(app.ResetPasswordInput)), true
+	case "Mutation.revokePersonalToken":
+		if e.ComplexityRoot.Mutation.RevokePersonalToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokePersonalToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokePersonalToken(childComplexity, args["input"].(app.RevokePersonalTokenInput)), true
+	case "Mutation.revokeServiceToken":
+		if e.ComplexityRoot.Mutation.RevokeServiceToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeServiceToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeServiceToken(childComplexity, args["input"].(app.RevokeServiceTokenInput)), true
 	case "Mutation.sendSecondFactorCode":
 		if e.ComplexityRoot.Mutation.SendSecondFactorCode == nil {
 			break
@@ -1619,6 +1733,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.SSO(childComplexity), true
+	case "Organization.serviceTokens":
+		if e.ComplexityRoot.Organization.ServiceTokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.ServiceTokens(childComplexity), true
 	case "Organization.slug":
 		if e.ComplexityRoot.Organization.Slug == nil {
 			break
@@ -1668,6 +1788,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PersonalToken.createdAt":
+		if e.ComplexityRoot.PersonalToken.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.CreatedAt(childComplexity), true
+	case "PersonalToken.expiresAt":
+		if e.ComplexityRoot.PersonalToken.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.ExpiresAt(childComplexity), true
+	case "PersonalToken.id":
+		if e.ComplexityRoot.PersonalToken.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.ID(childComplexity), true
+	case "PersonalToken.lastUsedAt":
+		if e.ComplexityRoot.PersonalToken.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.LastUsedAt(childComplexity), true
+	case "PersonalToken.name":
+		if e.ComplexityRoot.PersonalToken.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.Name(childComplexity), true
+	case "PersonalToken.scopes":
+		if e.ComplexityRoot.PersonalToken.Scopes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PersonalToken.Scopes(childComplexity), true
 
 	case "Project.id":
 		if e.ComplexityRoot.Project.ID == nil {
@@ -1924,6 +2081,20 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResetPasswordPayload.Ok(childComplexity), true
 
+	case "RevokePersonalTokenPayload.user":
+		if e.ComplexityRoot.RevokePersonalTokenPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokePersonalTokenPayload.User(childComplexity), true
+
+	case "RevokeServiceTokenPayload.organization":
+		if e.ComplexityRoot.RevokeServiceTokenPayload.Organization == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeServiceTokenPayload.Organization(childComplexity), true
+
 	case "SSO.clientId":
 		if e.ComplexityRoot.SSO.ClientID == nil {
 			break
@@ -2005,18 +2176,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SendSecondFactorCodePayload.SentTo(childComplexity), true
 
+	case "ServiceToken.createdAt":
+		if e.ComplexityRoot.ServiceToken.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceToken.CreatedAt(childComplexity), true
+	case "ServiceToken.createdBy":
+		if e.ComplexityRoot.ServiceToken.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceToken.CreatedBy(childComplexity), true
+	case "ServiceToken.expiresAt":
+		if e.ComplexityRoot.ServiceToken.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceToken.ExpiresAt(childComplexity), true
 	case "ServiceToken.id":
 		if e.ComplexityRoot.ServiceToken.ID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ServiceToken.ID(childComplexity), true
+	case "ServiceToken.lastUsedAt":
+		if e.ComplexityRoot.ServiceToken.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceToken.LastUsedAt(childComplexity), true
 	case "ServiceToken.name":
 		if e.ComplexityRoot.ServiceToken.Name == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ServiceToken.Name(childComplexity), true
+	case "ServiceToken.scopes":
+		if e.ComplexityRoot.ServiceToken.Scopes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceToken.Scopes(childComplexity), true
 
 	case "Session.beganBy":
 		if e.ComplexityRoot.Session.BeganBy == nil {
@@ -2304,6 +2505,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.PasswordChangedAt(childComplexity), true
+	case "User.personalTokens":
+		if e.ComplexityRoot.User.PersonalTokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.PersonalTokens(childComplexity), true
 	case "User.recoveryCodes":
 		if e.ComplexityRoot.User.RecoveryCodes == nil {
 			break
@@ -2364,7 +2571,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputConfirmTOTPInput,
 		ec.unmarshalInputConnectSSOInput,
 		ec.unmarshalInputCreateOrganizationInput,
+		ec.unmarshalInputCreatePersonalTokenInput,
 		ec.unmarshalInputCreateProjectInput,
+		ec.unmarshalInputCreateServiceTokenInput,
 		ec.unmarshalInputCreateTeamInput,
 		ec.unmarshalInputDisconnectSSOInput,
 		ec.unmarshalInputEndOtherSessionsInput,
@@ -2382,6 +2591,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResendInviteInput,
 		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputRevokePersonalTokenInput,
+		ec.unmarshalInputRevokeServiceTokenInput,
 		ec.unmarshalInputSendSecondFactorCodeInput,
 		ec.unmarshalInputSetMemberTeamsInput,
 		ec.unmarshalInputSetRequire2FAInput,
@@ -2485,6 +2696,12 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../../schema.graphqls", Input: `"""
 Muster lets an organization require two-factor authentication (2FA) and see, live, who passes muster.
+
+A program signs in with an API token, as bearer. A personal token acts as the person who made it; a service token acts as
+itself in the organization whose it is, as a manager at most, and the 2FA requirement, which is for people, does not ask it
+for a factor. What a token may do is what its scopes say. Each mutation, and each field that needs one, names its scope;
+every token sees ` + "`" + `id` + "`" + `, ` + "`" + `slug` + "`" + `, ` + "`" + `name` + "`" + ` and ` + "`" + `require2FA` + "`" + ` of an organization that it reaches. A scope ` + "`" + `x:write` + "`" + ` has ` + "`" + `x:read` + "`" + ` in
+it. Nothing that asks for a fresh session, and nothing about an account, can be done with a token.
 
 Send queries and mutations to ` + "`" + `/graphql` + "`" + ` over HTTP, subscriptions over a WebSocket to the same path
 (` + "`" + `graphql-transport-ws` + "`" + `). API clients send ` + "`" + `Authorization: Bearer <token>` + "`" + ` (on the WebSocket in the payload of
@@ -2663,7 +2880,7 @@ enum SweepState {
 
 "What can be asked without changing anything."
 type Query {
-  "The signed-in user; null when nobody is signed in."
+  "The signed-in user, or the owner of the personal token; null when nobody is signed in, and for a service token."
   viewer: User
   "An organization that you are a member of; anything else is ` + "`" + `NOT_FOUND` + "`" + `."
   organization(
@@ -2687,7 +2904,7 @@ type Query {
   ): Node
 }
 
-"A person's account. Others see only ` + "`" + `id` + "`" + ` and ` + "`" + `name` + "`" + `, managers of a shared organization ` + "`" + `email` + "`" + ` too; every other field is null unless it is your own account."
+"A person's account. Others see only ` + "`" + `id` + "`" + ` and ` + "`" + `name` + "`" + `, managers of a shared organization ` + "`" + `email` + "`" + ` too; every other field is null unless it is your own account and you are signed in; with a personal token ` + "`" + `memberships` + "`" + ` too are there."
 type User implements Node {
   "Global id."
   id: ID!
@@ -2714,6 +2931,24 @@ type User implements Node {
   recoveryCodes: RecoveryCodes
   "Where the account is signed in now, last used first, at most 100. Own account only."
   sessions: [Session!]
+  "Your personal API tokens, newest first: those that nobody revoked, at most 100. Own account only."
+  personalTokens: [PersonalToken!]
+}
+
+"An API token of a person: it acts as that person, as far as its scopes go."
+type PersonalToken {
+  "Opaque id, for ` + "`" + `revokePersonalToken` + "`" + `."
+  id: ID!
+  "The name that its owner gave it."
+  name: String!
+  "What it may do, such as ` + "`" + `members:read` + "`" + `."
+  scopes: [String!]!
+  "When it was made."
+  createdAt: Time!
+  "When it ends."
+  expiresAt: Time!
+  "When it was last used, to the minute."
+  lastUsedAt: Time
 }
 
 "One sign-in that holds."
@@ -2820,11 +3055,11 @@ type Organization implements Node {
   name: String!
   "Whether every member must have 2FA."
   require2FA: Boolean
-  "The single sign-on provider; null when there is none. Managers and owners."
+  "The single sign-on provider; null when there is none. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   sso: SSO
-  "Your own place in it."
+  "Your own place in it; null for a service token. Scope: ` + "`" + `members:read` + "`" + `."
   viewer: Member
-  "Its members in order of joining: active, invited and removed for 2FA."
+  "Its members in order of joining: active, invited and removed for 2FA. Scope: ` + "`" + `members:read` + "`" + `."
   members(
     "How many, 1 to 100."
     first: Int = 50
@@ -2833,12 +3068,12 @@ type Organization implements Node {
     "Which ones. Filtering by 2FA state is for managers and owners."
     filter: MemberFilter
   ): MemberConnection
-  "One of its members."
+  "One of its members. Scope: ` + "`" + `members:read` + "`" + `."
   member(
     "The member's id."
     id: ID!
   ): Member
-  "What happened, newest first. Managers and owners."
+  "What happened, newest first. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLog(
     "How many, 1 to 100."
     first: Int = 50
@@ -2847,18 +3082,20 @@ type Organization implements Node {
     "Which entries."
     filter: AuditLogFilter
   ): AuditLogConnection
-  "Every action name that the audit log knows, for a filter's menu; at most 100. Managers and owners."
+  "Every action name that the audit log knows, for a filter's menu; at most 100. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLogActions: [String!]
-  "The newest entry's sequence: pass it as ` + "`" + `after` + "`" + ` to the subscription ` + "`" + `auditLog` + "`" + ` to go on without a gap. Managers and owners."
+  "The newest entry's sequence: pass it as ` + "`" + `after` + "`" + ` to the subscription ` + "`" + `auditLog` + "`" + ` to go on without a gap. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditSequence: Int
-  "Its teams by name, at most 1000."
+  "Its teams by name, at most 1000. Scope: ` + "`" + `teams:read` + "`" + `."
   teams: [Team!]
-  "The projects that you can reach: your teams', or all from role ` + "`" + `ADMIN` + "`" + ` up; by name, at most 1000."
+  "The projects that you can reach: your teams', or all from role ` + "`" + `ADMIN` + "`" + ` up; by name, at most 1000. Scope: ` + "`" + `projects:read` + "`" + `."
   projects: [Project!]
-  "Who would be removed if 2FA were required now. Managers and owners."
+  "Who would be removed if 2FA were required now. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   require2FAImpact: Require2FAImpact
-  "The latest sweep; null before the first. Managers and owners."
+  "The latest sweep; null before the first. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   sweep: Sweep
+  "Its service tokens, newest first: those that nobody revoked, at most 100. Owners. Not with an API token."
+  serviceTokens: [ServiceToken!]
 }
 
 "A single sign-on provider (OpenID Connect). Its secret is never shown."
@@ -2978,12 +3215,22 @@ type PageInfo {
 "Who did what an entry tells."
 union AuditActor = User | ServiceToken
 
-"An organization's own API token."
+"An organization's own API token. As the actor of an entry it has ` + "`" + `id` + "`" + ` and ` + "`" + `name` + "`" + ` only, and the rest is null; ` + "`" + `Organization.serviceTokens` + "`" + ` has all."
 type ServiceToken implements Node {
   "Global id."
   id: ID!
   "The name that it was given."
   name: String!
+  "What it may do, such as ` + "`" + `audit:read` + "`" + `."
+  scopes: [String!]
+  "Who made it."
+  createdBy: User
+  "When it was made."
+  createdAt: Time
+  "When it ends."
+  expiresAt: Time
+  "When it was last used, to the minute."
+  lastUsedAt: Time
 }
 
 "One line of an organization's log. It carries what it shows: labels stay as they were."
@@ -3157,78 +3404,87 @@ input AuditLogFilter {
 
 "What changes something. Each mutation writes to the organization's audit log or to the account's own, in the same transaction: if the entry cannot be written, nothing happens."
 type Mutation {
-  "Creates an account and signs in."
+  "Creates an account and signs in. Needs no sign-in."
   signUp("The account, and the invitation that it answers." input: SignUpInput!): SignUpPayload
-  "Signs in with email and password: answers a session, or a challenge where the account has a second factor."
+  "Signs in with email and password: answers a session, or a challenge where the account has a second factor. Needs no sign-in."
   signIn("Email and password." input: SignInInput!): SignInPayload
-  "Sends a code by text message to the account's phone, to answer a sign-in challenge or to confirm one's identity."
+  "Sends a code by text message to the account's phone, to answer a sign-in challenge or to confirm one's identity. For a challenge it needs no sign-in. Not with an API token."
   sendSecondFactorCode("The challenge that the code is for." input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
-  "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code."
+  "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code. Needs no sign-in."
   verifySecondFactor("The challenge and the code that answers it." input: VerifySecondFactorInput!): VerifySecondFactorPayload
-  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none."
+  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none. Not with an API token."
   confirmIdentity("A code, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
-  "Locks an account whose owner says, by the link of a mail, that a change was not them; needs no sign-in. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since."
+  "Locks an account whose owner says, by the link of a mail, that a change was not them. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since. Needs no sign-in."
   reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
-  "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed."
+  "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed. Needs no sign-in."
   requestPasswordReset("The account's address." input: RequestPasswordResetInput!): RequestPasswordResetPayload
-  "Sets a new password by an emailed link, once, within an hour, and ends all sessions of the account. It gives no session: sign in with the new password, and with the second factor where there is one."
+  "Sets a new password by an emailed link, once, within an hour, and ends all sessions and personal API tokens of the account. It gives no session: sign in with the new password, and with the second factor where there is one. Needs no sign-in."
   resetPassword("The link's token and the new password." input: ResetPasswordInput!): ResetPasswordPayload
-  "Changes your password. This session stays, all others end. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `)."
+  "Changes your password. This session stays; all others and your personal API tokens end. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `). Not with an API token."
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload
-  "Ends this session."
+  "Ends this session. Not with an API token."
   signOut("This session, or all." input: SignOutInput!): SignOutPayload
-  "Ends another session of your account; its sockets close at once."
+  "Ends another session of your account; its sockets close at once. Not with an API token."
   endSession("Which session." input: EndSessionInput!): EndSessionPayload
-  "Ends all sessions of your account but this one; their sockets close at once."
+  "Ends all sessions of your account but this one; their sockets close at once. Not with an API token."
   endOtherSessions("Nothing that has to be said." input: EndOtherSessionsInput!): EndOtherSessionsPayload
 
-  "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one."
+  "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one. Not with an API token."
   enrollTOTP("What to call the app." input: EnrollTOTPInput!): EnrollTOTPPayload
-  "Confirms the app with its current code. The first authenticator brings ten recovery codes, shown this once, and brings you back where you were removed for 2FA."
+  "Confirms the app with its current code. The first authenticator brings ten recovery codes, shown this once, and brings you back where you were removed for 2FA. Not with an API token."
   confirmTOTP("The code that the app shows." input: ConfirmTOTPInput!): ConfirmTOTPPayload
-  "Starts the set-up of a phone: sends it a code by text message."
+  "Starts the set-up of a phone: sends it a code by text message. Not with an API token."
   enrollPhone("The number, and what to call it." input: EnrollPhoneInput!): EnrollPhonePayload
-  "Confirms the phone with the code that was sent, like ` + "`" + `confirmTOTP` + "`" + `."
+  "Confirms the phone with the code that was sent, like ` + "`" + `confirmTOTP` + "`" + `. Not with an API token."
   confirmPhone("The code that the phone got." input: ConfirmPhoneInput!): ConfirmPhonePayload
-  "Makes ten new recovery codes; the old ones are dead at once."
+  "Makes ten new recovery codes; the old ones are dead at once. Not with an API token."
   regenerateRecoveryCodes("Nothing that has to be said." input: RegenerateRecoveryCodesInput!): RegenerateRecoveryCodesPayload
-  "Removes an authenticator. The last one cannot be removed while an organization of yours requires 2FA (` + "`" + `LAST_AUTHENTICATOR` + "`" + `)."
+  "Removes an authenticator. The last one cannot be removed while an organization of yours requires 2FA (` + "`" + `LAST_AUTHENTICATOR` + "`" + `). Not with an API token."
   removeAuthenticator("The authenticator." input: RemoveAuthenticatorInput!): RemoveAuthenticatorPayload
 
-  "Creates an organization and makes you its owner."
+  "Makes a personal API token: it acts as you, as far as its scopes go, and obeys the 2FA requirement of each organization that it touches by the proof of this session. Asks for a fresh session. Not with an API token."
+  createPersonalToken("What to call it, what it may do, and until when." input: CreatePersonalTokenInput!): CreatePersonalTokenPayload
+  "Revokes a personal API token of yours; its sockets close at once. Asks for a fresh session. Not with an API token."
+  revokePersonalToken("Which token." input: RevokePersonalTokenInput!): RevokePersonalTokenPayload
+
+  "Creates an organization and makes you its owner. Not with an API token."
   createOrganization("Its short and its full name." input: CreateOrganizationInput!): CreateOrganizationPayload
-  "Changes an organization's name or slug. Owners."
+  "Changes an organization's name or slug. Owners. Scope: ` + "`" + `organization:write` + "`" + `."
   updateOrganization("The organization, and what is new." input: UpdateOrganizationInput!): UpdateOrganizationPayload
-  "Creates a team. Admins and above."
+  "Creates a team. Admins and above. Scope: ` + "`" + `teams:write` + "`" + `."
   createTeam("The organization, and the team's names." input: CreateTeamInput!): CreateTeamPayload
-  "Creates a project in a team. Admins and above."
+  "Creates a project in a team. Admins and above. Scope: ` + "`" + `projects:write` + "`" + `."
   createProject("The team, and the project's names." input: CreateProjectInput!): CreateProjectPayload
-  "Sets which teams a member is in. Admins and above, for roles up to their own."
+  "Sets which teams a member is in. Admins and above, for roles up to their own. Scope: ` + "`" + `teams:write` + "`" + `."
   setMemberTeams("The member and all their teams." input: SetMemberTeamsInput!): SetMemberTeamsPayload
-  "Sets which mails of an organization you want."
+  "Sets which mails of an organization you want. Not with an API token."
   updateNotificationSettings("The organization, and what is new." input: UpdateNotificationSettingsInput!): UpdateNotificationSettingsPayload
 
-  "Invites an address: it gets a link that lives seven days. Managers and owners; only an owner invites an owner."
+  "Invites an address: it gets a link that lives seven days. Managers and owners; only an owner invites an owner. Scope: ` + "`" + `members:write` + "`" + `."
   inviteMember("Whom, into which organization, as what." input: InviteMemberInput!): InviteMemberPayload
-  "Sends an invitation, or a removed member's 2FA mail, again with a new link; the old one is dead at once. Managers and owners."
+  "Sends an invitation, or a removed member's 2FA mail, again with a new link; the old one is dead at once. Managers and owners. Scope: ` + "`" + `members:write` + "`" + `."
   resendInvite("The member." input: ResendInviteInput!): ResendInvitePayload
-  "Uses an emailed link: joins, or, where 2FA has to be set up first, remembers in this session that the mailbox was proved and answers ` + "`" + `SET_UP_2FA` + "`" + `."
+  "Uses an emailed link: joins, or, where 2FA has to be set up first, remembers in this session that the mailbox was proved and answers ` + "`" + `SET_UP_2FA` + "`" + `. Not with an API token."
   acceptInvite("The link's token." input: AcceptInviteInput!): AcceptInvitePayload
-  "Removes a member for good, or withdraws an invitation. Managers and owners, for roles up to their own."
+  "Removes a member for good, or withdraws an invitation. Managers and owners, for roles up to their own. Scope: ` + "`" + `members:write` + "`" + `."
   removeMember("The member." input: RemoveMemberInput!): RemoveMemberPayload
-  "Changes a member's role. Managers and owners, up to their own role and never their own upwards."
+  "Changes a member's role. Managers and owners, up to their own role and never their own upwards. Scope: ` + "`" + `members:write` + "`" + `."
   changeMemberRole("The member and the new role." input: ChangeMemberRoleInput!): ChangeMemberRolePayload
-  "Leaves an organization. The last active owner cannot."
+  "Leaves an organization. The last active owner cannot. Not with an API token."
   leaveOrganization("The organization." input: LeaveOrganizationInput!): LeaveOrganizationPayload
 
-  "Turns the 2FA requirement on or off. Owners with 2FA of their own; refused while single sign-on is on, unless its provider is trusted with the second factor. On: members without 2FA lose access at once and are removed by a sweep. Off: mails nobody and reinstates nobody."
+  "Turns the 2FA requirement on or off. Owners with 2FA of their own; refused while single sign-on is on, unless its provider is trusted with the second factor. On: members without 2FA lose access at once and are removed by a sweep. Off: mails nobody and reinstates nobody. Not with an API token."
   setRequire2FA("The organization, and whether 2FA is required." input: SetRequire2FAInput!): SetRequire2FAPayload
-  "Mails every active member without 2FA that it will be required soon; at most once a day. Managers and owners."
+  "Mails every active member without 2FA that it will be required soon; at most once a day. Managers and owners. Scope: ` + "`" + `members:write` + "`" + `."
   remindMembersWithout2FA("The organization." input: RemindMembersWithout2FAInput!): RemindMembersWithout2FAPayload
-  "Stores an OpenID Connect provider for single sign-on; calls nobody. Register the public URL with ` + "`" + `/sso/callback` + "`" + ` there. In place of another provider it ends the sessions that began at that one. Refused while 2FA is required, unless ` + "`" + `trustSecondFactor` + "`" + ` is true and the issuer stays. Owners."
+  "Stores an OpenID Connect provider for single sign-on; calls nobody. Register the public URL with ` + "`" + `/sso/callback` + "`" + ` there. In place of another provider it ends the sessions that began at that one. Refused while 2FA is required, unless ` + "`" + `trustSecondFactor` + "`" + ` is true and the issuer stays. Owners. Not with an API token."
   connectSSO("The organization and its provider." input: ConnectSSOInput!): ConnectSSOPayload
-  "Removes the single sign-on provider and ends the sessions that began there. Refused while 2FA is required. Owners."
+  "Removes the single sign-on provider and ends the sessions that began there. Refused while 2FA is required. Owners. Not with an API token."
   disconnectSSO("The organization." input: DisconnectSSOInput!): DisconnectSSOPayload
+  "Makes a service token: an API token of the organization's own, which acts as itself, never as more than a manager, and stays when you leave. Owners, in a fresh session. Not with an API token."
+  createServiceToken("The organization, and what to call the token, what it may do, and until when." input: CreateServiceTokenInput!): CreateServiceTokenPayload
+  "Revokes a service token; its sockets close at once. Owners, in a fresh session. Not with an API token."
+  revokeServiceToken("Which token." input: RevokeServiceTokenInput!): RevokeServiceTokenPayload
 }
 
 "For ` + "`" + `signUp` + "`" + `."
@@ -3499,6 +3755,68 @@ type RemoveAuthenticatorPayload {
   user: User!
 }
 
+"For ` + "`" + `createPersonalToken` + "`" + `."
+input CreatePersonalTokenInput {
+  "What to call it, 1 to 60 characters."
+  name: String!
+  "What it may do: any of ` + "`" + `organization:write` + "`" + `, ` + "`" + `members:read` + "`" + `, ` + "`" + `members:write` + "`" + `, ` + "`" + `teams:read` + "`" + `, ` + "`" + `teams:write` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `audit:read` + "`" + `, ` + "`" + `security:read` + "`" + `."
+  scopes: [String!]!
+  "When it ends, within a year; absent: in 90 days."
+  expiresAt: Time
+}
+
+"Of ` + "`" + `createPersonalToken` + "`" + `."
+type CreatePersonalTokenPayload {
+  "The token: send it as ` + "`" + `Authorization: Bearer <token>` + "`" + `. It is shown this once."
+  token: String!
+  "What is known of it afterwards."
+  personalToken: PersonalToken!
+}
+
+"For ` + "`" + `revokePersonalToken` + "`" + `."
+input RevokePersonalTokenInput {
+  "Which one."
+  personalTokenId: ID!
+}
+
+"Of ` + "`" + `revokePersonalToken` + "`" + `."
+type RevokePersonalTokenPayload {
+  "Your account."
+  user: User!
+}
+
+"For ` + "`" + `createServiceToken` + "`" + `."
+input CreateServiceTokenInput {
+  "Whose it is."
+  organizationId: ID!
+  "What to call it, 1 to 60 characters."
+  name: String!
+  "What it may do: any of ` + "`" + `organization:write` + "`" + `, ` + "`" + `members:read` + "`" + `, ` + "`" + `members:write` + "`" + `, ` + "`" + `teams:read` + "`" + `, ` + "`" + `teams:write` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `audit:read` + "`" + `, ` + "`" + `security:read` + "`" + `."
+  scopes: [String!]!
+  "When it ends, within a year; absent: in 90 days."
+  expiresAt: Time
+}
+
+"Of ` + "`" + `createServiceToken` + "`" + `."
+type CreateServiceTokenPayload {
+  "The token: send it as ` + "`" + `Authorization: Bearer <token>` + "`" + `. It is shown this once."
+  token: String!
+  "What is known of it afterwards."
+  serviceToken: ServiceToken!
+}
+
+"For ` + "`" + `revokeServiceToken` + "`" + `."
+input RevokeServiceTokenInput {
+  "Which one."
+  serviceTokenId: ID!
+}
+
+"Of ` + "`" + `revokeServiceToken` + "`" + `."
+type RevokeServiceTokenPayload {
+  "The organization."
+  organization: Organization!
+}
+
 "For ` + "`" + `createOrganization` + "`" + `."
 input CreateOrganizationInput {
   "Short name: 2 to 40 of a–z, 0–9 and inner hyphens."
@@ -3744,14 +4062,14 @@ What is pushed as it happens, to managers and owners. Who loses access gets an `
 comes later. After a reconnect subscribe anew with the last sequence seen: each entry comes once, in order, without a gap.
 """
 type Subscription {
-  "Each removal of a member."
+  "Each removal of a member; ` + "`" + `member` + "`" + ` is null where an API token lacks ` + "`" + `members:read` + "`" + `. Scope: ` + "`" + `audit:read` + "`" + `."
   memberRemoved(
     "Which organization."
     organizationId: ID!
     "A sequence of the audit log: 0 from the first entry, absent from now."
     after: Int
   ): MemberRemoved!
-  "Each entry of the audit log."
+  "Each entry of the audit log. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLog(
     "Which organization."
     organizationId: ID!
@@ -3760,7 +4078,7 @@ type Subscription {
     "Which entries."
     filter: AuditLogFilter
   ): AuditLogEntry!
-  "A sweep's progress to its end."
+  "A sweep's progress to its end. Scope: ` + "`" + `security:read` + "`" + `."
   sweep(
     "Which sweep."
     id: ID!
@@ -3950,12 +4268,32 @@ func (ec *executionContext) childFields_CreateOrganizationPayload(ctx context.Co
 	return nil, fmt.Errorf("no field named %q was found under type CreateOrganizationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreatePersonalTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_CreatePersonalTokenPayload_token(ctx, field)
+	case "personalToken":
+		return ec.fieldContext_CreatePersonalTokenPayload_personalToken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatePersonalTokenPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateProjectPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "project":
 		return ec.fieldContext_CreateProjectPayload_project(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateProjectPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateServiceTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_CreateServiceTokenPayload_token(ctx, field)
+	case "serviceToken":
+		return ec.fieldContext_CreateServiceTokenPayload_serviceToken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateServiceTokenPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateTeamPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4168,6 +4506,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_require2FAImpact(ctx, field)
 	case "sweep":
 		return ec.fieldContext_Organization_sweep(ctx, field)
+	case "serviceTokens":
+		return ec.fieldContext_Organization_serviceTokens(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Organization", field.Name)
 }
@@ -4184,6 +4524,24 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PersonalToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PersonalToken_id(ctx, field)
+	case "name":
+		return ec.fieldContext_PersonalToken_name(ctx, field)
+	case "scopes":
+		return ec.fieldContext_PersonalToken_scopes(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_PersonalToken_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_PersonalToken_expiresAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_PersonalToken_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PersonalToken", field.Name)
 }
 
 func (ec *executionContext) childFields_Project(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4326,6 +4684,22 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RevokePersonalTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_RevokePersonalTokenPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokePersonalTokenPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeServiceTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "organization":
+		return ec.fieldContext_RevokeServiceTokenPayload_organization(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeServiceTokenPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SSO(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "issuer":
@@ -4368,6 +4742,26 @@ func (ec *executionContext) childFields_SendSecondFactorCodePayload(ctx context.
 		return ec.fieldContext_SendSecondFactorCodePayload_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SendSecondFactorCodePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ServiceToken_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ServiceToken_name(ctx, field)
+	case "scopes":
+		return ec.fieldContext_ServiceToken_scopes(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_ServiceToken_createdBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ServiceToken_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ServiceToken_expiresAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_ServiceToken_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceToken", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4532,6 +4926,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_recoveryCodes(ctx, field)
 	case "sessions":
 		return ec.fieldContext_User_sessions(ctx, field)
+	case "personalTokens":
+		return ec.fieldContext_User_personalTokens(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -4774,12 +5170,40 @@ func (ec *executionContext) field_Mutation_createOrganization_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createPersonalToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.CreatePersonalTokenInput, error) {
+			return ec.unmarshalNCreatePersonalTokenInput2musterᚋappᚐCreatePersonalTokenInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createProject_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.CreateProjectInput, error) {
 			return ec.unmarshalNCreateProjectInput2musterᚋappᚐCreateProjectInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createServiceToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.CreateServiceTokenInput, error) {
+			return ec.unmarshalNCreateServiceTokenInput2musterᚋappᚐCreateServiceTokenInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5004,6 +5428,34 @@ func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ResetPasswordInput, error) {
 			return ec.unmarshalNResetPasswordInput2musterᚋappᚐResetPasswordInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revokePersonalToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.RevokePersonalTokenInput, error) {
+			return ec.unmarshalNRevokePersonalTokenInput2musterᚋappᚐRevokePersonalTokenInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revokeServiceToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.RevokeServiceTokenInput, error) {
+			return ec.unmarshalNRevokeServiceTokenInput2musterᚋappᚐRevokeServiceTokenInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6599,6 +7051,61 @@ func (ec *executionContext) fieldContext_CreateOrganizationPayload_organization(
 	return fc, nil
 }
 
+func (ec *executionContext) _CreatePersonalTokenPayload_token(ctx context.Context, field graphql.CollectedField, obj *app.CreatePersonalTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatePersonalTokenPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreatePersonalTokenPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreatePersonalTokenPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CreatePersonalTokenPayload_personalToken(ctx context.Context, field graphql.CollectedField, obj *app.CreatePersonalTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatePersonalTokenPayload_personalToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PersonalToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.PersonalToken) graphql.Marshaler {
+			return ec.marshalNPersonalToken2ᚖmusterᚋorgᚐPersonalToken(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreatePersonalTokenPayload_personalToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreatePersonalTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PersonalToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CreateProjectPayload_project(ctx context.Context, field graphql.CollectedField, obj *app.CreateProjectPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6626,6 +7133,61 @@ func (ec *executionContext) fieldContext_CreateProjectPayload_project(_ context.
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Project(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateServiceTokenPayload_token(ctx context.Context, field graphql.CollectedField, obj *app.CreateServiceTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateServiceTokenPayload_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateServiceTokenPayload_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateServiceTokenPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CreateServiceTokenPayload_serviceToken(ctx context.Context, field graphql.CollectedField, obj *app.CreateServiceTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateServiceTokenPayload_serviceToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServiceToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.ServiceToken) graphql.Marshaler {
+			return ec.marshalNServiceToken2ᚖmusterᚋorgᚐServiceToken(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateServiceTokenPayload_serviceToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateServiceTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServiceToken(ctx, field)
 		},
 	}
 	return fc, nil
@@ -8611,6 +9173,94 @@ func (ec *executionContext) fieldContext_Mutation_removeAuthenticator(ctx contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createPersonalToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createPersonalToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreatePersonalToken(ctx, fc.Args["input"].(app.CreatePersonalTokenInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.CreatePersonalTokenPayload) graphql.Marshaler {
+			return ec.marshalOCreatePersonalTokenPayload2ᚖmusterᚋappᚐCreatePersonalTokenPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createPersonalToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreatePersonalTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createPersonalToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revokePersonalToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokePersonalToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokePersonalToken(ctx, fc.Args["input"].(app.RevokePersonalTokenInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.RevokePersonalTokenPayload) graphql.Marshaler {
+			return ec.marshalORevokePersonalTokenPayload2ᚖmusterᚋappᚐRevokePersonalTokenPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokePersonalToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RevokePersonalTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokePersonalToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createOrganization(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9315,6 +9965,94 @@ func (ec *executionContext) fieldContext_Mutation_disconnectSSO(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createServiceToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createServiceToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateServiceToken(ctx, fc.Args["input"].(app.CreateServiceTokenInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.CreateServiceTokenPayload) graphql.Marshaler {
+			return ec.marshalOCreateServiceTokenPayload2ᚖmusterᚋappᚐCreateServiceTokenPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createServiceToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateServiceTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createServiceToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revokeServiceToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokeServiceToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeServiceToken(ctx, fc.Args["input"].(app.RevokeServiceTokenInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.RevokeServiceTokenPayload) graphql.Marshaler {
+			return ec.marshalORevokeServiceTokenPayload2ᚖmusterᚋappᚐRevokeServiceTokenPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokeServiceToken(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RevokeServiceTokenPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokeServiceToken_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _NotificationSettings_membership(ctx context.Context, field graphql.CollectedField, obj *org.NotificationSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9823,6 +10561,38 @@ func (ec *executionContext) fieldContext_Organization_sweep(_ context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Organization_serviceTokens(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_serviceTokens(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Organization().ServiceTokens(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.ServiceToken) graphql.Marshaler {
+			return ec.marshalOServiceToken2ᚕᚖmusterᚋorgᚐServiceTokenᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_serviceTokens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServiceToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *org.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9913,6 +10683,144 @@ func (ec *executionContext) _PageInfo_endCursor(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_PageInfo_endCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("PageInfo", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_id(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_name(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_scopes(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_scopes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scopes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []org.Scope) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_scopes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_createdAt(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _PersonalToken_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *org.PersonalToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PersonalToken_lastUsedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUsedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PersonalToken_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PersonalToken", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Project_id(ctx context.Context, field graphql.CollectedField, obj *org.Project) (ret graphql.Marshaler) {
@@ -11023,6 +11931,70 @@ func (ec *executionContext) fieldContext_ResetPasswordPayload_ok(_ context.Conte
 	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _RevokePersonalTokenPayload_user(ctx context.Context, field graphql.CollectedField, obj *app.RevokePersonalTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokePersonalTokenPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokePersonalTokenPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevokePersonalTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RevokeServiceTokenPayload_organization(ctx context.Context, field graphql.CollectedField, obj *app.RevokeServiceTokenPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RevokeServiceTokenPayload_organization(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Organization, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Organization) graphql.Marshaler {
+			return ec.marshalNOrganization2ᚖmusterᚋorgᚐOrganization(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RevokeServiceTokenPayload_organization(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RevokeServiceTokenPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Organization(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SSO_issuer(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11366,6 +12338,130 @@ func (ec *executionContext) _ServiceToken_name(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_ServiceToken_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceToken_scopes(ctx context.Context, field graphql.CollectedField, obj *org.ServiceToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceToken_scopes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scopes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []org.Scope) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceToken_scopes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceToken_createdBy(ctx context.Context, field graphql.CollectedField, obj *org.ServiceToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceToken_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
+			return ec.marshalOUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceToken_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceToken",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceToken_createdAt(ctx context.Context, field graphql.CollectedField, obj *org.ServiceToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceToken_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceToken_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceToken_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.ServiceToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceToken_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceToken_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceToken_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *org.ServiceToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceToken_lastUsedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUsedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceToken_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceToken", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Session_id(ctx context.Context, field graphql.CollectedField, obj *org.Session) (ret graphql.Marshaler) {
@@ -12636,6 +13732,38 @@ func (ec *executionContext) fieldContext_User_sessions(_ context.Context, field 
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Session(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_personalTokens(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_personalTokens(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().PersonalTokens(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.PersonalToken) graphql.Marshaler {
+			return ec.marshalOPersonalToken2ᚕᚖmusterᚋorgᚐPersonalTokenᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_personalTokens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PersonalToken(ctx, field)
 		},
 	}
 	return fc, nil
@@ -14113,6 +15241,50 @@ func (ec *executionContext) unmarshalInputCreateOrganizationInput(ctx context.Co
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreatePersonalTokenInput(ctx context.Context, obj any) (app.CreatePersonalTokenInput, error) {
+	var it app.CreatePersonalTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "scopes", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "scopes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scopes"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scopes = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateProjectInput(ctx context.Context, obj any) (app.CreateProjectInput, error) {
 	var it app.CreateProjectInput
 	if obj == nil {
@@ -14159,6 +15331,57 @@ func (ec *executionContext) unmarshalInputCreateProjectInput(ctx context.Context
 				return it, err
 			}
 			it.Name = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateServiceTokenInput(ctx context.Context, obj any) (app.CreateServiceTokenInput, error) {
+	var it app.CreateServiceTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"organizationId", "name", "scopes", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "organizationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("organizationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrganizationID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "scopes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scopes"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scopes = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
 		}
 	}
 	return it, nil
@@ -14754,6 +15977,66 @@ func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context
 				return it, err
 			}
 			it.NewPassword = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRevokePersonalTokenInput(ctx context.Context, obj any) (app.RevokePersonalTokenInput, error) {
+	var it app.RevokePersonalTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"personalTokenId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "personalTokenId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("personalTokenId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PersonalTokenID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRevokeServiceTokenInput(ctx context.Context, obj any) (app.RevokeServiceTokenInput, error) {
+	var it app.RevokeServiceTokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"serviceTokenId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "serviceTokenId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serviceTokenId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ServiceTokenID = data
 		}
 	}
 	return it, nil
@@ -15910,6 +17193,49 @@ func (ec *executionContext) _CreateOrganizationPayload(ctx context.Context, sel 
 	return out
 }
 
+var createPersonalTokenPayloadImplementors = []string{"CreatePersonalTokenPayload"}
+
+func (ec *executionContext) _CreatePersonalTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *app.CreatePersonalTokenPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createPersonalTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreatePersonalTokenPayload")
+		case "token":
+			out.Values[i] = ec._CreatePersonalTokenPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "personalToken":
+			out.Values[i] = ec._CreatePersonalTokenPayload_personalToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createProjectPayloadImplementors = []string{"CreateProjectPayload"}
 
 func (ec *executionContext) _CreateProjectPayload(ctx context.Context, sel ast.SelectionSet, obj *app.CreateProjectPayload) graphql.Marshaler {
@@ -15924,6 +17250,49 @@ func (ec *executionContext) _CreateProjectPayload(ctx context.Context, sel ast.S
 			out.Values[i] = graphql.MarshalString("CreateProjectPayload")
 		case "project":
 			out.Values[i] = ec._CreateProjectPayload_project(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var createServiceTokenPayloadImplementors = []string{"CreateServiceTokenPayload"}
+
+func (ec *executionContext) _CreateServiceTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *app.CreateServiceTokenPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createServiceTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateServiceTokenPayload")
+		case "token":
+			out.Values[i] = ec._CreateServiceTokenPayload_token(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "serviceToken":
+			out.Values[i] = ec._CreateServiceTokenPayload_serviceToken(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16748,6 +18117,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "createPersonalToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createPersonalToken(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "revokePersonalToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokePersonalToken(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "createOrganization":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createOrganization(ctx, field)
@@ -16856,6 +18239,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "disconnectSSO":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_disconnectSSO(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createServiceToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createServiceToken(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "revokeServiceToken":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokeServiceToken(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -17407,6 +18804,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "serviceTokens":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_serviceTokens(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -17457,6 +18892,69 @@ func (ec *executionContext) _PageInfo(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "endCursor":
 			out.Values[i] = ec._PageInfo_endCursor(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var personalTokenImplementors = []string{"PersonalToken"}
+
+func (ec *executionContext) _PersonalToken(ctx context.Context, sel ast.SelectionSet, obj *org.PersonalToken) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, personalTokenImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PersonalToken")
+		case "id":
+			out.Values[i] = ec._PersonalToken_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._PersonalToken_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "scopes":
+			out.Values[i] = ec._PersonalToken_scopes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._PersonalToken_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._PersonalToken_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastUsedAt":
+			out.Values[i] = ec._PersonalToken_lastUsedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -18263,6 +19761,82 @@ func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var revokePersonalTokenPayloadImplementors = []string{"RevokePersonalTokenPayload"}
+
+func (ec *executionContext) _RevokePersonalTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *app.RevokePersonalTokenPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revokePersonalTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevokePersonalTokenPayload")
+		case "user":
+			out.Values[i] = ec._RevokePersonalTokenPayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var revokeServiceTokenPayloadImplementors = []string{"RevokeServiceTokenPayload"}
+
+func (ec *executionContext) _RevokeServiceTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *app.RevokeServiceTokenPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, revokeServiceTokenPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RevokeServiceTokenPayload")
+		case "organization":
+			out.Values[i] = ec._RevokeServiceTokenPayload_organization(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var sSOImplementors = []string{"SSO"}
 
 func (ec *executionContext) _SSO(ctx context.Context, sel ast.SelectionSet, obj *org.SSO) graphql.Marshaler {
@@ -18447,6 +20021,31 @@ func (ec *executionContext) _ServiceToken(ctx context.Context, sel ast.Selection
 		case "name":
 			out.Values[i] = ec._ServiceToken_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "scopes":
+			out.Values[i] = ec._ServiceToken_scopes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdBy":
+			out.Values[i] = ec._ServiceToken_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._ServiceToken_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._ServiceToken_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastUsedAt":
+			out.Values[i] = ec._ServiceToken_lastUsedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -19320,6 +20919,44 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "personalTokens":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_personalTokens(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19931,8 +21568,18 @@ func (ec *executionContext) unmarshalNCreateOrganizationInput2musterᚋappᚐCre
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCreatePersonalTokenInput2musterᚋappᚐCreatePersonalTokenInput(ctx context.Context, v any) (app.CreatePersonalTokenInput, error) {
+	res, err := ec.unmarshalInputCreatePersonalTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNCreateProjectInput2musterᚋappᚐCreateProjectInput(ctx context.Context, v any) (app.CreateProjectInput, error) {
 	res, err := ec.unmarshalInputCreateProjectInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCreateServiceTokenInput2musterᚋappᚐCreateServiceTokenInput(ctx context.Context, v any) (app.CreateServiceTokenInput, error) {
+	res, err := ec.unmarshalInputCreateServiceTokenInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -20158,6 +21805,16 @@ func (ec *executionContext) marshalNPageInfo2musterᚋorgᚐPageInfo(ctx context
 	return ec._PageInfo(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNPersonalToken2ᚖmusterᚋorgᚐPersonalToken(ctx context.Context, sel ast.SelectionSet, v *org.PersonalToken) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PersonalToken(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProject2ᚖmusterᚋorgᚐProject(ctx context.Context, sel ast.SelectionSet, v *org.Project) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -20271,6 +21928,16 @@ func (ec *executionContext) unmarshalNResetPasswordInput2musterᚋappᚐResetPas
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNRevokePersonalTokenInput2musterᚋappᚐRevokePersonalTokenInput(ctx context.Context, v any) (app.RevokePersonalTokenInput, error) {
+	res, err := ec.unmarshalInputRevokePersonalTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRevokeServiceTokenInput2musterᚋappᚐRevokeServiceTokenInput(ctx context.Context, v any) (app.RevokeServiceTokenInput, error) {
+	res, err := ec.unmarshalInputRevokeServiceTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRole2musterᚋorgᚐRole(ctx context.Context, v any) (org.Role, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := org.Role(tmp)
@@ -20348,6 +22015,16 @@ func (ec *executionContext) marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEven
 func (ec *executionContext) unmarshalNSendSecondFactorCodeInput2musterᚋappᚐSendSecondFactorCodeInput(ctx context.Context, v any) (app.SendSecondFactorCodeInput, error) {
 	res, err := ec.unmarshalInputSendSecondFactorCodeInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNServiceToken2ᚖmusterᚋorgᚐServiceToken(ctx context.Context, sel ast.SelectionSet, v *org.ServiceToken) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ServiceToken(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNSession2ᚖmusterᚋorgᚐSession(ctx context.Context, sel ast.SelectionSet, v *org.Session) graphql.Marshaler {
@@ -20826,11 +22503,25 @@ func (ec *executionContext) marshalOCreateOrganizationPayload2ᚖmusterᚋappᚐ
 	return ec._CreateOrganizationPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCreatePersonalTokenPayload2ᚖmusterᚋappᚐCreatePersonalTokenPayload(ctx context.Context, sel ast.SelectionSet, v *app.CreatePersonalTokenPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreatePersonalTokenPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCreateProjectPayload2ᚖmusterᚋappᚐCreateProjectPayload(ctx context.Context, sel ast.SelectionSet, v *app.CreateProjectPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._CreateProjectPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCreateServiceTokenPayload2ᚖmusterᚋappᚐCreateServiceTokenPayload(ctx context.Context, sel ast.SelectionSet, v *app.CreateServiceTokenPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CreateServiceTokenPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCreateTeamPayload2ᚖmusterᚋappᚐCreateTeamPayload(ctx context.Context, sel ast.SelectionSet, v *app.CreateTeamPayload) graphql.Marshaler {
@@ -21067,6 +22758,25 @@ func (ec *executionContext) marshalOOrganization2ᚖmusterᚋorgᚐOrganization(
 	return ec._Organization(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOPersonalToken2ᚕᚖmusterᚋorgᚐPersonalTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.PersonalToken) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPersonalToken2ᚖmusterᚋorgᚐPersonalToken(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOProject2ᚕᚖmusterᚋorgᚐProjectᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Project) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -21156,6 +22866,20 @@ func (ec *executionContext) marshalOResetPasswordPayload2ᚖmusterᚋappᚐReset
 	return ec._ResetPasswordPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalORevokePersonalTokenPayload2ᚖmusterᚋappᚐRevokePersonalTokenPayload(ctx context.Context, sel ast.SelectionSet, v *app.RevokePersonalTokenPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RevokePersonalTokenPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORevokeServiceTokenPayload2ᚖmusterᚋappᚐRevokeServiceTokenPayload(ctx context.Context, sel ast.SelectionSet, v *app.RevokeServiceTokenPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RevokeServiceTokenPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalORole2ᚕmusterᚋorgᚐRoleᚄ(ctx context.Context, v any) ([]org.Role, error) {
 	if v == nil {
 		return nil, nil
@@ -21223,6 +22947,25 @@ func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋapp�
 		return graphql.Null
 	}
 	return ec._SendSecondFactorCodePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOServiceToken2ᚕᚖmusterᚋorgᚐServiceTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.ServiceToken) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNServiceToken2ᚖmusterᚋorgᚐServiceToken(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOSession2ᚕᚖmusterᚋorgᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Session) graphql.Marshaler {

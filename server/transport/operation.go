@@ -143,6 +143,9 @@ func (s *socket) execute(ctx context.Context, op *operation, params *graphql.Raw
 		if len(response.Data) == 0 && len(response.Errors) > 0 {
 			return s.errorFrame(op, response.Errors) // It did not run.
 		}
+		if created.Operation.Operation == ast.Subscription {
+			nameRoot(created, response.Errors)
+		}
 		// At once: gqlgen writes the next response's data into the same buffer.
 		payload, err := encodeResponse(response)
 		if err != nil {
@@ -154,6 +157,18 @@ func (s *socket) execute(ctx context.Context, op *operation, params *graphql.Raw
 			}
 			return frame{}
 		}
+	}
+}
+
+// nameRoot puts the subscription's own field at the head of the paths of an event's errors, where gqlgen leaves it out (the
+// GraphQL specification, section 7.1.2: a path begins at the root of the response).
+func nameRoot(created *graphql.OperationContext, errs gqlerror.List) {
+	fields := graphql.CollectFields(created, created.Operation.SelectionSet, []string{"Subscription"})
+	if len(fields) != 1 {
+		return
+	}
+	for _, err := range errs {
+		err.Path = append(ast.Path{ast.PathName(fields[0].Alias)}, err.Path...)
 	}
 }
 
