@@ -400,8 +400,8 @@ SELECT 'tok_' || $2 || n, (SELECT id FROM users WHERE email = $1), $3, 'x', sha2
 		Viewer struct{ PersonalTokens []struct{ Name string } }
 	}
 	owner.do(t, `{ viewer { personalTokens { name } } }`, nil, &list)
-	if n := len(list.Viewer.PersonalTokens); n != 51 || list.Viewer.PersonalTokens[0].Name != "x" {
-		t.Logf("listed are %d", n)
+	if n := len(list.Viewer.PersonalTokens); n != 51 { // fifty that hold, and one that has ended
+		t.Errorf("listed are %d", n)
 	}
 
 	// Ten minutes after the proof it takes another one, to make a token and to revoke one.
