@@ -37,7 +37,8 @@ SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2f
        i.expires_at AS invite_expires_at, i.delivery AS invite_delivery,
        m.removed_at, m.reinstatable_until, m.last_seen_at,
        m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
-         WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id) AS is_only_owner,
+         WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id
+           AND EXISTS (SELECT FROM credentials c WHERE c.user_id = x.user_id)) AS is_only_owner,
        coalesce(s.trust_second_factor, false) AS trusted, EXISTS (SELECT FROM identities d
          WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer) AS linked,
        t.ids AS team_ids, t.slugs AS team_slugs, t.names AS team_names
@@ -183,13 +184,14 @@ func (q Queries) MembersToNotify(ctx context.Context, organizationID string, sec
 		organizationID, after, limit, owners)
 }
 
-// OtherOwners counts the active owners other than one member, and of them those with an authenticator of their own: what a
-// provider says does not make up for it, since an owner has to be able to do without the provider.
+// OtherOwners counts the active owners other than one member who can sign in without a provider, and of them those with an
+// authenticator of their own: an organization must not depend on a provider that its last owner could not even disconnect.
 func (q Queries) OtherOwners(ctx context.Context, organizationID, memberID string) (org.Owners, error) {
 	owners, err := one[org.Owners](ctx, q.pg, `
 SELECT count(*)::int AS active, (count(*) FILTER (WHERE u.two_factor <> 'DISABLED'))::int AS compliant
   FROM members m JOIN users u ON u.id = m.user_id
- WHERE m.organization_id = $1 AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND m.id <> $2`, organizationID, memberID)
+ WHERE m.organization_id = $1 AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND m.id <> $2
+   AND EXISTS (SELECT FROM credentials c WHERE c.user_id = m.user_id)`, organizationID, memberID)
 	if err != nil {
 		return org.Owners{}, err
 	}

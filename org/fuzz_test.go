@@ -106,6 +106,19 @@ func FuzzCheckIssuer(f *testing.F) {
 	})
 }
 
+// FuzzClaimedName: whatever a provider calls somebody, an account gets a name that an account can have.
+func FuzzClaimedName(f *testing.F) {
+	for _, seed := range append([]string{"Ada Lovelace", "", "   ", "\u202eadA", "A\x00", strings.Repeat("ä", 200)}, odd...) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, claim string) {
+		name := org.ClaimedName(claim, &org.Organization{Name: strings.Repeat("n", 100)})
+		if got, err := org.ParseName("name", name, 100); err != nil || got != name {
+			t.Errorf("%q became %q, %v", claim, name, err)
+		}
+	})
+}
+
 func onlyBadInput(t *testing.T, err error, field string) {
 	t.Helper()
 	var refusal *org.Error

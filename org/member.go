@@ -192,7 +192,8 @@ func CheckOver(by, target *Member) error {
 	return nil
 }
 
-// Owners counts an organization's active owners other than the one who is about to go.
+// Owners counts an organization's active owners other than the one who is about to go, those who can sign in without a
+// provider.
 type Owners struct {
 	Active    int
 	Compliant int // of them, with a confirmed authenticator

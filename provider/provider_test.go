@@ -71,13 +71,19 @@ func newLiar(t *testing.T) *liar {
 			l.redeem(w, r)
 			return
 		}
-		raw, err := json.Marshal(l.claims)
-		if err != nil {
-			t.Error(err)
-		}
-		answer(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": l.sign(raw)})
+		l.hand(w)
 	})
 	return l
+}
+
+// hand hands the token out.
+func (l *liar) hand(w http.ResponseWriter) {
+	raw, err := json.Marshal(l.claims)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": l.sign(raw)})
 }
 
 func signed(t *testing.T, alg jose.SignatureAlgorithm, key any, claims []byte) string {
@@ -202,7 +208,11 @@ func TestLies(t *testing.T) {
 		}, "", ErrRefused},
 		{"a redirect of what carries the secret", func(_ *testing.T, l *liar) {
 			l.redeem = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, "/keys", http.StatusTemporaryRedirect)
+				if r.URL.Query().Has("again") {
+					l.hand(w)
+					return
+				}
+				http.Redirect(w, r, "/token?again", http.StatusTemporaryRedirect)
 			}
 		}, "", ErrUnreachable},
 		{"a document of another issuer", func(_ *testing.T, l *liar) { l.document["issuer"] = "https://accounts.example.com" }, "", ErrUnreachable},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -143,6 +145,9 @@ func TestSingleSignOn(t *testing.T) {
 	if len(stolen.Viewer.Memberships) != 1 || stolen.Viewer.Memberships[0].Organization.Slug != o.Slug {
 		t.Errorf("the session sees the memberships %+v", stolen.Viewer.Memberships)
 	}
+
+	// An owner who can only come through the provider is none that the organization could be left to.
+	owner.refused(t, "LAST_OWNER", `mutation($o: ID!) { leaveOrganization(input: {organizationId: $o}) { user { id } } }`, vars{"o": o.ID})
 
 	// Whoever was removed by hand does not come back by signing in.
 	owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`,
@@ -378,6 +383,27 @@ func TestCallbacks(t *testing.T) {
 	}
 	if p := m.browser(t).request(http.MethodHead, b.base+"/sso/"+o.Slug, "none", nil); p.To != "" || p.Header.Get("Set-Cookie") != "" {
 		t.Errorf("HEAD began a sign-in: %+v", p)
+	}
+}
+
+// TestSSOPages: they run nothing and load nothing, and their style is the one that their policy names.
+func TestSSOPages(t *testing.T) {
+	t.Parallel()
+	b := start(t).browser(t)
+	for _, p := range []page{
+		b.request(http.MethodGet, b.base+"/sso/acme", "cross-site", nil), b.get(b.base + "/sso/acme"), b.get(b.base + "/sso/callback?error=%3Cscript%3E&state=x"),
+		b.request(http.MethodGet, b.base+"/sso/%3Cscript%3E%22", "cross-site", nil),
+	} {
+		_, rest, _ := strings.Cut(p.Body, "<style>")
+		style, _, _ := strings.Cut(rest, "</style>")
+		sum := sha256.Sum256([]byte(style))
+		want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "';"
+		if policy := p.Header.Get("Content-Security-Policy"); style == "" || !strings.HasPrefix(policy, want) {
+			t.Errorf("the policy is %s, want %s", policy, want)
+		}
+		if strings.Contains(p.Body, "<script") || p.Header.Get("Cache-Control") != "no-store" || p.Header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("got %s %v", p.Body, p.Header)
+		}
 	}
 }
 

@@ -3146,7 +3146,7 @@ type Member implements Node {
   reinstatableUntil: Time
   "When they last used the organization, to the minute. Managers and owners."
   lastSeenAt: Time
-  "Whether they are the only active owner."
+  "Whether they are the only active owner who can sign in without a single sign-on provider."
   isOnlyOwner: Boolean
   "Whether the organization's single sign-on provider signs this member in. Managers, owners and the member."
   linked: Boolean
@@ -3285,9 +3285,9 @@ type Project implements Node {
 
 "What requiring 2FA would do now."
 type Require2FAImpact {
-  "Active members without 2FA who would be removed."
+  "Active members without 2FA who would be removed; a provider that is trusted with the second factor keeps those whom it signs in."
   removedCount: Int!
-  "Active members with 2FA, who stay."
+  "Active members who stay: with 2FA, or signed in by a provider that is trusted with it."
   compliantCount: Int!
   "Active members without 2FA who have no address to mail: they would be locked out, but stay on the list until somebody helps them."
   unmailableCount: Int!
