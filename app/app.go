@@ -128,9 +128,9 @@ func (a *App) every(ctx context.Context, interval time.Duration, fn func(context
 	}
 }
 
-// cleanUp ends the memberships whose window is over and deletes what has expired.
+// cleanUp ends the memberships and the requests whose time is over and deletes what has expired.
 func (a *App) cleanUp(ctx context.Context) error {
-	return errors.Join(a.expireWindows(ctx), a.DB.DeleteEnded(ctx))
+	return errors.Join(a.expireWindows(ctx), a.expireResets(ctx), a.DB.DeleteEnded(ctx))
 }
 
 // link is a page of Muster with a token in the fragment, which stays out of logs and referrers.

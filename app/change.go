@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -298,8 +299,8 @@ func (a *App) tryChangeAccount(ctx context.Context, r *Request, userID string, a
 		if len(c.events) == 0 {
 			return errUnlogged
 		}
-		for id, entries := range c.entries {
-			if err := tx.AddAuditEntries(ctx, id, entries); err != nil {
+		for _, id := range slices.Sorted(maps.Keys(c.entries)) {
+			if err := tx.AddAuditEntries(ctx, id, c.entries[id]); err != nil {
 				return err
 			}
 		}
@@ -336,9 +337,10 @@ func (c *accountChange) write(organizationID string, e *org.AuditLogEntry) {
 type actor struct {
 	id    *string
 	label string
+	name  string // for mails to those who may not see addresses
 }
 
-func actorOf(u *org.User) actor { return actor{&u.ID, u.Label()} }
+func actorOf(u *org.User) actor { return actor{&u.ID, u.Label(), u.Name} }
 
 func event(userID string, r *Request, action, message string) *org.SecurityEvent {
 	return &org.SecurityEvent{

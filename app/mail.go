@@ -28,6 +28,7 @@ type MailJob struct {
 	By       string    `json:"by,omitempty"`
 	At       time.Time `json:"at"`
 	Restored []string  `json:"restored,omitempty"`
+	ResetID  string    `json:"reset_id,omitempty"`
 	IP       string    `json:"ip,omitempty"`
 	Agent    string    `json:"agent,omitempty"`
 }
@@ -56,14 +57,15 @@ func (NotifyJob) Kind() string { return "notify" }
 
 // The templates that a MailJob names.
 const (
-	templateLink       = "link"
-	templateReinstated = "reinstated"
-	templateMembership = "membership"
-	templateSecurity   = "security"
-	templateReminder   = "reminder"
-	templateAccount    = "account"
-	templateAlert      = "alert"
-	templateReset      = "reset"
+	templateLink        = "link"
+	templateReinstated  = "reinstated"
+	templateMembership  = "membership"
+	templateSecurity    = "security"
+	templateReminder    = "reminder"
+	templateAccount     = "account"
+	templateAlert       = "alert"
+	templateReset       = "reset"
+	templateFactorReset = "2fa-reset"
 )
 
 // linkMail is the mail with a member's link: an invitation, or the way back.
@@ -189,8 +191,11 @@ func (w *mailWorker) Work(ctx context.Context, job *river.Job[MailJob]) error {
 
 // compose writes the mail of a job from what is so now.
 func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message, error) {
-	if job.Template == templateAlert {
+	switch job.Template {
+	case templateAlert:
 		return a.composeAlert(ctx, id, job)
+	case templateFactorReset:
+		return a.composeResetRequest(ctx, id, job)
 	}
 	if job.Template == templateAccount {
 		user, err := a.DB.User(ctx, job.UserID)

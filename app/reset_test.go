@@ -10,8 +10,8 @@ import (
 	"muster/org"
 )
 
-// disarm takes all authenticators of a person, and locks them out.
-func (a *App) disarm(t *testing.T, userID string) error {
+// unarm takes all authenticators of a person, and locks them out.
+func (a *App) unarm(t *testing.T, userID string) error {
 	t.Helper()
 	allowed := func(*db.Tx) error { return nil }
 	return a.changeAccountOf(t.Context(), userID, allowed, func(c *accountChange) error {
@@ -41,7 +41,7 @@ func TestLockOut(t *testing.T) {
 	before, err := a.DB.Organization(ctx, c.organizationID)
 	must(t, err)
 
-	must(t, a.disarm(t, c.compliantPerson.ID))
+	must(t, a.unarm(t, c.compliantPerson.ID))
 	m, err := a.DB.Member(ctx, c.compliant)
 	must(t, err)
 	if m.Status != org.StatusRemovedFor2FA || m.Role != org.RoleMember || m.RemovedAt == nil {
@@ -75,7 +75,7 @@ func TestLockOut(t *testing.T) {
 		t.Errorf("%d mails are queued, want 1", jobs)
 	}
 
-	err = a.disarm(t, c.ownerUser.ID)
+	err = a.unarm(t, c.ownerUser.ID)
 	if !errors.Is(err, org.Refuse(org.CodeLastOwner, "")) || !strings.Contains(err.Error(), "Acme") || strings.Contains(err.Error(), "Open") {
 		t.Errorf("the last compliant owner: %v, want LAST_OWNER naming Acme only", err)
 	}
@@ -95,5 +95,47 @@ func TestLockOutSparesWhoHasAnother(t *testing.T) {
 	}))
 	if m, err := c.app.DB.Member(t.Context(), c.ownerMember); err != nil || m.Status != org.StatusActive {
 		t.Errorf("%+v %v", m, err)
+	}
+}
+
+// TestResetLife: a request lives 72 hours to the second; a second later it is ended, once, with its entries.
+func TestResetLife(t *testing.T) {
+	t.Parallel()
+	c := newCast(t)
+	a, ctx := c.app, t.Context()
+	asked := time.Now().Truncate(time.Microsecond)
+	a.Now = func() time.Time { return asked }
+	other, err := a.CreateOrganization(c.owner, CreateOrganizationInput{Slug: "other", Name: "Other"})
+	must(t, err)
+	a.member(t, other.Organization.ID, c.compliantPerson, org.RoleMember)
+	got, err := a.ResetMemberTwoFactor(c.owner, ResetMemberTwoFactorInput{MemberID: c.compliant, Reason: "lost the phone"})
+	must(t, err)
+	reset, err := a.DB.Reset(ctx, got.Reset.ID)
+	must(t, err)
+	if !reset.ExpiresAt.Equal(asked.Add(72 * time.Hour)) {
+		t.Fatalf("ends at %s, asked at %s", reset.ExpiresAt, asked)
+	}
+	token := a.Keys.Link(reset.Nonce)
+	for _, at := range []struct {
+		after time.Duration
+		open  bool
+	}{{72*time.Hour - time.Second, true}, {72*time.Hour + time.Second, false}} {
+		a.Now = func() time.Time { return asked.Add(at.after) }
+		if shown, err := a.TwoFactorReset(ctx, token); err != nil || (shown != nil) != at.open {
+			t.Errorf("after %s the link shows %+v, %v", at.after, shown, err)
+		}
+		for range 2 {
+			must(t, a.expireResets(ctx))
+		}
+		now, err := a.DB.Reset(ctx, reset.ID)
+		must(t, err)
+		if (now.State == org.ResetPending) != at.open {
+			t.Errorf("after %s it is %s", at.after, now.State)
+		}
+	}
+	var ended int
+	must(t, c.admin.QueryRow(ctx, `SELECT count(*) FROM audit_entries WHERE action = 'member.2fa-reset-ended' AND data->>'state' = 'EXPIRED'`).Scan(&ended))
+	if ended != 1 {
+		t.Errorf("%d entries, want 1 where it was asked for", ended)
 	}
 }

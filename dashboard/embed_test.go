@@ -59,6 +59,7 @@ func TestPages(t *testing.T) {
 		"/":           "<title>Muster</title>",
 		"/playground": "<title>Muster Playground</title>",
 		"/rejoin":     "<title>Setup Two-Factor Authentication · Muster</title>",
+		"/reset-2fa":  "<title>Reset your second factor? · Muster</title>",
 		"/join":       "<title>Your invitation · Muster</title>",
 		"/not-me":     "<title>Was this you? · Muster</title>",
 	} {

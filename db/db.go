@@ -184,6 +184,7 @@ const (
 	ChallengeID     = "chl"
 	PhoneCodeID     = "cod"
 	SecurityEventID = "evt"
+	ResetID         = "rst"
 )
 
 // Kind is the type in front of an id, "" for what is no id of Muster.

@@ -57,8 +57,8 @@ func (d *DB) ForgetHits(ctx context.Context, key string) error {
 	return err
 }
 
-// DeleteEnded deletes what has ended and nobody will ask for: limits, challenges, codes and, after thirty days, sessions and
-// API tokens: entries of the log keep the names of those.
+// DeleteEnded deletes what has ended and nobody will ask for: limits, challenges, codes and, after thirty days, sessions,
+// API tokens and requests to reset a factor: entries of the logs tell of those.
 func (d *DB) DeleteEnded(ctx context.Context) error {
 	for _, sql := range []string{
 		`DELETE FROM rate_limits WHERE expires_at < clock_timestamp()`,
@@ -71,6 +71,7 @@ func (d *DB) DeleteEnded(ctx context.Context) error {
 		`DELETE FROM recovery_codes WHERE replaced_at < clock_timestamp() - interval '` + reportable + `' AND user_id NOT IN (SELECT id FROM users WHERE frozen_since IS NOT NULL)`,
 		`DELETE FROM account_alerts WHERE expires_at < clock_timestamp() - interval '1 day'`,
 		`DELETE FROM devices WHERE used_at < clock_timestamp() - interval '1 year'`,
+		`DELETE FROM two_factor_resets WHERE ended_at < clock_timestamp() - interval '30 days'`,
 		`DELETE FROM sessions WHERE expires_at < clock_timestamp() - interval '30 days'`,
 		`DELETE FROM api_tokens WHERE least(expires_at, revoked_at) < clock_timestamp() - interval '30 days'`,
 	} {

@@ -43,6 +43,7 @@ func complexity() generated.ComplexityRoot {
 	c.User.PersonalTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.ServiceTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
+	c.Organization.TwoFactorResets = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own
 	c.User.SecurityEvents = func(child int, first *int) int { return paged(child, first) }
@@ -64,6 +65,7 @@ var Sensitive = map[string]bool{
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,
+	"resetMemberTwoFactor": true, "approveTwoFactorReset": true, "confirmTwoFactorReset": true, "declineTwoFactorReset": true,
 }
 
 // presenter decides what of an error leaves the house: refusals as they are, GraphQL's own complaints as they are, and of

@@ -143,6 +143,22 @@ func (r *mutationResolver) ChangeMemberRole(ctx context.Context, input app.Chang
 	return r.App.ChangeMemberRole(ctx, input)
 }
 
+func (r *mutationResolver) ResetMemberTwoFactor(ctx context.Context, input app.ResetMemberTwoFactorInput) (*app.ResetMemberTwoFactorPayload, error) {
+	return r.App.ResetMemberTwoFactor(ctx, input)
+}
+
+func (r *mutationResolver) ApproveTwoFactorReset(ctx context.Context, input app.ApproveTwoFactorResetInput) (*app.TwoFactorResetPayload, error) {
+	return r.App.ApproveTwoFactorReset(ctx, input)
+}
+
+func (r *mutationResolver) ConfirmTwoFactorReset(ctx context.Context, input app.ConfirmTwoFactorResetInput) (*app.FactorResetPayload, error) {
+	return r.App.ConfirmTwoFactorReset(ctx, input)
+}
+
+func (r *mutationResolver) DeclineTwoFactorReset(ctx context.Context, input app.DeclineTwoFactorResetInput) (*app.FactorResetPayload, error) {
+	return r.App.DeclineTwoFactorReset(ctx, input)
+}
+
 func (r *mutationResolver) LeaveOrganization(ctx context.Context, input app.LeaveOrganizationInput) (*app.LeaveOrganizationPayload, error) {
 	return r.App.LeaveOrganization(ctx, input)
 }
@@ -223,6 +239,10 @@ func (r *organizationResolver) ServiceTokens(ctx context.Context, obj *org.Organ
 	return r.App.ServiceTokens(ctx, obj.ID)
 }
 
+func (r *organizationResolver) TwoFactorResets(ctx context.Context, obj *org.Organization) ([]*org.TwoFactorReset, error) {
+	return r.App.TwoFactorResets(ctx, obj.ID)
+}
+
 func (r *queryResolver) Viewer(ctx context.Context) (*org.User, error) {
 	return r.App.Viewer(ctx)
 }
@@ -237,6 +257,10 @@ func (r *queryResolver) Invitation(ctx context.Context, token string) (*org.Invi
 
 func (r *queryResolver) NotMe(ctx context.Context, token string) (*org.AccountAlert, error) {
 	return r.App.NotMe(ctx, token)
+}
+
+func (r *queryResolver) TwoFactorReset(ctx context.Context, token string) (*org.TwoFactorResetRequest, error) {
+	return r.App.TwoFactorReset(ctx, token)
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (org.Node, error) {

@@ -161,6 +161,7 @@ func everyTemplate(organization, person, words string, has filled) map[string]wr
 		"Reinstated":        Reinstated{to, organization, words, []string{words}, []string{words}},
 		"MembershipChanged": MembershipChanged{to, organization, words, person, until},
 		"SecurityChanged":   SecurityChanged{to, organization, words, person, until},
+		"ResetRequested":    ResetRequested{to, organization, person, words, rejoin, until},
 		"AccountSecurity":   AccountSecurity{to, "", words, until, words, words, notMe, until},
 
 		"PasswordReset":      PasswordReset{to, rejoin, until, until, words, words},

@@ -40,6 +40,10 @@ const (
 	ActionMember2FAEnabled  = "member.2fa-enabled"
 	ActionMember2FADisabled = "member.2fa-disabled"
 	ActionMember2FAChanged  = "member.2fa-changed"
+	ActionReset             = "member.2fa-reset"
+	ActionResetRequested    = "member.2fa-reset-requested"
+	ActionResetApproved     = "member.2fa-reset-approved"
+	ActionResetEnded        = "member.2fa-reset-ended"
 	ActionTeamCreate        = "team.create"
 	ActionProjectCreate     = "project.create"
 	ActionTokenCreate       = "token.create"
@@ -55,7 +59,8 @@ var AuditActions = func() []string {
 	names := []string{
 		ActionOrgCreate, ActionOrgEdit, ActionMemberInvite, ActionMemberReinvite, ActionMemberAccept, ActionMemberPending,
 		ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired, ActionMemberRemind,
-		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionTeamCreate, ActionProjectCreate,
+		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionReset, ActionResetRequested, ActionResetApproved,
+		ActionResetEnded, ActionTeamCreate, ActionProjectCreate,
 		ActionTokenCreate, ActionTokenRevoke,
 		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO,
 	}
@@ -68,7 +73,7 @@ var AuditActions = func() []string {
 func (e *AuditLogEntry) ChangesAccess() bool {
 	switch e.Action {
 	case ActionOrgEdit, ActionMemberPending, ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired,
-		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionMemberAccept,
+		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionReset, ActionMemberAccept,
 		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionTokenRevoke:
 		return true
 	}

@@ -98,6 +98,10 @@ const (
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"
 	EventSSOLinked            = "user.sso-linked"
+	EventFactorReset          = "user.2fa-reset"
+	EventFactorResetRequested = "user.2fa-reset-requested"
+	EventFactorResetApproved  = "user.2fa-reset-approved"
+	EventFactorResetEnded     = "user.2fa-reset-ended"
 	EventDemoPassword         = "user.demo-password"
 	EventDemoTold             = "user.demo-told"
 )

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,7 +222,7 @@ func at(row, on string, more ...place) []place { return append([]place{{row: row
 // testMutations lets everybody try every mutation: first those who are refused, who must leave no trace, then the others.
 func (x *matrix) testMutations(t *testing.T) {
 	w := newWorld(t)
-	for _, c := range mutationCases {
+	for _, c := range slices.Concat(resetCases, mutationCases) {
 		root := x.places[c.places[0].row]
 		var refused, allowed []*actor
 		for _, a := range w.actors {

@@ -352,7 +352,7 @@ Subscription.sweep                    ok    ok    ROLE  ROLE      2FA   2FA   ST
 MemberRemoved.member                  ok    ok    -     -         -     -     -           -     -
 MemberRemoved.reason                  ok    ok    -     -         -     -     -           -     -
 MemberRemoved.entry                   ok    ok    -     -         -     -     -           -     -
-` + mutationTable
+` + mutationTable + resetTable
 
 // expectations is the table, read: row to column to mark.
 func expectations(t testing.TB) map[string]map[string]string {

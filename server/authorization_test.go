@@ -158,8 +158,8 @@ func newMatrix(t *testing.T) *matrix {
 }
 
 func allPlaces() []place {
-	all := slices.Clone(readPlaces)
-	for _, c := range mutationCases {
+	all := slices.Concat(readPlaces, resetPlaces)
+	for _, c := range slices.Concat(resetCases, mutationCases) {
 		all = append(all, c.places...)
 	}
 	return all
@@ -327,7 +327,7 @@ func (x *matrix) children(p place) []place {
 var variable = regexp.MustCompile(`\$(\w+)`)
 
 // variableTypes are those that are no ids.
-var variableTypes = map[string]string{"slug": "String!", "noSlug": "String!", "token": "String!", "dead": "String!", "alert": "String!", "before": "Int"}
+var variableTypes = map[string]string{"slug": "String!", "noSlug": "String!", "token": "String!", "dead": "String!", "alert": "String!", "resetToken": "String!", "before": "Int"}
 
 // document makes an operation of a selection at its root, with the variables that it uses.
 func document(operation, body string, values vars, input string) (string, vars) {

@@ -26,6 +26,7 @@ type world struct {
 	ivy      *person
 	returned []*person // removed for 2FA, as members of the team platform: for those mutations that bring back
 	stranger *person
+	side     *organization     // which two of the members belong to beside: resets of theirs have to be asked for
 	invites  map[string]string // a pending invitation of each role
 }
 
@@ -52,6 +53,14 @@ func newWorld(t *testing.T) *world {
 	vic := m.someone(t, "Vic")
 	places["Vic"] = w.o.invite(t, una, vic.Email, "MEMBER", platform)
 	vic.do(t, acceptInvite, vars{"t": m.link(t, vic.Email, "Join ")}, nil)
+	nell := m.someone(t, "Nell")
+	w.side = nell.organization(t)
+	pat, quinn := m.someone(t, "Pat"), m.someone(t, "Quinn")
+	for _, p := range []*person{pat, quinn} {
+		places[p.Name] = w.o.invite(t, una, p.Email, "MEMBER", platform)
+		p.do(t, acceptInvite, vars{"t": m.link(t, p.Email, "Join ")}, nil)
+		places[p.Name+" beside"] = w.side.join(t, p, "MEMBER")
+	}
 	olivia.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": places["Dan"]}, nil)
 	w.o.require(t, true)
 	w.ivy = m.signUp(t, "Ivy")
@@ -73,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	w.stranger, w.foreign = stan, stan.organization(t)
 	foreignTeam := w.foreign.createTeam(t, "theirs")
 	w.b = olivia.organization(t)
-	for _, p := range []*person{olivia, max, vic} { // so that they have been seen
+	for _, p := range []*person{olivia, max, vic, pat} { // so that they have been seen
 		p.do(t, `query($s: String!) { organization(slug: $s) { id } }`, vars{"s": w.o.Slug}, nil)
 	}
 	w.vars = vars{
@@ -90,6 +99,9 @@ func newWorld(t *testing.T) *world {
 		"nothing": db.NewID(db.MemberID), "noSlug": "no-such-organization",
 	}
 	w.vars["olivia"] = m.find(t, `SELECT id FROM members WHERE organization_id = $1 AND role = 'OWNER' AND status = 'ACTIVE'`, w.o.ID)
+	w.vars["pat"], w.vars["asked"] = places["Pat"], olivia.reset(t, places["Pat"]).ResetMemberTwoFactor.Reset.ID
+	w.vars["resetToken"] = m.link(t, pat.Email, resetTitle)
+	w.vars["askedElsewhere"] = nell.reset(t, places["Quinn beside"]).ResetMemberTwoFactor.Reset.ID
 	var before int
 	if err := m.admin(t).QueryRow(t.Context(), `SELECT sequence - 1 FROM audit_entries WHERE action = 'member.pending' AND target_id = $1`, places["Rex"]).Scan(&before); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ import acceptInvite from './graphql/acceptInvite.graphql?raw';
 import confirmIdentity from './graphql/confirmIdentity.graphql?raw';
 import confirmPhone from './graphql/confirmPhone.graphql?raw';
 import confirmTOTP from './graphql/confirmTOTP.graphql?raw';
+import confirmTwoFactorReset from './graphql/confirmTwoFactorReset.graphql?raw';
+import declineTwoFactorReset from './graphql/declineTwoFactorReset.graphql?raw';
 import enrollPhone from './graphql/enrollPhone.graphql?raw';
 import enrollTOTP from './graphql/enrollTOTP.graphql?raw';
 import invitation from './graphql/invitation.graphql?raw';
@@ -12,6 +14,7 @@ import sendSecondFactorCode from './graphql/sendSecondFactorCode.graphql?raw';
 import signIn from './graphql/signIn.graphql?raw';
 import signOut from './graphql/signOut.graphql?raw';
 import signUp from './graphql/signUp.graphql?raw';
+import twoFactorReset from './graphql/twoFactorReset.graphql?raw';
 import verifySecondFactor from './graphql/verifySecondFactor.graphql?raw';
 import viewer from './graphql/viewer.graphql?raw';
 
@@ -69,6 +72,15 @@ export interface Reported {
   alreadyReported: boolean;
   undone: { what: string; at: string }[];
   kept: { what: string; at: string }[];
+}
+
+/** What the link of a request to reset a second factor leads to. */
+export interface TwoFactorResetRequest {
+  organizationName: string;
+  requestedBy: string;
+  reason: string;
+  email: string;
+  expiresAt: string;
 }
 
 /** A refusal or a failure. Its message is a sentence for the person in front of the page: the server's own, where it sent one. */
@@ -156,6 +168,11 @@ export const api = {
     ),
   notMe: async (token: string) => (await ask(notMe, { token }))['notMe'] as AccountAlert | null,
   reportNotMe: (token: string) => mutate<Reported>(reportNotMe, 'reportNotMe', { token }),
+  twoFactorReset: async (token: string) =>
+    (await ask(twoFactorReset, { token }))['twoFactorReset'] as TwoFactorResetRequest | null,
+  confirmTwoFactorReset: (input: { token: string; password: string }) =>
+    mutate<{ state: string }>(confirmTwoFactorReset, 'confirmTwoFactorReset', input),
+  declineTwoFactorReset: (token: string) => mutate<{ state: string }>(declineTwoFactorReset, 'declineTwoFactorReset', { token }),
   enrollTOTP: () => mutate<{ secret: string; uri: string; qrCode: string }>(enrollTOTP, 'enrollTOTP', {}),
   confirmTOTP: (code: string) => mutate<Confirmed>(confirmTOTP, 'confirmTOTP', { code }),
   enrollPhone: (number: string) => mutate<{ sentTo: string }>(enrollPhone, 'enrollPhone', { number }),

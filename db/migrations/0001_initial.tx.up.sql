@@ -287,6 +287,34 @@ CREATE TABLE invitations (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person.
+CREATE TABLE two_factor_resets (
+  id                 text PRIMARY KEY,
+  user_id            text NOT NULL REFERENCES users,
+  organization_id    text NOT NULL REFERENCES organizations, -- where it was asked for
+  requested_by_id    text NOT NULL REFERENCES users,
+  requested_by_label text NOT NULL,
+  reason             text NOT NULL,
+  state              text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'DONE', 'DECLINED', 'WITHDRAWN', 'EXPIRED', 'VOID')),
+  nonce              bytea NOT NULL, -- the token of the person's link is derived from it, with a key that the database does not have
+  token_hash         bytea NOT NULL UNIQUE,
+  created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at         timestamptz NOT NULL,
+  ended_at           timestamptz,
+  CHECK ((state = 'PENDING') = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX two_factor_resets_pending ON two_factor_resets (user_id) WHERE state = 'PENDING';
+CREATE INDEX two_factor_resets_expires ON two_factor_resets (expires_at) WHERE state = 'PENDING';
+
+CREATE TABLE two_factor_reset_approvals (
+  reset_id          text NOT NULL REFERENCES two_factor_resets ON DELETE CASCADE,
+  organization_id   text NOT NULL REFERENCES organizations,
+  approved_by_id    text NOT NULL REFERENCES users,
+  approved_by_label text NOT NULL,
+  created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (reset_id, organization_id)
+);
+
 CREATE TABLE teams (
   id              text PRIMARY KEY,
   organization_id text NOT NULL REFERENCES organizations,

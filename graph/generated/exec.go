@@ -61,6 +61,10 @@ type ComplexityRoot struct {
 		What      func(childComplexity int) int
 	}
 
+	ApproveTwoFactorResetPayload struct {
+		Reset func(childComplexity int) int
+	}
+
 	AuditLogConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -120,6 +124,10 @@ type ComplexityRoot struct {
 		Reinstated    func(childComplexity int) int
 	}
 
+	ConfirmTwoFactorResetPayload struct {
+		State func(childComplexity int) int
+	}
+
 	ConnectSSOPayload struct {
 		Organization func(childComplexity int) int
 	}
@@ -144,6 +152,10 @@ type ComplexityRoot struct {
 
 	CreateTeamPayload struct {
 		Team func(childComplexity int) int
+	}
+
+	DeclineTwoFactorResetPayload struct {
+		State func(childComplexity int) int
 	}
 
 	DisconnectSSOPayload struct {
@@ -228,17 +240,20 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		AcceptInvite               func(childComplexity int, input app.AcceptInviteInput) int
+		ApproveTwoFactorReset      func(childComplexity int, input app.ApproveTwoFactorResetInput) int
 		ChangeMemberRole           func(childComplexity int, input app.ChangeMemberRoleInput) int
 		ChangePassword             func(childComplexity int, input app.ChangePasswordInput) int
 		ConfirmIdentity            func(childComplexity int, input app.ConfirmIdentityInput) int
 		ConfirmPhone               func(childComplexity int, input app.ConfirmPhoneInput) int
 		ConfirmTOTP                func(childComplexity int, input app.ConfirmTOTPInput) int
+		ConfirmTwoFactorReset      func(childComplexity int, input app.ConfirmTwoFactorResetInput) int
 		ConnectSSO                 func(childComplexity int, input app.ConnectSSOInput) int
 		CreateOrganization         func(childComplexity int, input app.CreateOrganizationInput) int
 		CreatePersonalToken        func(childComplexity int, input app.CreatePersonalTokenInput) int
 		CreateProject              func(childComplexity int, input app.CreateProjectInput) int
 		CreateServiceToken         func(childComplexity int, input app.CreateServiceTokenInput) int
 		CreateTeam                 func(childComplexity int, input app.CreateTeamInput) int
+		DeclineTwoFactorReset      func(childComplexity int, input app.DeclineTwoFactorResetInput) int
 		DisconnectSSO              func(childComplexity int, input app.DisconnectSSOInput) int
 		EndOtherSessions           func(childComplexity int, input app.EndOtherSessionsInput) int
 		EndSession                 func(childComplexity int, input app.EndSessionInput) int
@@ -253,6 +268,7 @@ type ComplexityRoot struct {
 		ReportNotMe                func(childComplexity int, input app.ReportNotMeInput) int
 		RequestPasswordReset       func(childComplexity int, input app.RequestPasswordResetInput) int
 		ResendInvite               func(childComplexity int, input app.ResendInviteInput) int
+		ResetMemberTwoFactor       func(childComplexity int, input app.ResetMemberTwoFactorInput) int
 		ResetPassword              func(childComplexity int, input app.ResetPasswordInput) int
 		RevokePersonalToken        func(childComplexity int, input app.RevokePersonalTokenInput) int
 		RevokeServiceToken         func(childComplexity int, input app.RevokeServiceTokenInput) int
@@ -288,6 +304,7 @@ type ComplexityRoot struct {
 		Slug             func(childComplexity int) int
 		Sweep            func(childComplexity int) int
 		Teams            func(childComplexity int) int
+		TwoFactorResets  func(childComplexity int) int
 		Viewer           func(childComplexity int) int
 	}
 
@@ -315,11 +332,12 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Invitation   func(childComplexity int, token string) int
-		Node         func(childComplexity int, id string) int
-		NotMe        func(childComplexity int, token string) int
-		Organization func(childComplexity int, slug string) int
-		Viewer       func(childComplexity int) int
+		Invitation     func(childComplexity int, token string) int
+		Node           func(childComplexity int, id string) int
+		NotMe          func(childComplexity int, token string) int
+		Organization   func(childComplexity int, slug string) int
+		TwoFactorReset func(childComplexity int, token string) int
+		Viewer         func(childComplexity int) int
 	}
 
 	RecoveryCodes struct {
@@ -379,6 +397,11 @@ type ComplexityRoot struct {
 
 	ResendInvitePayload struct {
 		Member func(childComplexity int) int
+	}
+
+	ResetMemberTwoFactorPayload struct {
+		Member func(childComplexity int) int
+		Reset  func(childComplexity int) int
 	}
 
 	ResetPasswordPayload struct {
@@ -492,6 +515,26 @@ type ComplexityRoot struct {
 		Slug func(childComplexity int) int
 	}
 
+	TwoFactorReset struct {
+		ApprovedBy    func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		ExpiresAt     func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Member        func(childComplexity int) int
+		Reason        func(childComplexity int) int
+		RequestedBy   func(childComplexity int) int
+		RequestedHere func(childComplexity int) int
+		State         func(childComplexity int) int
+	}
+
+	TwoFactorResetRequest struct {
+		Email            func(childComplexity int) int
+		ExpiresAt        func(childComplexity int) int
+		OrganizationName func(childComplexity int) int
+		Reason           func(childComplexity int) int
+		RequestedBy      func(childComplexity int) int
+	}
+
 	UpdateNotificationSettingsPayload struct {
 		Member func(childComplexity int) int
 	}
@@ -560,6 +603,10 @@ type MutationResolver interface {
 	AcceptInvite(ctx context.Context, input app.AcceptInviteInput) (*app.AcceptInvitePayload, error)
 	RemoveMember(ctx context.Context, input app.RemoveMemberInput) (*app.RemoveMemberPayload, error)
 	ChangeMemberRole(ctx context.Context, input app.ChangeMemberRoleInput) (*app.MemberPayload, error)
+	ResetMemberTwoFactor(ctx context.Context, input app.ResetMemberTwoFactorInput) (*app.ResetMemberTwoFactorPayload, error)
+	ApproveTwoFactorReset(ctx context.Context, input app.ApproveTwoFactorResetInput) (*app.TwoFactorResetPayload, error)
+	ConfirmTwoFactorReset(ctx context.Context, input app.ConfirmTwoFactorResetInput) (*app.FactorResetPayload, error)
+	DeclineTwoFactorReset(ctx context.Context, input app.DeclineTwoFactorResetInput) (*app.FactorResetPayload, error)
 	LeaveOrganization(ctx context.Context, input app.LeaveOrganizationInput) (*app.LeaveOrganizationPayload, error)
 	SetRequire2FA(ctx context.Context, input app.SetRequire2FAInput) (*app.SetRequire2FAPayload, error)
 	RemindMembersWithout2FA(ctx context.Context, input app.RemindMembersWithout2FAInput) (*app.RemindMembersWithout2FAPayload, error)
@@ -582,12 +629,14 @@ type OrganizationResolver interface {
 	Require2FAImpact(ctx context.Context, obj *org.Organization) (*org.Require2FAImpact, error)
 	Sweep(ctx context.Context, obj *org.Organization) (*org.Sweep, error)
 	ServiceTokens(ctx context.Context, obj *org.Organization) ([]*org.ServiceToken, error)
+	TwoFactorResets(ctx context.Context, obj *org.Organization) ([]*org.TwoFactorReset, error)
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*org.User, error)
 	Organization(ctx context.Context, slug string) (*org.Organization, error)
 	Invitation(ctx context.Context, token string) (*org.Invitation, error)
 	NotMe(ctx context.Context, token string) (*org.AccountAlert, error)
+	TwoFactorReset(ctx context.Context, token string) (*org.TwoFactorResetRequest, error)
 	Node(ctx context.Context, id string) (org.Node, error)
 }
 type Require2FAImpactResolver interface {
@@ -688,6 +737,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AccountAlert.What(childComplexity), true
+
+	case "ApproveTwoFactorResetPayload.reset":
+		if e.ComplexityRoot.ApproveTwoFactorResetPayload.Reset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveTwoFactorResetPayload.Reset(childComplexity), true
 
 	case "AuditLogConnection.edges":
 		if e.ComplexityRoot.AuditLogConnection.Edges == nil {
@@ -890,6 +946,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ConfirmTOTPPayload.Reinstated(childComplexity), true
 
+	case "ConfirmTwoFactorResetPayload.state":
+		if e.ComplexityRoot.ConfirmTwoFactorResetPayload.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTwoFactorResetPayload.State(childComplexity), true
+
 	case "ConnectSSOPayload.organization":
 		if e.ComplexityRoot.ConnectSSOPayload.Organization == nil {
 			break
@@ -943,6 +1006,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateTeamPayload.Team(childComplexity), true
+
+	case "DeclineTwoFactorResetPayload.state":
+		if e.ComplexityRoot.DeclineTwoFactorResetPayload.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineTwoFactorResetPayload.State(childComplexity), true
 
 	case "DisconnectSSOPayload.organization":
 		if e.ComplexityRoot.DisconnectSSOPayload.Organization == nil {
@@ -1231,6 +1301,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvite(childComplexity, args["input"].(app.AcceptInviteInput)), true
+	case "Mutation.approveTwoFactorReset":
+		if e.ComplexityRoot.Mutation.ApproveTwoFactorReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveTwoFactorReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveTwoFactorReset(childComplexity, args["input"].(app.ApproveTwoFactorResetInput)), true
 	case "Mutation.changeMemberRole":
 		if e.ComplexityRoot.Mutation.ChangeMemberRole == nil {
 			break
@@ -1286,6 +1367,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConfirmTOTP(childComplexity, args["input"].(app.ConfirmTOTPInput)), true
+	case "Mutation.confirmTwoFactorReset":
+		if e.ComplexityRoot.Mutation.ConfirmTwoFactorReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmTwoFactorReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmTwoFactorReset(childComplexity, args["input"].(app.ConfirmTwoFactorResetInput)), true
 	case "Mutation.connectSSO":
 		if e.ComplexityRoot.Mutation.ConnectSSO == nil {
 			break
@@ -1352,6 +1444,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateTeam(childComplexity, args["input"].(app.CreateTeamInput)), true
+	case "Mutation.declineTwoFactorReset":
+		if e.ComplexityRoot.Mutation.DeclineTwoFactorReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_declineTwoFactorReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeclineTwoFactorReset(childComplexity, args["input"].(app.DeclineTwoFactorResetInput)), true
 	case "Mutation.disconnectSSO":
 		if e.ComplexityRoot.Mutation.DisconnectSSO == nil {
 			break
@@ -1506,6 +1609,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResendInvite(childComplexity, args["input"].(app.ResendInviteInput)), true
+	case "Mutation.resetMemberTwoFactor":
+		if e.ComplexityRoot.Mutation.ResetMemberTwoFactor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetMemberTwoFactor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetMemberTwoFactor(childComplexity, args["input"].(app.ResetMemberTwoFactorInput)), true
 	case "Mutation.resetPassword":
 		if e.ComplexityRoot.Mutation.ResetPassword == nil {
 			break
@@ -1757,6 +1871,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Teams(childComplexity), true
+	case "Organization.twoFactorResets":
+		if e.ComplexityRoot.Organization.TwoFactorResets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.TwoFactorResets(childComplexity), true
 	case "Organization.viewer":
 		if e.ComplexityRoot.Organization.Viewer == nil {
 			break
@@ -1895,6 +2015,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Organization(childComplexity, args["slug"].(string)), true
+	case "Query.twoFactorReset":
+		if e.ComplexityRoot.Query.TwoFactorReset == nil {
+			break
+		}
+
+		args, err := ec.field_Query_twoFactorReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.TwoFactorReset(childComplexity, args["token"].(string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -2073,6 +2204,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResendInvitePayload.Member(childComplexity), true
+
+	case "ResetMemberTwoFactorPayload.member":
+		if e.ComplexityRoot.ResetMemberTwoFactorPayload.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetMemberTwoFactorPayload.Member(childComplexity), true
+	case "ResetMemberTwoFactorPayload.reset":
+		if e.ComplexityRoot.ResetMemberTwoFactorPayload.Reset == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetMemberTwoFactorPayload.Reset(childComplexity), true
 
 	case "ResetPasswordPayload.ok":
 		if e.ComplexityRoot.ResetPasswordPayload.Ok == nil {
@@ -2449,6 +2593,92 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Team.Slug(childComplexity), true
 
+	case "TwoFactorReset.approvedBy":
+		if e.ComplexityRoot.TwoFactorReset.ApprovedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.ApprovedBy(childComplexity), true
+	case "TwoFactorReset.createdAt":
+		if e.ComplexityRoot.TwoFactorReset.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.CreatedAt(childComplexity), true
+	case "TwoFactorReset.expiresAt":
+		if e.ComplexityRoot.TwoFactorReset.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.ExpiresAt(childComplexity), true
+	case "TwoFactorReset.id":
+		if e.ComplexityRoot.TwoFactorReset.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.ID(childComplexity), true
+	case "TwoFactorReset.member":
+		if e.ComplexityRoot.TwoFactorReset.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.Member(childComplexity), true
+	case "TwoFactorReset.reason":
+		if e.ComplexityRoot.TwoFactorReset.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.Reason(childComplexity), true
+	case "TwoFactorReset.requestedBy":
+		if e.ComplexityRoot.TwoFactorReset.RequestedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.RequestedBy(childComplexity), true
+	case "TwoFactorReset.requestedHere":
+		if e.ComplexityRoot.TwoFactorReset.RequestedHere == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.RequestedHere(childComplexity), true
+	case "TwoFactorReset.state":
+		if e.ComplexityRoot.TwoFactorReset.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorReset.State(childComplexity), true
+
+	case "TwoFactorResetRequest.email":
+		if e.ComplexityRoot.TwoFactorResetRequest.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.Email(childComplexity), true
+	case "TwoFactorResetRequest.expiresAt":
+		if e.ComplexityRoot.TwoFactorResetRequest.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.ExpiresAt(childComplexity), true
+	case "TwoFactorResetRequest.organizationName":
+		if e.ComplexityRoot.TwoFactorResetRequest.OrganizationName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.OrganizationName(childComplexity), true
+	case "TwoFactorResetRequest.reason":
+		if e.ComplexityRoot.TwoFactorResetRequest.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.Reason(childComplexity), true
+	case "TwoFactorResetRequest.requestedBy":
+		if e.ComplexityRoot.TwoFactorResetRequest.RequestedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.RequestedBy(childComplexity), true
+
 	case "UpdateNotificationSettingsPayload.member":
 		if e.ComplexityRoot.UpdateNotificationSettingsPayload.Member == nil {
 			break
@@ -2563,18 +2793,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAcceptInviteInput,
+		ec.unmarshalInputApproveTwoFactorResetInput,
 		ec.unmarshalInputAuditLogFilter,
 		ec.unmarshalInputChangeMemberRoleInput,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputConfirmPhoneInput,
 		ec.unmarshalInputConfirmTOTPInput,
+		ec.unmarshalInputConfirmTwoFactorResetInput,
 		ec.unmarshalInputConnectSSOInput,
 		ec.unmarshalInputCreateOrganizationInput,
 		ec.unmarshalInputCreatePersonalTokenInput,
 		ec.unmarshalInputCreateProjectInput,
 		ec.unmarshalInputCreateServiceTokenInput,
 		ec.unmarshalInputCreateTeamInput,
+		ec.unmarshalInputDeclineTwoFactorResetInput,
 		ec.unmarshalInputDisconnectSSOInput,
 		ec.unmarshalInputEndOtherSessionsInput,
 		ec.unmarshalInputEndSessionInput,
@@ -2590,6 +2823,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputReportNotMeInput,
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResendInviteInput,
+		ec.unmarshalInputResetMemberTwoFactorInput,
 		ec.unmarshalInputResetPasswordInput,
 		ec.unmarshalInputRevokePersonalTokenInput,
 		ec.unmarshalInputRevokeServiceTokenInput,
@@ -2878,6 +3112,22 @@ enum SweepState {
   CANCELED
 }
 
+"How far a request to reset somebody's second factor is."
+enum TwoFactorResetState {
+  "Waiting for the person, or for the owners of their other organizations that have to agree."
+  PENDING
+  "It took effect: the second factor is reset."
+  DONE
+  "The person, or an owner who had to agree, said no."
+  DECLINED
+  "The organization that asked for it took it back."
+  WITHDRAWN
+  "Nobody agreed within 72 hours."
+  EXPIRED
+  "Whoever asked for it could not ask any more when it was to take effect, or there was nothing left to reset."
+  VOID
+}
+
 "What can be asked without changing anything."
 type Query {
   "The signed-in user, or the owner of the personal token; null when nobody is signed in, and for a service token."
@@ -2897,6 +3147,11 @@ type Query {
     "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
     token: String!
   ): AccountAlert
+  "What the mailed link of a request to reset a second factor leads to; needs no sign-in. Null for an invalid, used or expired link alike. Asking uses nothing up."
+  twoFactorReset(
+    "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
+    token: String!
+  ): TwoFactorResetRequest
   "Any object that you may see."
   node(
     "A global id."
@@ -3096,6 +3351,44 @@ type Organization implements Node {
   sweep: Sweep
   "Its service tokens, newest first: those that nobody revoked, at most 100. Owners. Not with an API token."
   serviceTokens: [ServiceToken!]
+  "Requests to reset a member's second factor that wait, oldest first, at most 100: those made here, for managers and owners; those that this organization has to agree to, for owners. Scope: ` + "`" + `security:read` + "`" + `."
+  twoFactorResets: [TwoFactorReset!]
+}
+
+"A request to reset a member's second factor, as one organization sees it. It does not say which other organizations the person belongs to."
+type TwoFactorReset {
+  "Opaque id."
+  id: ID!
+  "The member, of the organization that looks."
+  member: Member!
+  "How far it is."
+  state: TwoFactorResetState!
+  "Why it was asked for; null in organizations where it was not."
+  reason: String
+  "Who asked; without the address in organizations where it was not asked for."
+  requestedBy: String!
+  "Whether it was asked for in this organization; else it is this organization that has to agree."
+  requestedHere: Boolean!
+  "The owner of this organization who approved it; null while none has."
+  approvedBy: String
+  "When it was asked for."
+  createdAt: Time!
+  "When it ends by itself: 72 hours later."
+  expiresAt: Time!
+}
+
+"What the mailed link of a request to reset a second factor leads to."
+type TwoFactorResetRequest {
+  "The organization that asks."
+  organizationName: String!
+  "Who asks there."
+  requestedBy: String!
+  "Why."
+  reason: String!
+  "The address of the account, masked."
+  email: String!
+  "When the request ends by itself."
+  expiresAt: Time!
 }
 
 "A single sign-on provider (OpenID Connect). Its secret is never shown."
@@ -3470,6 +3763,14 @@ type Mutation {
   removeMember("The member." input: RemoveMemberInput!): RemoveMemberPayload
   "Changes a member's role. Managers and owners, up to their own role and never their own upwards. Scope: ` + "`" + `members:write` + "`" + `."
   changeMemberRole("The member and the new role." input: ChangeMemberRoleInput!): ChangeMemberRolePayload
+  "Resets the second factor of a member who has lost it: removes all authenticators and recovery codes, ends all sessions, and removes the person where 2FA is required until they set it up again. It never sets a password and lets nobody in. At once for a person who belongs to no other organization; otherwise a request, which takes effect when the person confirms it from the mailbox, or an owner of every other organization approves that requires 2FA or has the person as an owner, within 72 hours. Managers and owners, in a fresh session, for roles up to their own and never for themselves. Not with an API token."
+  resetMemberTwoFactor("The member, and why." input: ResetMemberTwoFactorInput!): ResetMemberTwoFactorPayload
+  "Agrees to a request to reset a member's second factor that another organization made, for every organization that you own and that has to agree. Owners, in a fresh session. Not with an API token."
+  approveTwoFactorReset("The request." input: ApproveTwoFactorResetInput!): ApproveTwoFactorResetPayload
+  "Agrees to the reset of your own second factor, with the mailed link and the password; you are signed out everywhere. Needs no sign-in."
+  confirmTwoFactorReset("The link's token, and the password." input: ConfirmTwoFactorResetInput!): ConfirmTwoFactorResetPayload
+  "Ends a request to reset a second factor without effect: as the person, with the mailed link or signed in; as an owner of an organization that has to agree; or, where it was made, as somebody who could make it. With the link it needs no sign-in. Not with an API token."
+  declineTwoFactorReset("The request, or the link's token." input: DeclineTwoFactorResetInput!): DeclineTwoFactorResetPayload
   "Leaves an organization. The last active owner cannot. Not with an API token."
   leaveOrganization("The organization." input: LeaveOrganizationInput!): LeaveOrganizationPayload
 
@@ -3985,6 +4286,62 @@ type ChangeMemberRolePayload {
   member: Member!
 }
 
+"For ` + "`" + `resetMemberTwoFactor` + "`" + `."
+input ResetMemberTwoFactorInput {
+  "The member."
+  memberId: ID!
+  "Why, 10 to 500 characters: the organization's log keeps it and the person is told."
+  reason: String!
+}
+
+"Of ` + "`" + `resetMemberTwoFactor` + "`" + `."
+type ResetMemberTwoFactorPayload {
+  "The member as they are now."
+  member: Member!
+  "The request that waits; null where the reset took effect at once."
+  reset: TwoFactorReset
+}
+
+"For ` + "`" + `approveTwoFactorReset` + "`" + `."
+input ApproveTwoFactorResetInput {
+  "The request's id, of ` + "`" + `Organization.twoFactorResets` + "`" + `."
+  requestId: ID!
+}
+
+"Of ` + "`" + `approveTwoFactorReset` + "`" + `."
+type ApproveTwoFactorResetPayload {
+  "The request as it is now: ` + "`" + `DONE` + "`" + ` where yours was the last approval that it needed."
+  reset: TwoFactorReset!
+}
+
+"For ` + "`" + `confirmTwoFactorReset` + "`" + `."
+input ConfirmTwoFactorResetInput {
+  "The link's token: what stands after ` + "`" + `#token=` + "`" + `."
+  token: String!
+  "The account's password."
+  password: String!
+}
+
+"Of ` + "`" + `confirmTwoFactorReset` + "`" + `."
+type ConfirmTwoFactorResetPayload {
+  "` + "`" + `DONE` + "`" + `."
+  state: TwoFactorResetState!
+}
+
+"For ` + "`" + `declineTwoFactorReset` + "`" + `: one of the two."
+input DeclineTwoFactorResetInput {
+  "The request's id."
+  requestId: ID
+  "The mailed link's token."
+  token: String
+}
+
+"Of ` + "`" + `declineTwoFactorReset` + "`" + `."
+type DeclineTwoFactorResetPayload {
+  "` + "`" + `DECLINED` + "`" + ` or ` + "`" + `WITHDRAWN` + "`" + `."
+  state: TwoFactorResetState!
+}
+
 "For ` + "`" + `leaveOrganization` + "`" + `."
 input LeaveOrganizationInput {
   "Which organization."
@@ -4134,6 +4491,14 @@ func (ec *executionContext) childFields_AccountAlert(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type AccountAlert", field.Name)
 }
 
+func (ec *executionContext) childFields_ApproveTwoFactorResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reset":
+		return ec.fieldContext_ApproveTwoFactorResetPayload_reset(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveTwoFactorResetPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditLogConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -4252,6 +4617,14 @@ func (ec *executionContext) childFields_ConfirmTOTPPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ConfirmTOTPPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ConfirmTwoFactorResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_ConfirmTwoFactorResetPayload_state(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmTwoFactorResetPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ConnectSSOPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "organization":
@@ -4302,6 +4675,14 @@ func (ec *executionContext) childFields_CreateTeamPayload(ctx context.Context, f
 		return ec.fieldContext_CreateTeamPayload_team(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateTeamPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclineTwoFactorResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_DeclineTwoFactorResetPayload_state(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclineTwoFactorResetPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DisconnectSSOPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4508,6 +4889,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_sweep(ctx, field)
 	case "serviceTokens":
 		return ec.fieldContext_Organization_serviceTokens(ctx, field)
+	case "twoFactorResets":
+		return ec.fieldContext_Organization_twoFactorResets(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Organization", field.Name)
 }
@@ -4674,6 +5057,16 @@ func (ec *executionContext) childFields_ResendInvitePayload(ctx context.Context,
 		return ec.fieldContext_ResendInvitePayload_member(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResendInvitePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetMemberTwoFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "member":
+		return ec.fieldContext_ResetMemberTwoFactorPayload_member(ctx, field)
+	case "reset":
+		return ec.fieldContext_ResetMemberTwoFactorPayload_reset(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetMemberTwoFactorPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4886,6 +5279,46 @@ func (ec *executionContext) childFields_Team(ctx context.Context, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Team", field.Name)
 }
 
+func (ec *executionContext) childFields_TwoFactorReset(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TwoFactorReset_id(ctx, field)
+	case "member":
+		return ec.fieldContext_TwoFactorReset_member(ctx, field)
+	case "state":
+		return ec.fieldContext_TwoFactorReset_state(ctx, field)
+	case "reason":
+		return ec.fieldContext_TwoFactorReset_reason(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_TwoFactorReset_requestedBy(ctx, field)
+	case "requestedHere":
+		return ec.fieldContext_TwoFactorReset_requestedHere(ctx, field)
+	case "approvedBy":
+		return ec.fieldContext_TwoFactorReset_approvedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_TwoFactorReset_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_TwoFactorReset_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TwoFactorReset", field.Name)
+}
+
+func (ec *executionContext) childFields_TwoFactorResetRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "organizationName":
+		return ec.fieldContext_TwoFactorResetRequest_organizationName(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_TwoFactorResetRequest_requestedBy(ctx, field)
+	case "reason":
+		return ec.fieldContext_TwoFactorResetRequest_reason(ctx, field)
+	case "email":
+		return ec.fieldContext_TwoFactorResetRequest_email(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_TwoFactorResetRequest_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TwoFactorResetRequest", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateNotificationSettingsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "member":
@@ -5072,6 +5505,20 @@ func (ec *executionContext) field_Mutation_acceptInvite_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_approveTwoFactorReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ApproveTwoFactorResetInput, error) {
+			return ec.unmarshalNApproveTwoFactorResetInput2musterᚋappᚐApproveTwoFactorResetInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_changeMemberRole_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5134,6 +5581,20 @@ func (ec *executionContext) field_Mutation_confirmTOTP_args(ctx context.Context,
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ConfirmTOTPInput, error) {
 			return ec.unmarshalNConfirmTOTPInput2musterᚋappᚐConfirmTOTPInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmTwoFactorReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ConfirmTwoFactorResetInput, error) {
+			return ec.unmarshalNConfirmTwoFactorResetInput2musterᚋappᚐConfirmTwoFactorResetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5218,6 +5679,20 @@ func (ec *executionContext) field_Mutation_createTeam_args(ctx context.Context, 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.CreateTeamInput, error) {
 			return ec.unmarshalNCreateTeamInput2musterᚋappᚐCreateTeamInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_declineTwoFactorReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.DeclineTwoFactorResetInput, error) {
+			return ec.unmarshalNDeclineTwoFactorResetInput2musterᚋappᚐDeclineTwoFactorResetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5414,6 +5889,20 @@ func (ec *executionContext) field_Mutation_resendInvite_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.ResendInviteInput, error) {
 			return ec.unmarshalNResendInviteInput2musterᚋappᚐResendInviteInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resetMemberTwoFactor_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ResetMemberTwoFactorInput, error) {
+			return ec.unmarshalNResetMemberTwoFactorInput2musterᚋappᚐResetMemberTwoFactorInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5731,6 +6220,20 @@ func (ec *executionContext) field_Query_organization_args(ctx context.Context, r
 		return nil, err
 	}
 	args["slug"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_twoFactorReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "token",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["token"] = arg0
 	return args, nil
 }
 
@@ -6150,6 +6653,38 @@ func (ec *executionContext) _AccountAlert_expiresAt(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_AccountAlert_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ApproveTwoFactorResetPayload_reset(ctx context.Context, field graphql.CollectedField, obj *app.TwoFactorResetPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApproveTwoFactorResetPayload_reset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.TwoFactorReset) graphql.Marshaler {
+			return ec.marshalNTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApproveTwoFactorResetPayload_reset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApproveTwoFactorResetPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TwoFactorReset(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _AuditLogConnection_edges(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.AuditLogEntry]) (ret graphql.Marshaler) {
@@ -6987,6 +7522,29 @@ func (ec *executionContext) fieldContext_ConfirmTOTPPayload_reinstated(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _ConfirmTwoFactorResetPayload_state(ctx context.Context, field graphql.CollectedField, obj *app.FactorResetPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmTwoFactorResetPayload_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.TwoFactorResetState) graphql.Marshaler {
+			return ec.marshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmTwoFactorResetPayload_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmTwoFactorResetPayload", field, false, false, errors.New("field of type TwoFactorResetState does not have child fields"))
+}
+
 func (ec *executionContext) _ConnectSSOPayload_organization(ctx context.Context, field graphql.CollectedField, obj *app.OrganizationPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7223,6 +7781,29 @@ func (ec *executionContext) fieldContext_CreateTeamPayload_team(_ context.Contex
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _DeclineTwoFactorResetPayload_state(ctx context.Context, field graphql.CollectedField, obj *app.FactorResetPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeclineTwoFactorResetPayload_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.TwoFactorResetState) graphql.Marshaler {
+			return ec.marshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeclineTwoFactorResetPayload_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeclineTwoFactorResetPayload", field, false, false, errors.New("field of type TwoFactorResetState does not have child fields"))
 }
 
 func (ec *executionContext) _DisconnectSSOPayload_organization(ctx context.Context, field graphql.CollectedField, obj *app.OrganizationPayload) (ret graphql.Marshaler) {
@@ -9745,6 +10326,182 @@ func (ec *executionContext) fieldContext_Mutation_changeMemberRole(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_resetMemberTwoFactor(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resetMemberTwoFactor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResetMemberTwoFactor(ctx, fc.Args["input"].(app.ResetMemberTwoFactorInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.ResetMemberTwoFactorPayload) graphql.Marshaler {
+			return ec.marshalOResetMemberTwoFactorPayload2ᚖmusterᚋappᚐResetMemberTwoFactorPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resetMemberTwoFactor(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResetMemberTwoFactorPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resetMemberTwoFactor_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approveTwoFactorReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveTwoFactorReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveTwoFactorReset(ctx, fc.Args["input"].(app.ApproveTwoFactorResetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.TwoFactorResetPayload) graphql.Marshaler {
+			return ec.marshalOApproveTwoFactorResetPayload2ᚖmusterᚋappᚐTwoFactorResetPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveTwoFactorReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApproveTwoFactorResetPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveTwoFactorReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmTwoFactorReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmTwoFactorReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmTwoFactorReset(ctx, fc.Args["input"].(app.ConfirmTwoFactorResetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.FactorResetPayload) graphql.Marshaler {
+			return ec.marshalOConfirmTwoFactorResetPayload2ᚖmusterᚋappᚐFactorResetPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmTwoFactorReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfirmTwoFactorResetPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmTwoFactorReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_declineTwoFactorReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_declineTwoFactorReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeclineTwoFactorReset(ctx, fc.Args["input"].(app.DeclineTwoFactorResetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.FactorResetPayload) graphql.Marshaler {
+			return ec.marshalODeclineTwoFactorResetPayload2ᚖmusterᚋappᚐFactorResetPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_declineTwoFactorReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeclineTwoFactorResetPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_declineTwoFactorReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_leaveOrganization(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10593,6 +11350,38 @@ func (ec *executionContext) fieldContext_Organization_serviceTokens(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Organization_twoFactorResets(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_twoFactorResets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Organization().TwoFactorResets(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.TwoFactorReset) graphql.Marshaler {
+			return ec.marshalOTwoFactorReset2ᚕᚖmusterᚋorgᚐTwoFactorResetᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_twoFactorResets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TwoFactorReset(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *org.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11082,6 +11871,50 @@ func (ec *executionContext) fieldContext_Query_notMe(ctx context.Context, field 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_notMe_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_twoFactorReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_twoFactorReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().TwoFactorReset(ctx, fc.Args["token"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.TwoFactorResetRequest) graphql.Marshaler {
+			return ec.marshalOTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_twoFactorReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TwoFactorResetRequest(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_twoFactorReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -11903,6 +12736,70 @@ func (ec *executionContext) fieldContext_ResendInvitePayload_member(_ context.Co
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResetMemberTwoFactorPayload_member(ctx context.Context, field graphql.CollectedField, obj *app.ResetMemberTwoFactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResetMemberTwoFactorPayload_member(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Member, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Member) graphql.Marshaler {
+			return ec.marshalNMember2ᚖmusterᚋorgᚐMember(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResetMemberTwoFactorPayload_member(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResetMemberTwoFactorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ResetMemberTwoFactorPayload_reset(ctx context.Context, field graphql.CollectedField, obj *app.ResetMemberTwoFactorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResetMemberTwoFactorPayload_reset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reset, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.TwoFactorReset) graphql.Marshaler {
+			return ec.marshalOTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ResetMemberTwoFactorPayload_reset(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ResetMemberTwoFactorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TwoFactorReset(ctx, field)
 		},
 	}
 	return fc, nil
@@ -13361,6 +14258,337 @@ func (ec *executionContext) _Team_name(ctx context.Context, field graphql.Collec
 }
 func (ec *executionContext) fieldContext_Team_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Team", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_id(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_member(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_member(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Member, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Member) graphql.Marshaler {
+			return ec.marshalNMember2ᚖmusterᚋorgᚐMember(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_member(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TwoFactorReset",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _TwoFactorReset_state(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.TwoFactorResetState) graphql.Marshaler {
+			return ec.marshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type TwoFactorResetState does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_reason(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_requestedBy(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_requestedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_requestedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_requestedHere(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_requestedHere(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestedHere, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_requestedHere(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_approvedBy(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_approvedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ApprovedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_approvedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_createdAt(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorReset_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorReset) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorReset_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorReset_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorResetRequest_organizationName(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_organizationName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrganizationName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_organizationName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorResetRequest_requestedBy(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_requestedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_requestedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorResetRequest_reason(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorResetRequest_email(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_email(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Email, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _TwoFactorResetRequest_expiresAt(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _UpdateNotificationSettingsPayload_member(ctx context.Context, field graphql.CollectedField, obj *app.MemberPayload) (ret graphql.Marshaler) {
@@ -14913,6 +16141,36 @@ func (ec *executionContext) unmarshalInputAcceptInviteInput(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputApproveTwoFactorResetInput(ctx context.Context, obj any) (app.ApproveTwoFactorResetInput, error) {
+	var it app.ApproveTwoFactorResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"requestId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "requestId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requestId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RequestID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAuditLogFilter(ctx context.Context, obj any) (org.AuditLogFilter, error) {
 	var it org.AuditLogFilter
 	if obj == nil {
@@ -15137,6 +16395,43 @@ func (ec *executionContext) unmarshalInputConfirmTOTPInput(ctx context.Context, 
 				return it, err
 			}
 			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputConfirmTwoFactorResetInput(ctx context.Context, obj any) (app.ConfirmTwoFactorResetInput, error) {
+	var it app.ConfirmTwoFactorResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token", "password"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
 		}
 	}
 	return it, nil
@@ -15426,6 +16721,43 @@ func (ec *executionContext) unmarshalInputCreateTeamInput(ctx context.Context, o
 				return it, err
 			}
 			it.Name = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeclineTwoFactorResetInput(ctx context.Context, obj any) (app.DeclineTwoFactorResetInput, error) {
+	var it app.DeclineTwoFactorResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"requestId", "token"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "requestId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requestId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RequestID = data
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
 		}
 	}
 	return it, nil
@@ -15940,6 +17272,43 @@ func (ec *executionContext) unmarshalInputResendInviteInput(ctx context.Context,
 				return it, err
 			}
 			it.MemberID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResetMemberTwoFactorInput(ctx context.Context, obj any) (app.ResetMemberTwoFactorInput, error) {
+	var it app.ResetMemberTwoFactorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"memberId", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "memberId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("memberId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MemberID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
 		}
 	}
 	return it, nil
@@ -16627,6 +17996,44 @@ func (ec *executionContext) _AccountAlert(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var approveTwoFactorResetPayloadImplementors = []string{"ApproveTwoFactorResetPayload"}
+
+func (ec *executionContext) _ApproveTwoFactorResetPayload(ctx context.Context, sel ast.SelectionSet, obj *app.TwoFactorResetPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approveTwoFactorResetPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApproveTwoFactorResetPayload")
+		case "reset":
+			out.Values[i] = ec._ApproveTwoFactorResetPayload_reset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var auditLogConnectionImplementors = []string{"AuditLogConnection"}
 
 func (ec *executionContext) _AuditLogConnection(ctx context.Context, sel ast.SelectionSet, obj *org.Page[org.AuditLogEntry]) graphql.Marshaler {
@@ -17117,6 +18524,44 @@ func (ec *executionContext) _ConfirmTOTPPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var confirmTwoFactorResetPayloadImplementors = []string{"ConfirmTwoFactorResetPayload"}
+
+func (ec *executionContext) _ConfirmTwoFactorResetPayload(ctx context.Context, sel ast.SelectionSet, obj *app.FactorResetPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmTwoFactorResetPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmTwoFactorResetPayload")
+		case "state":
+			out.Values[i] = ec._ConfirmTwoFactorResetPayload_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var connectSSOPayloadImplementors = []string{"ConnectSSOPayload"}
 
 func (ec *executionContext) _ConnectSSOPayload(ctx context.Context, sel ast.SelectionSet, obj *app.OrganizationPayload) graphql.Marshaler {
@@ -17331,6 +18776,44 @@ func (ec *executionContext) _CreateTeamPayload(ctx context.Context, sel ast.Sele
 			out.Values[i] = graphql.MarshalString("CreateTeamPayload")
 		case "team":
 			out.Values[i] = ec._CreateTeamPayload_team(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var declineTwoFactorResetPayloadImplementors = []string{"DeclineTwoFactorResetPayload"}
+
+func (ec *executionContext) _DeclineTwoFactorResetPayload(ctx context.Context, sel ast.SelectionSet, obj *app.FactorResetPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, declineTwoFactorResetPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeclineTwoFactorResetPayload")
+		case "state":
+			out.Values[i] = ec._DeclineTwoFactorResetPayload_state(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -18208,6 +19691,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "resetMemberTwoFactor":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resetMemberTwoFactor(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "approveTwoFactorReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveTwoFactorReset(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "confirmTwoFactorReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmTwoFactorReset(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "declineTwoFactorReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_declineTwoFactorReset(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "leaveOrganization":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_leaveOrganization(ctx, field)
@@ -18842,6 +20353,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "twoFactorResets":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_twoFactorResets(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19128,6 +20677,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_notMe(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "twoFactorReset":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_twoFactorReset(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -19700,6 +21271,49 @@ func (ec *executionContext) _ResendInvitePayload(ctx context.Context, sel ast.Se
 		case "member":
 			out.Values[i] = ec._ResendInvitePayload_member(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var resetMemberTwoFactorPayloadImplementors = []string{"ResetMemberTwoFactorPayload"}
+
+func (ec *executionContext) _ResetMemberTwoFactorPayload(ctx context.Context, sel ast.SelectionSet, obj *app.ResetMemberTwoFactorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resetMemberTwoFactorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResetMemberTwoFactorPayload")
+		case "member":
+			out.Values[i] = ec._ResetMemberTwoFactorPayload_member(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reset":
+			out.Values[i] = ec._ResetMemberTwoFactorPayload_reset(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -20554,6 +22168,142 @@ func (ec *executionContext) _Team(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "name":
 			out.Values[i] = ec._Team_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var twoFactorResetImplementors = []string{"TwoFactorReset"}
+
+func (ec *executionContext) _TwoFactorReset(ctx context.Context, sel ast.SelectionSet, obj *org.TwoFactorReset) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, twoFactorResetImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TwoFactorReset")
+		case "id":
+			out.Values[i] = ec._TwoFactorReset_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "member":
+			out.Values[i] = ec._TwoFactorReset_member(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "state":
+			out.Values[i] = ec._TwoFactorReset_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._TwoFactorReset_reason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "requestedBy":
+			out.Values[i] = ec._TwoFactorReset_requestedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestedHere":
+			out.Values[i] = ec._TwoFactorReset_requestedHere(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approvedBy":
+			out.Values[i] = ec._TwoFactorReset_approvedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._TwoFactorReset_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._TwoFactorReset_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var twoFactorResetRequestImplementors = []string{"TwoFactorResetRequest"}
+
+func (ec *executionContext) _TwoFactorResetRequest(ctx context.Context, sel ast.SelectionSet, obj *org.TwoFactorResetRequest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, twoFactorResetRequestImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("TwoFactorResetRequest")
+		case "organizationName":
+			out.Values[i] = ec._TwoFactorResetRequest_organizationName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestedBy":
+			out.Values[i] = ec._TwoFactorResetRequest_requestedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._TwoFactorResetRequest_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "email":
+			out.Values[i] = ec._TwoFactorResetRequest_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._TwoFactorResetRequest_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -21444,6 +23194,11 @@ func (ec *executionContext) marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(
 	return ec._AccountAlert(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNApproveTwoFactorResetInput2musterᚋappᚐApproveTwoFactorResetInput(ctx context.Context, v any) (app.ApproveTwoFactorResetInput, error) {
+	res, err := ec.unmarshalInputApproveTwoFactorResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAuditLogEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.AuditLogEntry]) graphql.Marshaler {
 	return ec._AuditLogEdge(ctx, sel, &v)
 }
@@ -21558,6 +23313,11 @@ func (ec *executionContext) unmarshalNConfirmTOTPInput2musterᚋappᚐConfirmTOT
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNConfirmTwoFactorResetInput2musterᚋappᚐConfirmTwoFactorResetInput(ctx context.Context, v any) (app.ConfirmTwoFactorResetInput, error) {
+	res, err := ec.unmarshalInputConfirmTwoFactorResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNConnectSSOInput2musterᚋappᚐConnectSSOInput(ctx context.Context, v any) (app.ConnectSSOInput, error) {
 	res, err := ec.unmarshalInputConnectSSOInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -21585,6 +23345,11 @@ func (ec *executionContext) unmarshalNCreateServiceTokenInput2musterᚋappᚐCre
 
 func (ec *executionContext) unmarshalNCreateTeamInput2musterᚋappᚐCreateTeamInput(ctx context.Context, v any) (app.CreateTeamInput, error) {
 	res, err := ec.unmarshalInputCreateTeamInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeclineTwoFactorResetInput2musterᚋappᚐDeclineTwoFactorResetInput(ctx context.Context, v any) (app.DeclineTwoFactorResetInput, error) {
+	res, err := ec.unmarshalInputDeclineTwoFactorResetInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -21923,6 +23688,11 @@ func (ec *executionContext) unmarshalNResendInviteInput2musterᚋappᚐResendInv
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNResetMemberTwoFactorInput2musterᚋappᚐResetMemberTwoFactorInput(ctx context.Context, v any) (app.ResetMemberTwoFactorInput, error) {
+	res, err := ec.unmarshalInputResetMemberTwoFactorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNResetPasswordInput2musterᚋappᚐResetPasswordInput(ctx context.Context, v any) (app.ResetPasswordInput, error) {
 	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -22187,6 +23957,33 @@ func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel as
 	return res
 }
 
+func (ec *executionContext) marshalNTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorReset) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._TwoFactorReset(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx context.Context, v any) (org.TwoFactorResetState, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := org.TwoFactorResetState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx context.Context, sel ast.SelectionSet, v org.TwoFactorResetState) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNTwoFactorState2musterᚋorgᚐTwoFactorState(ctx context.Context, v any) (org.TwoFactorState, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := org.TwoFactorState(tmp)
@@ -22383,6 +24180,13 @@ func (ec *executionContext) marshalOAccountAlert2ᚖmusterᚋorgᚐAccountAlert(
 	return ec._AccountAlert(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOApproveTwoFactorResetPayload2ᚖmusterᚋappᚐTwoFactorResetPayload(ctx context.Context, sel ast.SelectionSet, v *app.TwoFactorResetPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ApproveTwoFactorResetPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOAuditActor2musterᚋorgᚐAuditActor(ctx context.Context, sel ast.SelectionSet, v org.AuditActor) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22489,6 +24293,13 @@ func (ec *executionContext) marshalOConfirmTOTPPayload2ᚖmusterᚋappᚐConfirm
 	return ec._ConfirmTOTPPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOConfirmTwoFactorResetPayload2ᚖmusterᚋappᚐFactorResetPayload(ctx context.Context, sel ast.SelectionSet, v *app.FactorResetPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ConfirmTwoFactorResetPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOConnectSSOPayload2ᚖmusterᚋappᚐOrganizationPayload(ctx context.Context, sel ast.SelectionSet, v *app.OrganizationPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -22529,6 +24340,13 @@ func (ec *executionContext) marshalOCreateTeamPayload2ᚖmusterᚋappᚐCreateTe
 		return graphql.Null
 	}
 	return ec._CreateTeamPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalODeclineTwoFactorResetPayload2ᚖmusterᚋappᚐFactorResetPayload(ctx context.Context, sel ast.SelectionSet, v *app.FactorResetPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._DeclineTwoFactorResetPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalODisconnectSSOPayload2ᚖmusterᚋappᚐOrganizationPayload(ctx context.Context, sel ast.SelectionSet, v *app.OrganizationPayload) graphql.Marshaler {
@@ -22859,6 +24677,13 @@ func (ec *executionContext) marshalOResendInvitePayload2ᚖmusterᚋappᚐMember
 	return ec._ResendInvitePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOResetMemberTwoFactorPayload2ᚖmusterᚋappᚐResetMemberTwoFactorPayload(ctx context.Context, sel ast.SelectionSet, v *app.ResetMemberTwoFactorPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ResetMemberTwoFactorPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOResetPasswordPayload2ᚖmusterᚋappᚐResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, v *app.ResetPasswordPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -23131,6 +24956,39 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	_ = ctx
 	res := scalar.MarshalTime(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOTwoFactorReset2ᚕᚖmusterᚋorgᚐTwoFactorResetᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.TwoFactorReset) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorReset) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TwoFactorReset(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorResetRequest) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._TwoFactorResetRequest(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOTwoFactorState2ᚕmusterᚋorgᚐTwoFactorStateᚄ(ctx context.Context, v any) ([]org.TwoFactorState, error) {
