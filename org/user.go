@@ -98,6 +98,7 @@ const (
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"
 	EventSSOLinked            = "user.sso-linked"
+	EventMadeOwner            = "user.made-owner"
 	EventFactorReset          = "user.2fa-reset"
 	EventFactorResetRequested = "user.2fa-reset-requested"
 	EventFactorResetApproved  = "user.2fa-reset-approved"

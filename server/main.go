@@ -31,6 +31,8 @@ func main() {
 	switch s.Command {
 	case settings.Code:
 		err = printCode(ctx, s)
+	case settings.ResetTwoFactor, settings.CreateOwner:
+		err = breakGlass(ctx, s, os.Stdout)
 	default:
 		err = serve(ctx, s, log)
 	}

@@ -59,6 +59,12 @@ func printHelp(w io.Writer, model *kong.Application) error {
 	b.WriteString(model.Help + "\n\nUsage:\n" +
 		"  muster [flags]             run the server\n" +
 		"  muster code EMAIL          print the current authenticator code of a demo account\n" +
+		"  muster reset-2fa --user EMAIL [--force]\n" +
+		"                             remove an account's second factor, for who is locked out; --force turns the\n" +
+		"                             requirement off where the account is the last owner who meets it\n" +
+		"  muster create-owner --organization SLUG --email EMAIL --name NAME\n" +
+		"                             make somebody an owner; creates what is not there, and prints a link to set\n" +
+		"                             the password of a new account\n" +
 		"  muster --help              print this\n\n" +
 		"Settings: each is an environment variable and a flag, and the flag wins. Give secrets by the environment:\n" +
 		"other users of the machine can read the flags of a program.\n")

@@ -26,7 +26,19 @@ const (
 	Serve Command = "serve"
 	// Code prints the current authenticator code of the demo account in [Settings.CodeEmail] and ends.
 	Code Command = "code"
+	// ResetTwoFactor resets the second factor of [BreakGlass.User] and ends.
+	ResetTwoFactor Command = "reset-2fa"
+	// CreateOwner makes somebody an owner of [BreakGlass.Organization] and ends.
+	CreateOwner Command = "create-owner"
 )
+
+// BreakGlass is what the commands take that help when nobody inside can any more.
+type BreakGlass struct {
+	User  string // of reset-2fa
+	Force bool
+
+	Organization, Email, Name string // of create-owner
+}
 
 // ErrHelp is what [Parse] answers when the help was asked for and has been printed: end with status 0.
 var ErrHelp = errors.New("help was asked for")
@@ -37,6 +49,8 @@ type Settings struct {
 	// Command is what to do; CodeEmail is the account that [Code] asks about, empty otherwise.
 	Command   Command `kong:"-"`
 	CodeEmail string  `kong:"-"`
+	// BreakGlass is what [ResetTwoFactor] and [CreateOwner] take.
+	BreakGlass BreakGlass `kong:"-"`
 	// Warnings are sentences to log at start: environment variables that look like settings and are none.
 	Warnings []string `kong:"-"`
 
@@ -93,6 +107,15 @@ type commands struct {
 	Code  struct {
 		Email string `arg:"" help:"Email address of a demo account."`
 	} `cmd:"" help:"Print the current authenticator code of a demo account."`
+	ResetTwoFactor struct {
+		User  string `required:"" placeholder:"EMAIL" help:"Address of the account."`
+		Force bool   `help:"Turn the requirement off where the account is the last owner who meets it."`
+	} `cmd:"" name:"reset-2fa" help:"Remove an account's authenticators and recovery codes, and end its sessions."`
+	CreateOwner struct {
+		Organization string `required:"" placeholder:"SLUG" help:"Short name of the organization; created where there is none."`
+		Email        string `required:"" placeholder:"EMAIL" help:"Address of the account; created where there is none."`
+		Name         string `required:"" placeholder:"NAME" help:"The person's name, for a new account."`
+	} `cmd:"" help:"Make somebody an owner of an organization."`
 }
 
 // Prefixes are networks, read from a list of CIDRs and single addresses separated by commas.
@@ -153,6 +176,10 @@ func Parse(args, environ []string, stdout io.Writer) (Settings, error) {
 	s := c.Settings
 	s.Command = Command(strings.Fields(parsed.Command())[0])
 	s.CodeEmail = c.Code.Email
+	s.BreakGlass = BreakGlass{
+		User: c.ResetTwoFactor.User, Force: c.ResetTwoFactor.Force,
+		Organization: c.CreateOwner.Organization, Email: c.CreateOwner.Email, Name: c.CreateOwner.Name,
+	}
 	s.Warnings = unknown(parser, env)
 	if err := s.check(); err != nil {
 		return Settings{}, err
