@@ -66,6 +66,8 @@ const (
 	templateAlert       = "alert"
 	templateReset       = "reset"
 	templateFactorReset = "2fa-reset"
+	templateVerify      = "verify"
+	templateChangeEmail = "change-email"
 )
 
 // linkMail is the mail with a member's link: an invitation, or the way back.
@@ -209,8 +211,13 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 			To: mail.Person{Name: user.Name, Email: *user.Email}, What: job.What, At: job.At, IPAddress: job.IP, UserAgent: job.Agent,
 		}.Message(id)
 	}
-	if job.Template == templateReset {
+	switch job.Template {
+	case templateReset:
 		return a.composeReset(ctx, id, job)
+	case templateVerify:
+		return a.composeVerify(ctx, id, job)
+	case templateChangeEmail:
+		return a.composeChangeEmail(ctx, id, job)
 	}
 	m, err := a.DB.Member(ctx, job.MemberID)
 	if err != nil {

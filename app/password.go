@@ -228,7 +228,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 		if err := link.CheckReset(c.User); err != nil {
 			return err
 		}
-		if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {
+		if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset, org.PurposeChange); err != nil {
 			return err
 		}
 		if err := c.Tx.SetPassword(ctx, c.User.ID, hash); err != nil {

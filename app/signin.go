@@ -63,9 +63,12 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 			return nil, err
 		}
 		if proved {
-			if err := tx.VerifyEmail(ctx, user.ID); err != nil {
-				return nil, err
-			}
+			err = tx.VerifyEmail(ctx, user.ID)
+		} else {
+			err = a.mailVerification(ctx, tx, user.ID)
+		}
+		if err != nil {
+			return nil, err
 		}
 		if session, err = a.begin(ctx, tx, r, org.ViaSignUp, org.ByPassword, user.ID); err != nil {
 			return nil, err

@@ -66,7 +66,7 @@ var contentTypes = map[string]string{
 	".ttf":  "font/ttf",
 }
 
-// Handler serves `/`, `/playground`, `/rejoin`, `/join`, `/not-me`, `/reset-2fa`, `/licenses` and `/assets/…` to GET and HEAD; any other method is
+// Handler serves `/`, `/playground`, `/rejoin`, `/join`, `/not-me`, `/reset-2fa`, `/reset`, `/verify`, `/claim`, `/licenses` and `/assets/…` to GET and HEAD; any other method is
 // 405 and any other path 404. Pages are never stored by a cache, assets for a year.
 func Handler(o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,6 +93,8 @@ func Handler(o Options) http.Handler {
 			servePage(w, r, "not-me.html", pagePolicy)
 		case "/reset-2fa":
 			servePage(w, r, "reset-2fa.html", pagePolicy)
+		case "/reset", "/verify", "/claim":
+			servePage(w, r, r.URL.Path[1:]+".html", pagePolicy)
 		case "/licenses":
 			servePage(w, r, "licenses.md", filePolicy)
 		default:

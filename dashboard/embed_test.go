@@ -60,6 +60,9 @@ func TestPages(t *testing.T) {
 		"/playground": "<title>Muster Playground</title>",
 		"/rejoin":     "<title>Setup Two-Factor Authentication · Muster</title>",
 		"/reset-2fa":  "<title>Reset your second factor? · Muster</title>",
+		"/reset":      "<title>Set a new password · Muster</title>",
+		"/verify":     "<title>Confirm your address · Muster</title>",
+		"/claim":      "<title>Sign up with your address · Muster</title>",
 		"/join":       "<title>Your invitation · Muster</title>",
 		"/not-me":     "<title>Was this you? · Muster</title>",
 	} {

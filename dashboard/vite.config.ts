@@ -34,7 +34,7 @@ function storeGzipped(): Plugin {
 
 /** In development, pages are served at the addresses that the Go server gives them. */
 function pageAddresses(): Plugin {
-  const pages = ['playground', 'rejoin', 'join', 'not-me', 'reset-2fa'];
+  const pages = ['playground', 'rejoin', 'join', 'not-me', 'reset-2fa', 'reset', 'verify', 'claim'];
   return {
     name: 'muster-page-addresses',
     apply: 'serve',
@@ -68,7 +68,7 @@ export default defineConfig({
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handler(level, log);
       },
       input: Object.fromEntries(
-        ['index', 'playground', 'rejoin', 'join', 'not-me', 'reset-2fa'].map((page) => [page, resolve(import.meta.dirname, `${page}.html`)]),
+        ['index', 'playground', 'rejoin', 'join', 'not-me', 'reset-2fa', 'reset', 'verify', 'claim'].map((page) => [page, resolve(import.meta.dirname, `${page}.html`)]),
       ),
     },
   },

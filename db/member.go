@@ -220,9 +220,13 @@ INSERT INTO members (id, organization_id, email, role, status, invited_by_id) VA
 	return err
 }
 
-// Join makes an invitation the user's membership.
+// Join makes an invitation the user's membership. CONFLICT where they have one: the address of an invitation can have become
+// theirs later.
 func (t *Tx) Join(ctx context.Context, memberID, userID string) error {
 	_, err := t.pg.Exec(ctx, `UPDATE members SET user_id = $2, email = NULL, status = 'ACTIVE' WHERE id = $1 AND status = 'INVITED'`, memberID, userID)
+	if violates(err, "members_user") {
+		return org.Refuse(org.CodeConflict, "You are a member of this organization already. Ask for the invitation of this address to be withdrawn.")
+	}
 	return err
 }
 

@@ -54,6 +54,15 @@ func (t *Tx) VerifyEmail(ctx context.Context, userID string) error {
 	return err
 }
 
+// MoveEmail gives the account an address that it has proved. CONFLICT where another account has it.
+func (t *Tx) MoveEmail(ctx context.Context, userID, email string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE users SET email = $2, email_verified_at = clock_timestamp() WHERE id = $1`, userID, email)
+	if violates(err, "users_email") {
+		return org.Refuse(org.CodeConflict, "Another account has this address. Sign in to that one, or give it another address first.")
+	}
+	return err
+}
+
 // ReleaseEmail takes the address from an account that never proved it, since somebody else just has. It says whether
 // there was such an account; a proved address stays where it is, and so does one of somebody removed for 2FA, whose way
 // back leads through it.

@@ -61,7 +61,7 @@ func paged(child int, first *int) int {
 // Sensitive are the mutations that may stand in an operation once: those that guess, mail or hash.
 var Sensitive = map[string]bool{
 	"signUp": true, "signIn": true, "verifySecondFactor": true, "confirmIdentity": true, "reportNotMe": true,
-	"requestPasswordReset": true, "resetPassword": true, "changePassword": true, "sendSecondFactorCode": true,
+	"requestPasswordReset": true, "resetPassword": true, "changePassword": true, "requestEmailVerification": true, "changeEmail": true, "sendSecondFactorCode": true,
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,

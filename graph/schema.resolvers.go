@@ -55,6 +55,18 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input app.ChangeP
 	return r.App.ChangePassword(ctx, input)
 }
 
+func (r *mutationResolver) RequestEmailVerification(ctx context.Context, input app.RequestEmailVerificationInput) (*app.RequestEmailVerificationPayload, error) {
+	return r.App.RequestEmailVerification(ctx, input)
+}
+
+func (r *mutationResolver) ChangeEmail(ctx context.Context, input app.ChangeEmailInput) (*app.ChangeEmailPayload, error) {
+	return r.App.ChangeEmail(ctx, input)
+}
+
+func (r *mutationResolver) VerifyEmail(ctx context.Context, input app.VerifyEmailInput) (*app.VerifyEmailPayload, error) {
+	return r.App.VerifyEmail(ctx, input)
+}
+
 func (r *mutationResolver) SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error) {
 	return r.App.SignOut(ctx, input)
 }
@@ -284,6 +296,10 @@ func (r *subscriptionResolver) AuditLog(ctx context.Context, organizationID stri
 func (r *subscriptionResolver) Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error) {
 	events, err := r.App.WatchSweep(ctx, id)
 	return stream.Of(ctx, events), err
+}
+
+func (r *userResolver) PendingEmail(ctx context.Context, obj *org.User) (*string, error) {
+	return r.App.PendingEmail(ctx, obj.ID)
 }
 
 func (r *userResolver) PasswordChangedAt(ctx context.Context, obj *org.User) (*time.Time, error) {

@@ -88,3 +88,64 @@ func (t AddressUnconfirmed) Message(id string) (Message, error) {
 	}
 	return l.message(id, Person{Email: t.Email})
 }
+
+// ConfirmAddress asks whoever reads the mailbox to confirm that it is theirs. It greets nobody by name: until then the name is
+// a stranger's.
+type ConfirmAddress struct {
+	Email string
+	// Link is single use and works in a session of the account that asked for it.
+	Link string
+	// Until is when the link ends.
+	Until time.Time
+	// Changing says that the account has another address until then.
+	Changing bool
+}
+
+// Message writes the email. The error is ErrRejected where the address is none.
+func (t ConfirmAddress) Message(id string) (Message, error) {
+	if t.Until.IsZero() {
+		return Message{}, errNoEnd
+	}
+	l := letter{
+		Subject: "Confirm your address",
+		Title:   "Confirm your address",
+		Lead:    []string{"Somebody signed up on Muster with this address. If that was you, confirm that it is yours, so that you can get back in when you forget your password:"},
+		Action:  &action{"Confirm this address", t.Link},
+		Notes: []string{
+			fmt.Sprintf("The link works once, until %s, where you are signed in to the account.", moment(t.Until)),
+			"If it was not you, leave the link alone. You can still sign up with this address: it belongs to whoever confirms it.",
+		},
+		Facts:  facts(fact{"Address", t.Email}),
+		Reason: "You get this email because somebody signed up on Muster with your address.",
+	}
+	if t.Changing {
+		l.Subject, l.Title = "Confirm your new address", "Confirm your new address"
+		l.Lead = []string{"Somebody wants this to be the address of their account on Muster. If that was you, confirm it:"}
+		l.Notes[1] = "If it was not you, leave the link alone: nothing happens without it."
+		l.Reason = "You get this email because somebody typed your address as the new one of their account."
+	}
+	return l.message(id, Person{Email: t.Email})
+}
+
+// AddressTaken tells the owner of an address that somebody wanted it for another account.
+type AddressTaken struct {
+	Email string
+	// Link is where a forgotten password is reset; it carries no token.
+	Link string
+}
+
+// Message writes the email. The error is ErrRejected where the address is none.
+func (t AddressTaken) Message(id string) (Message, error) {
+	return letter{
+		Subject: "An account with your address exists",
+		Title:   "An account with your address exists",
+		Lead: []string{
+			"Somebody wanted this to be the address of another account on Muster. An account with it exists already, so nothing has changed.",
+			"If that was you, sign in to that account; if you have forgotten its password, set a new one:",
+		},
+		Action: &action{"Set a new password", t.Link},
+		Notes:  []string{"If it was not you, there is nothing to do."},
+		Facts:  facts(fact{"Address", t.Email}),
+		Reason: "You get this email because somebody typed your address as the new one of their account.",
+	}.message(id, Person{Email: t.Email})
+}

@@ -82,6 +82,21 @@ var everyLetter = map[string]struct {
 		"Set a new password", rejoin,
 		[]string{"Hello Ana Ruiz,", rejoin, said, "works once", "ends all sessions", "second factor", "2001:db8::7", "Mozilla/5.0 (X11; Linux x86_64)", "ana@example.com", "your password stays as it is"},
 	},
+	"ConfirmAddress": {
+		ConfirmAddress{Email: ana.Email, Link: rejoin, Until: until},
+		"Confirm your address", rejoin,
+		[]string{"Hello,", rejoin, said, "works once", "signed up on Muster", "ana@example.com", "leave the link alone"},
+	},
+	"ConfirmAddress changing": {
+		ConfirmAddress{Email: ana.Email, Link: rejoin, Until: until, Changing: true},
+		"Confirm your new address", rejoin,
+		[]string{"Hello,", rejoin, said, "works once", "the address of their account", "ana@example.com", "nothing happens without it"},
+	},
+	"AddressTaken": {
+		AddressTaken{Email: ana.Email, Link: "https://muster.example.com/reset"},
+		"An account with your address exists", "https://muster.example.com/reset",
+		[]string{"Hello,", "exists already", "nothing has changed", "ana@example.com", "https://muster.example.com/reset"},
+	},
 	"AddressUnconfirmed": {
 		AddressUnconfirmed{Email: ana.Email, Link: rejoin, Until: until, At: until, IPAddress: "2001:db8::7", UserAgent: "Mozilla/5.0 (X11; Linux x86_64)"},
 		"This address was never confirmed", rejoin,
@@ -128,7 +143,8 @@ func TestBothPartsSayTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			toName := "Ana Ruiz"
-			if _, nameless := test.letter.(AddressUnconfirmed); nameless {
+			switch test.letter.(type) {
+			case AddressUnconfirmed, ConfirmAddress, AddressTaken: // to whom nobody has a name that is theirs
 				toName = ""
 			}
 			want := Message{ID: "job-7", To: "ana@example.com", ToName: toName, Subject: test.subject, Text: m.Text, HTML: m.HTML}

@@ -164,6 +164,8 @@ func everyTemplate(organization, person, words string, has filled) map[string]wr
 		"ResetRequested":    ResetRequested{to, organization, person, words, rejoin, until},
 		"AccountSecurity":   AccountSecurity{to, "", words, until, words, words, notMe, until},
 
+		"ConfirmAddress":     ConfirmAddress{to.Email, rejoin, until, true},
+		"AddressTaken":       AddressTaken{to.Email, rejoin},
 		"PasswordReset":      PasswordReset{to, rejoin, until, until, words, words},
 		"AddressUnconfirmed": AddressUnconfirmed{to.Email, rejoin, until, until, words, words},
 	}

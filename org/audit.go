@@ -50,6 +50,7 @@ const (
 	ActionTokenRevoke       = "token.revoke"
 	ActionSSOEnable         = "sso.enable"
 	ActionSSODisable        = "sso.disable"
+	ActionMemberEmail       = "member.email-changed"
 	ActionMemberJoinSSO     = "member.join-sso"
 	ActionMemberLinkSSO     = "member.link-sso"
 )
@@ -62,7 +63,7 @@ var AuditActions = func() []string {
 		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionReset, ActionResetRequested, ActionResetApproved,
 		ActionResetEnded, ActionTeamCreate, ActionProjectCreate,
 		ActionTokenCreate, ActionTokenRevoke,
-		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO,
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionMemberEmail,
 	}
 	slices.Sort(names)
 	return names

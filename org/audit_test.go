@@ -76,6 +76,7 @@ func TestWhatEntriesTell(t *testing.T) {
 		"member.2fa-reset-requested": {false, ""},
 		"member.2fa-reset-approved":  {false, ""},
 		"member.2fa-reset-ended":     {false, ""},
+		"member.email-changed":       {false, ""},
 		"team.create":                {false, ""},
 		"project.create":             {false, ""},
 		"token.create":               {false, ""},

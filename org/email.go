@@ -8,11 +8,18 @@ type LinkPurpose string
 // The purposes of an account's links. The one of a password reset also moves an address that was never verified to the
 // account of whoever proves it.
 const (
-	PurposeReset LinkPurpose = "RESET"
+	PurposeReset  LinkPurpose = "RESET"
+	PurposeVerify LinkPurpose = "VERIFY" // proves the account's own address
+	PurposeChange LinkPurpose = "CHANGE" // proves the address that is to take its place
 )
 
 // Life is how long a link of the purpose works.
-func (LinkPurpose) Life() time.Duration { return time.Hour }
+func (p LinkPurpose) Life() time.Duration {
+	if p == PurposeReset {
+		return time.Hour
+	}
+	return 24 * time.Hour
+}
 
 // AccountLink is a living link of an account. It is for one address: when the account's has changed, it is dead.
 type AccountLink struct {
@@ -52,6 +59,45 @@ func (l *AccountLink) CheckClaim(email string) error {
 	return nil
 }
 
+// CheckConfirm says whether a link proves an address to the account: its own, or the one that takes its place. It does so in a
+// session of that account only.
+func (l *AccountLink) CheckConfirm(u *User, memberships []*Member) error {
+	switch {
+	case l.UserID != u.ID:
+		return Refuse(CodeInvalidLink, "This link belongs to another account. Sign out, and sign in to the account that asked for it.")
+	case l.Purpose == PurposeVerify && l.SentTo(u):
+		return nil
+	case l.Purpose == PurposeChange:
+		return CheckChangeEmail(u, memberships)
+	}
+	return ErrDeadLink
+}
+
+// CheckVerify says whether the account has an address to verify.
+func CheckVerify(u *User) error {
+	switch {
+	case u.Email == nil:
+		return Refuse(CodeConflict, "Your account has no address. Give it one with changeEmail.")
+	case u.Verified():
+		return Refuse(CodeConflict, "Your address is verified already.")
+	}
+	return nil
+}
+
+// CheckChangeEmail says whether the account's address may change: not while the way back into an organization, or to a first
+// authenticator where one is required, leads through it. A stolen password would lead it elsewhere.
+func CheckChangeEmail(u *User, memberships []*Member) error {
+	for _, m := range memberships {
+		switch {
+		case m.Status == StatusRemovedFor2FA:
+			return Refuse(CodeConflict, "Your address stays as it is while you can come back into %s: the way back leads through it. Set up two-factor authentication first.", m.Organization.Name)
+		case m.Status == StatusActive && m.Organization.Enforced && !u.Compliant():
+			return Refuse(CodeConflict, "%s requires two-factor authentication, and the mail that lets you set it up goes to your present address. Set it up first.", m.Organization.Name)
+		}
+	}
+	return nil
+}
+
 // AddressFrozen says whether the account's address stays where it is: the way back into an organization leads through it.
 func AddressFrozen(memberships []*Member) bool {
 	for _, m := range memberships {
@@ -64,7 +110,10 @@ func AddressFrozen(memberships []*Member) bool {
 
 // What concerns passwords and addresses, as the account's log names it.
 const (
-	EventPasswordChanged = "user.password-changed"
-	EventResetRequested  = "user.password-reset-requested"
-	EventPasswordReset   = "user.password-reset"
+	EventPasswordChanged      = "user.password-changed"
+	EventResetRequested       = "user.password-reset-requested"
+	EventVerificationSent     = "user.email-verification-sent"
+	EventEmailVerified        = "user.email-verified"
+	EventEmailChangeRequested = "user.email-change-requested"
+	EventPasswordReset        = "user.password-reset"
 )

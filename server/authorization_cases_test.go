@@ -69,13 +69,49 @@ var mutationCases = []mutationCase{
 	{
 		own: true,
 		places: at("Mutation.changePassword", "ChangePasswordPayload",
-			place{row: "ChangePasswordPayload.user", from: "Mutation.changePassword", on: "User/own"}),
-		by: func(_ *testing.T, _ *world, a *actor) (*person, vars) {
-			input := vars{"currentPassword": a.Password, "newPassword": a.Password + "!"}
-			if a.column != "unproved" {
-				a.Password += "!"
+			place{row: "ChangePasswordPayload.user", from: "Mutation.changePassword", on: "User/changing"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			p := a.person
+			if a.column == "outsider" {
+				p = w.signUp(t, "Cora") // not one whose tokens and sessions others look at
 			}
-			return a.person, input
+			return p, vars{"currentPassword": p.Password, "newPassword": p.Password + "!"}
+		},
+	},
+	{own: true, places: at("Mutation.verifyEmail(dead)", ""), by: with(vars{"token": "$dead"})},
+	{
+		own: true,
+		places: at("Mutation.verifyEmail", "VerifyEmailPayload",
+			place{row: "VerifyEmailPayload.user", from: "Mutation.verifyEmail", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.Token == "" {
+				return a.person, vars{"token": "none"}
+			}
+			p := w.signUp(t, "Vera")
+			return p, vars{"token": w.link(t, p.Email, titleVerify)}
+		},
+	},
+	{
+		own: true,
+		places: at("Mutation.requestEmailVerification(mine)", "RequestEmailVerificationPayload",
+			place{row: "RequestEmailVerificationPayload.user", from: "Mutation.requestEmailVerification(mine)", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.Token == "" {
+				return a.person, vars{"clientMutationId": "7"}
+			}
+			return w.signUp(t, "Vera"), vars{"clientMutationId": "7"}
+		},
+	},
+	{
+		own: true,
+		places: at("Mutation.changeEmail", "ChangeEmailPayload",
+			place{row: "ChangeEmailPayload.user", from: "Mutation.changeEmail", on: "User/changing"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			p := a.person
+			if a.column == "outsider" {
+				p = w.signUp(t, "Chris") // some of whom have a place that freezes their address
+			}
+			return p, vars{"newEmail": p.Name + "@moved.example"}
 		},
 	},
 	{own: true, places: at("Mutation.verifySecondFactor(dead)", ""), by: with(vars{"challengeToken": "$dead", "code": "123456"})},

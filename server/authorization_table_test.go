@@ -51,6 +51,7 @@ User/own.id                           ok    ok    ok    ok        ok    ok    ok
 User/own.name                         ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.email                        ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.emailVerified                ok    ok    ok    ok        ok    ok    ok          ok    -
+User/own.pendingEmail                 null  null  null  null      null  null  null        null  -
 User/own.passwordChangedAt            ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.twoFactor                    ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.authenticators               ok    ok    ok    ok        none  none  ok          any   -
@@ -60,10 +61,25 @@ User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok
 User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.personalTokens               ok    ok    ok    ok        ok    ok    ok          any   -
 
+User/changing.id                      -     -     -     -         -     -     -           ok    -
+User/changing.name                    -     -     -     -         -     -     -           ok    -
+User/changing.email                   -     -     -     -         -     -     -           ok    -
+User/changing.emailVerified           -     -     -     -         -     -     -           ok    -
+User/changing.pendingEmail            -     -     -     -         -     -     -           any   -
+User/changing.passwordChangedAt       -     -     -     -         -     -     -           ok    -
+User/changing.twoFactor               -     -     -     -         -     -     -           ok    -
+User/changing.authenticators          -     -     -     -         -     -     -           any   -
+User/changing.memberships             -     -     -     -         -     -     -           any   -
+User/changing.securityEvents          -     -     -     -         -     -     -           ok    -
+User/changing.recoveryCodes           -     -     -     -         -     -     -           any   -
+User/changing.sessions                -     -     -     -         -     -     -           any    -
+User/changing.personalTokens           -     -     -     -         -     -     -           any   -
+
 User/other.id                         ok    ok    ok    ok        -     -     -           -     -
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
 User/other.email                      ok    ok    null  null      -     -     -           -     -
 User/other.emailVerified              null  null  null  null      -     -     -           -     -
+User/other.pendingEmail               null  null  null  null      -     -     -           -     -
 User/other.passwordChangedAt          null  null  null  null      -     -     -           -     -
 User/other.twoFactor                  null  null  null  null      -     -     -           -     -
 User/other.authenticators             null  null  null  null      -     -     -           -     -
@@ -77,6 +93,7 @@ User/gone.id                          -     ok    ok    ok        -     -     - 
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
 User/gone.email                       -     ok    ok    ok        -     -     -           -     -
 User/gone.emailVerified               -     ok    ok    ok        -     -     -           -     -
+User/gone.pendingEmail                -     null  null  null      -     -     -           -     -
 User/gone.passwordChangedAt           -     ok    ok    ok        -     -     -           -     -
 User/gone.twoFactor                   -     ok    ok    ok        -     -     -           -     -
 User/gone.authenticators              -     ok    ok    ok        -     -     -           -     -

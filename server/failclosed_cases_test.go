@@ -89,6 +89,24 @@ var loggedCalls = []loggedCall{
 		p.enroll(t)
 		return nobody(m), vars{"token": p.resetLink(t), "newPassword": "another long one"}
 	}},
+	{mutation: "requestEmailVerification", writes: []string{"account user.email-verification-sent"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.signUp(t, "Lou"), vars{}
+	}},
+	{mutation: "changeEmail", writes: []string{"account user.email-change-requested"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		return m.someone(t, "Lou"), vars{"newEmail": "new@people.example"}
+	}},
+	{mutation: "verifyEmail", writes: []string{"account user.email-verified"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		return p, vars{"token": m.link(t, p.Email, titleVerify)}
+	}},
+	{
+		mutation: "verifyEmail", variant: "of a new address", writes: []string{"organization member.email-changed", "account user.email-changed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			p.do(t, changeEmail, vars{"e": "new@people.example"}, nil)
+			return p, vars{"token": m.link(t, "new@people.example", titleConfirm)}
+		},
+	},
 	{mutation: "changePassword", writes: []string{"account user.password-changed"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p := m.someone(t, "Lou")
 		return p, vars{"currentPassword": p.Password, "newPassword": "another long one"}

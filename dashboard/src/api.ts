@@ -10,11 +10,14 @@ import enrollTOTP from './graphql/enrollTOTP.graphql?raw';
 import invitation from './graphql/invitation.graphql?raw';
 import notMe from './graphql/notMe.graphql?raw';
 import reportNotMe from './graphql/reportNotMe.graphql?raw';
+import requestPasswordReset from './graphql/requestPasswordReset.graphql?raw';
+import resetPassword from './graphql/resetPassword.graphql?raw';
 import sendSecondFactorCode from './graphql/sendSecondFactorCode.graphql?raw';
 import signIn from './graphql/signIn.graphql?raw';
 import signOut from './graphql/signOut.graphql?raw';
 import signUp from './graphql/signUp.graphql?raw';
 import twoFactorReset from './graphql/twoFactorReset.graphql?raw';
+import verifyEmail from './graphql/verifyEmail.graphql?raw';
 import verifySecondFactor from './graphql/verifySecondFactor.graphql?raw';
 import viewer from './graphql/viewer.graphql?raw';
 
@@ -150,7 +153,7 @@ export const api = {
   viewer: async () => (await ask(viewer))['viewer'] as Viewer | null,
   invitation: async (token: string) =>
     (await ask(invitation, { token })) as unknown as { invitation: Invitation | null; viewer: Viewer | null },
-  signUp: (input: { email: string; name: string; password: string; inviteToken: string }) =>
+  signUp: (input: { email: string; name: string; password: string; inviteToken?: string; addressToken?: string }) =>
     mutate<object>(signUp, 'signUp', input),
   signIn: (input: { email: string; password: string }) =>
     mutate<{ challenge: Challenge | null }>(signIn, 'signIn', input),
@@ -159,6 +162,9 @@ export const api = {
   verifySecondFactor: (input: { challengeToken: string; code: string }) =>
     mutate<object>(verifySecondFactor, 'verifySecondFactor', input),
   confirmIdentity: (password: string) => mutate<{ freshUntil: string }>(confirmIdentity, 'confirmIdentity', { password }),
+  requestPasswordReset: (email: string) => mutate<object>(requestPasswordReset, 'requestPasswordReset', { email }),
+  resetPassword: (input: { token: string; newPassword: string }) => mutate<object>(resetPassword, 'resetPassword', input),
+  verifyEmail: (token: string) => mutate<{ user: { email: string | null } }>(verifyEmail, 'verifyEmail', { token }),
   signOut: () => mutate<{ ok: boolean }>(signOut, 'signOut', {}),
   acceptInvite: (token: string) =>
     mutate<{ nextStep: NextStep; member: { id: string; role: Role }; reinstated: Reinstated[] }>(

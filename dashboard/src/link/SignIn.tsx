@@ -4,12 +4,13 @@ import { api, type Challenge } from '../api';
 import { Alert, Button, CodeField, Field, Title, useAction } from '../ui';
 
 interface SignInProps {
-  sentTo: string;
+  sentTo?: string;
+  hint?: string;
   signedIn: () => Promise<void>;
   challenged: (challenge: Challenge) => void;
 }
 
-export function SignIn({ sentTo, signedIn, challenged }: SignInProps) {
+export function SignIn({ sentTo, hint, signedIn, challenged }: SignInProps) {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const { busy, error, run } = useAction();
@@ -30,7 +31,7 @@ export function SignIn({ sentTo, signedIn, challenged }: SignInProps) {
         type="email"
         autoComplete="username"
         inputMode="email"
-        hint={`The account with the address that this link was sent to: ${sentTo}`}
+        hint={hint ?? `The account with the address that this link was sent to: ${sentTo}`}
         required
         value={email}
         onValue={setEmail}
