@@ -132,8 +132,15 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 			// No mail opens an account whose address is only claimed, so it is not locked: the change is undone at once.
 			told = "All sessions have ended, as you asked, and the change is undone. Sign in and change your password."
 			c.User.FrozenSince = &found.First(all).Since
-			if err := a.thaw(ctx, c); err != nil {
+			stays, err := a.thaw(ctx, c)
+			if err != nil {
 				return err
+			}
+			if stays {
+				told = "All sessions have ended, as you asked. The account's only second factors were part of the change, so they stay: sign in, change your password, and set up a second factor of your own before you remove them."
+				if err := c.Tx.Unfreeze(ctx, c.User.ID); err != nil {
+					return err
+				}
 			}
 		}
 		// The mail goes where the account is again, not where somebody else has taken it.
@@ -178,24 +185,35 @@ func (a *App) freeze(ctx context.Context, c *accountChange, first *org.Alert) er
 }
 
 // thaw opens a frozen account, whose password has just been reset by mail, and takes its second factors back to before what
-// its owner reported. Who has none left then is removed where one is required; where an organization would be left without a
-// compliant owner the account stays frozen.
-func (a *App) thaw(ctx context.Context, c *accountChange) error {
+// its owner reported. An account whose every second factor came after that stays frozen: whoever reads its mail could else take
+// a young second factor off it, and the mailbox alone must not (OWASP ASVS 5.0, 6.4.3). Somebody else has to agree, who
+// resets the second factor.
+func (a *App) thaw(ctx context.Context, c *accountChange) (locked bool, err error) {
 	if c.User.FrozenSince == nil {
-		return nil
+		return false, nil
+	}
+	if c.User.Compliant() {
+		leaves, err := c.Tx.ThawLeaves(ctx, c.User)
+		if err != nil {
+			return false, fmt.Errorf("look what thawing leaves: %w", err)
+		}
+		if leaves == 0 {
+			c.event(org.EventKept, "The account's only second factors are those that were reported, so they were not taken back.")
+			return true, nil
+		}
 	}
 	changed, err := c.Tx.Thaw(ctx, c.User)
 	if err != nil {
-		return fmt.Errorf("thaw the account: %w", err)
+		return false, fmt.Errorf("thaw the account: %w", err)
 	}
 	c.event(org.EventThawed, "Opened the account again: its second factors are what they were before the change that was reported.")
 	if !changed {
-		return nil
+		return false, nil
 	}
 	now, err := c.Tx.User(ctx, c.User.ID)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c.logFactor(c.User.Compliant(), now.Compliant(), "took back a change of authenticators that was not theirs")
-	return a.lockOut(ctx, c)
+	return false, nil
 }

@@ -196,7 +196,10 @@ type ResetPasswordInput struct {
 }
 
 // ResetPasswordPayload is what resetPassword answers: no session.
-type ResetPasswordPayload struct{ Ok bool }
+type ResetPasswordPayload struct {
+	Ok     bool
+	Locked bool
+}
 
 // ResetPassword sets a new password by an emailed link, and ends whatever opened the account; one that its owner has locked it
 // opens again. It signs nobody in: the new password is followed by the second factor as ever.
@@ -220,6 +223,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 	if err != nil {
 		return nil, err
 	}
+	done := &ResetPasswordPayload{Ok: true}
 	err = a.changeAccountOf(ctx, user.ID, func(*db.Tx) error { return nil }, func(c *accountChange) error {
 		link, err := accountLink(ctx, c.Tx.Queries, in.Token)
 		if err != nil {
@@ -237,7 +241,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 		if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {
 			return err
 		}
-		if err := a.thaw(ctx, c); err != nil {
+		if done.Locked, err = a.thaw(ctx, c); err != nil {
 			return err
 		}
 		return c.alert(ctx, org.EventPasswordReset, "Set a new password by an emailed link; all sessions ended.")
@@ -249,7 +253,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 	if err := a.DB.ForgetHits(ctx, limitPassword.name+" "+user.ID+" "+r.network()); err != nil {
 		a.Log.WarnContext(ctx, "wrong passwords before a reset were not forgotten", "err", err)
 	}
-	return &ResetPasswordPayload{Ok: true}, nil
+	return done, nil
 }
 
 // PasswordChangedAt is when the caller's password was set; nil where there is none, and of anybody else.

@@ -80,6 +80,22 @@ UPDATE users u SET (email, email_verified_at) = (SELECT free.email, CASE WHEN fr
 	return err
 }
 
+// Unfreeze opens a frozen account and takes nothing back.
+func (t *Tx) Unfreeze(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE users SET frozen_since = NULL WHERE id = $1`, userID)
+	return err
+}
+
+// ThawLeaves counts the authenticators that a frozen account would have after Thaw.
+func (t *Tx) ThawLeaves(ctx context.Context, u *org.User) (int, error) {
+	var n int
+	err := t.pg.QueryRow(ctx, `
+SELECT count(*)::int FROM authenticators
+ WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) < $2 AND (confirmed_at IS NOT NULL OR removed_at >= $2)`,
+		u.ID, u.FrozenSince).Scan(&n)
+	return n, err
+}
+
 // Thaw opens a frozen account and takes its second factors back to what they were at that moment: later ones are gone,
 // and so are later links to a provider, removed ones are back, and so are the recovery codes of then, unless one was used
 // since: whoever has one has them all. It says whether an authenticator or a link came or went. The account must be locked.

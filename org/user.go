@@ -92,6 +92,7 @@ const (
 	EventEmailChanged         = "user.email-changed"
 	EventNewSignIn            = "user.new-sign-in"
 	EventNotMe                = "user.not-me"
+	EventKept                 = "user.factors-kept"
 	EventFrozen               = "user.frozen"
 	EventThawed               = "user.thawed"
 	EventMailboxProved        = "user.mailbox-proved"

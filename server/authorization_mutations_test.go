@@ -47,6 +47,7 @@ RequestPasswordResetPayload.ok            ok    ok    ok    ok        ok    ok  
 Mutation.resetPassword                    -     -     -     -         -     -     -           -     ok
 Mutation.resetPassword(dead)              LINK  LINK  LINK  LINK      LINK  LINK  LINK        LINK  LINK
 ResetPasswordPayload.ok                   -     -     -     -         -     -     -           -     ok
+ResetPasswordPayload.locked               -     -     -     -         -     -     -           -     ok
 Mutation.changePassword                   -     -     -     -         -     -     STEP        ok    401
 ChangePasswordPayload.user                -     -     -     -         -     -     -           ok    -
 Mutation.verifyEmail(dead)                LINK  LINK  LINK  LINK      LINK  LINK  LINK        LINK  401

@@ -356,7 +356,8 @@ func TestStoryOfThisWasNotMe(t *testing.T) {
 	}
 }
 
-// An address that was never confirmed opens nothing by mail, so a report locks nothing: sessions end and the change is undone.
+// An address that was never confirmed opens nothing by mail, so a report locks nothing: sessions end, and the change is undone
+// unless that would take the account's last second factor, which whoever has a mailbox must not.
 func TestReportOfAClaimedAddress(t *testing.T) {
 	t.Parallel()
 	m := start(t)
@@ -373,7 +374,12 @@ func TestReportOfAClaimedAddress(t *testing.T) {
 		Viewer struct{ TwoFactor string }
 	}
 	p.do(t, `{ viewer { twoFactor } }`, nil, &out)
-	if out.Viewer.TwoFactor != "DISABLED" {
-		t.Errorf("the authenticator is there still: %s", out.Viewer.TwoFactor)
+	if out.Viewer.TwoFactor != "SECURE" {
+		t.Errorf("the only authenticator is gone: %s", out.Viewer.TwoFactor)
+	}
+	p.addPhone(t)
+	m.post(t, "", reportNotMe, vars{"t": m.notMe(t, p.Email, `Added the authenticator "Phone"`)}).expect(t, "", "reporting the phone")
+	if n := m.find(t, `SELECT count(*)::text FROM authenticators WHERE confirmed_at IS NOT NULL`); n != "1" {
+		t.Errorf("%s authenticators are left, want the app alone", n)
 	}
 }

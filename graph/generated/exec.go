@@ -417,7 +417,8 @@ type ComplexityRoot struct {
 	}
 
 	ResetPasswordPayload struct {
-		Ok func(childComplexity int) int
+		Locked func(childComplexity int) int
+		Ok     func(childComplexity int) int
 	}
 
 	RevokePersonalTokenPayload struct {
@@ -2292,6 +2293,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResetMemberTwoFactorPayload.Reset(childComplexity), true
 
+	case "ResetPasswordPayload.locked":
+		if e.ComplexityRoot.ResetPasswordPayload.Locked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Locked(childComplexity), true
 	case "ResetPasswordPayload.ok":
 		if e.ComplexityRoot.ResetPasswordPayload.Ok == nil {
 			break
@@ -4010,6 +4017,8 @@ input ResetPasswordInput {
 type ResetPasswordPayload {
   "Always true."
   ok: Boolean!
+  "Whether the account stays locked although its password is new: all its second factors are part of a change that was reported as not its owner's. Ask an owner or manager of your organization to reset your two-factor authentication."
+  locked: Boolean!
 }
 
 "For ` + "`" + `changePassword` + "`" + `."
@@ -5227,6 +5236,8 @@ func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context
 	switch field.Name {
 	case "ok":
 		return ec.fieldContext_ResetPasswordPayload_ok(ctx, field)
+	case "locked":
+		return ec.fieldContext_ResetPasswordPayload_locked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
 }
@@ -13250,6 +13261,29 @@ func (ec *executionContext) _ResetPasswordPayload_ok(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_ResetPasswordPayload_ok(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ResetPasswordPayload_locked(ctx context.Context, field graphql.CollectedField, obj *app.ResetPasswordPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResetPasswordPayload_locked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Locked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResetPasswordPayload_locked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -22023,6 +22057,11 @@ func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.S
 			out.Values[i] = graphql.MarshalString("ResetPasswordPayload")
 		case "ok":
 			out.Values[i] = ec._ResetPasswordPayload_ok(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "locked":
+			out.Values[i] = ec._ResetPasswordPayload_locked(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
