@@ -158,7 +158,8 @@ func TestThawTakesNoLastFactor(t *testing.T) {
 	c := newCast(t)
 	a := c.app
 	c.verify(t)
-	for name, id := range map[string]string{"cora": c.compliantPerson.ID, "olivia": c.ownerUser.ID} {
+	for _, test := range []struct{ name, id string }{{"cora", c.compliantPerson.ID}, {"olivia", c.ownerUser.ID}} {
+		name, id := test.name, test.id
 		ctx := a.as(t, name)
 		have, err := a.DB.Authenticators(t.Context(), id)
 		must(t, err)
@@ -179,6 +180,17 @@ func TestThawTakesNoLastFactor(t *testing.T) {
 		}
 		if n := count(t, c.admin, `SELECT count(*) FROM users WHERE id = $1 AND frozen_since IS NOT NULL`, id); n != 1 {
 			t.Errorf("%s is open", name)
+		}
+		// Somebody else agrees: then a reset by mail opens the account, with nothing of what it had.
+		user, err := a.DB.User(t.Context(), id)
+		must(t, err)
+		_, err = a.OperatorReset(t.Context(), *user.Email, true)
+		must(t, err)
+		if a.thawed(t, id) {
+			t.Errorf("%s stays locked though the second factor was reset", name)
+		}
+		if n := count(t, c.admin, `SELECT count(*) FROM authenticators WHERE user_id = $1`, id); n != 0 {
+			t.Errorf("%s has %d authenticators after the reset", name, n)
 		}
 		c.sound(t)
 	}

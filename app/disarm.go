@@ -13,15 +13,18 @@ import (
 //
 // says is the entry of each of the person's organizations, told the line of the account's own log and the mail.
 func (a *App) disarm(ctx context.Context, c *accountChange, says func(m *org.Member) (message string, data map[string]any), told string) error {
-	if c.User.FrozenSince != nil {
-		return org.Refuse(org.CodeConflict, "This account is locked, because its owner said of a change that it was not them. It opens when its password has been reset by mail; reset its second factor then.")
-	}
 	n, err := c.Tx.RemoveFactors(ctx, c.User.ID)
 	if err != nil {
 		return fmt.Errorf("remove the factors: %w", err)
 	}
 	if n == 0 {
 		return org.Refuse(org.CodeConflict, "This account has no second factor: there is nothing to reset.")
+	}
+	if c.User.FrozenSince != nil {
+		// It stays locked until its password has been reset by mail, which then finds nothing to take the factors back to.
+		if err := c.Tx.ForgetRemoved(ctx, c.User.ID); err != nil {
+			return fmt.Errorf("forget the factors: %w", err)
+		}
 	}
 	if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {
 		return fmt.Errorf("end the sessions: %w", err)

@@ -120,3 +120,17 @@ UPDATE authenticators SET removed_at = clock_timestamp(), was_confirmed_at = con
 	}
 	return int(tag.RowsAffected()), t.EndRecoveryCodes(ctx, userID)
 }
+
+// ForgetRemoved deletes the factors that an account had and has no more, which are kept otherwise for as long as their removal
+// can be reported.
+func (t *Tx) ForgetRemoved(ctx context.Context, userID string) error {
+	for _, sql := range []string{
+		`DELETE FROM authenticators WHERE user_id = $1 AND removed_at IS NOT NULL`,
+		`DELETE FROM recovery_codes WHERE user_id = $1 AND replaced_at IS NOT NULL`,
+	} {
+		if _, err := t.pg.Exec(ctx, sql, userID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
