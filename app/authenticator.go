@@ -396,6 +396,9 @@ func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInp
 		if err := c.alert(ctx, org.EventAuthenticatorRemoved, fmt.Sprintf("Removed the authenticator %q.", gone.Name)); err != nil {
 			return err
 		}
+		if last { // what personal tokens have proved is gone with it
+			return c.Tx.EndOtherAccess(ctx, c.User.ID, c.request.session.ID)
+		}
 		return c.Tx.EndOtherSessions(ctx, c.User.ID, c.request.session.ID)
 	})
 	if err != nil {

@@ -99,16 +99,17 @@ func (d door) ssoRequest(w http.ResponseWriter, r *http.Request, again string, f
 		return
 	}
 	page.Text = refusal.Message
-	status := http.StatusBadRequest
-	switch refusal.Code {
-	case org.CodeNotFound:
-		status, page.Button, page.Href = http.StatusNotFound, "To the start page", "/"
-	case org.CodeForbidden:
-		status = http.StatusForbidden
-	case org.CodeUnauthenticated:
-		status = http.StatusUnauthorized
-	case org.CodeRateLimited:
-		status = http.StatusTooManyRequests
+	status, special := map[org.ErrorCode]int{
+		org.CodeNotFound: http.StatusNotFound, org.CodeForbidden: http.StatusForbidden,
+		org.CodeUnauthenticated: http.StatusUnauthorized, org.CodeRateLimited: http.StatusTooManyRequests,
+	}[refusal.Code]
+	if !special {
+		status = http.StatusBadRequest
+	}
+	if status == http.StatusNotFound {
+		page.Button, page.Href = "To the start page", "/"
+	}
+	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}
 	page.show(w, status)

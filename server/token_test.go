@@ -236,7 +236,6 @@ func TestPersonalTokenFollowsItsOwner(t *testing.T) {
 	p.refused(t, "NOT_FOUND", revokePersonalToken, vars{"k": proved.id})
 	p.refused(t, "NOT_FOUND", revokePersonalToken, vars{"k": p.newestSession(t)})
 	last := p.personalToken(t, "members:read")
-	s = m.dial(t, last.Token)
 	p.do(t, `mutation { signOut(input: {everywhere: true}) { ok } }`, nil, nil)
 	if !m.signedIn(t, last.Token) {
 		t.Error("signing out ended a token")
