@@ -99,12 +99,12 @@ func TestChangeToATakenAddress(t *testing.T) {
 	for _, email := range []string{"free@people.example", strings.ToUpper(owner.Email), squatter.Email} {
 		a := m.post(t, p.Token, changeEmail, vars{"e": email})
 		answers = append(answers, strings.ReplaceAll(string(a.expect(t, "", email).Data), email, "…"))
+		m.atRest(t) // the next one replaces this one's link, and then nothing is mailed about it
 	}
 	if answers[0] != answers[1] || answers[1] != answers[2] {
 		t.Errorf("the answers differ: %v", answers)
 	}
-	m.atRest(t)
-	if mails := m.mails(owner.Email); mails[0] != titleTaken && !slices.Contains(mails, titleTaken) {
+	if mails := m.mails(owner.Email); !slices.Contains(mails, titleTaken) || slices.Contains(mails, titleConfirm) {
 		t.Errorf("the owner was mailed %v", mails)
 	}
 	token := m.link(t, squatter.Email, titleConfirm)
