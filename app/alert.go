@@ -126,9 +126,13 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		if err := a.freeze(ctx, c, found.First(all)); err != nil {
 			return err
 		}
-		c.event(org.EventNotMe, "Its owner says that this was not them: "+found.Message)
 		told := "Your account is locked, as you asked: all sessions have ended, and nobody can sign in until its password has been reset by mail."
-		if locked = c.User.Verified(); !locked {
+		locked = c.User.Verified()
+		if locked && c.User.FrozenSince == nil {
+			c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")
+		}
+		c.event(org.EventNotMe, "Its owner says that this was not them: "+found.Message)
+		if !locked {
 			// No mail opens an account whose address is only claimed, so it is not locked: the change is undone at once.
 			told = "All sessions have ended, as you asked, and the change is undone. Sign in and change your password."
 			c.User.FrozenSince = &found.First(all).Since
@@ -177,9 +181,6 @@ func (a *App) freeze(ctx context.Context, c *accountChange, first *org.Alert) er
 	// A link to a new password that waits already may be in the wrong hands.
 	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {
 		return fmt.Errorf("end the account's links: %w", err)
-	}
-	if c.User.FrozenSince == nil {
-		c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")
 	}
 	return nil
 }

@@ -110,6 +110,7 @@ func (r *arena) person(name string) *racer {
 	p := &racer{id: db.NewID(db.UserID), seed: secret.NewTOTPSeed()}
 	p.email = name + "-" + strings.TrimPrefix(p.id, "usr_") + "@people.example"
 	r.sql(`INSERT INTO users (id, name, email, email_verified_at) VALUES ($1, $2, $3, now())`, p.id, name, p.email)
+	r.sql(`INSERT INTO credentials (user_id, password_hash) VALUES ($1, 'none')`, p.id)
 	for i := range p.tokens {
 		p.tokens[i], p.sessions[i] = secret.NewToken(), db.NewID(db.SessionID)
 		r.sql(`INSERT INTO sessions (id, user_id, token_hash, began_by, fresh_by, expires_at) VALUES ($1, $2, $3, 'PASSWORD', 'PASSWORD', now() + interval '1 day')`,

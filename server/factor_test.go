@@ -421,7 +421,7 @@ func TestRemoveAuthenticator(t *testing.T) {
 		t.Errorf("without any: %+v", v.Viewer)
 	}
 	b := m.back(t)
-	if n := value[int](t, b, `SELECT count(*)::int FROM recovery_codes WHERE user_id = (SELECT id FROM users WHERE email = $1)`, p.Email); n != 0 {
+	if n := value[int](t, b, `SELECT count(*)::int FROM recovery_codes WHERE replaced_at IS NULL AND user_id = (SELECT id FROM users WHERE email = $1)`, p.Email); n != 0 {
 		t.Errorf("%d recovery codes are left", n)
 	}
 	token := m.post(t, "", signInQuery, vars{"i": vars{"email": p.Email, "password": p.Password}})

@@ -191,7 +191,16 @@ var loggedCalls = []loggedCall{
 	},
 	{
 		mutation: "reportNotMe", variant: "of an address that was never confirmed",
-		writes: []string{"organization member.2fa-disabled", "account user.frozen", "account user.not-me", "account user.thawed"},
+		writes: []string{"organization member.2fa-changed", "account user.not-me", "account user.thawed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			p.signIn(t) // what one session did is reported together
+			p.addPhone(t)
+			return nobody(m), vars{"token": m.notMe(t, p.Email, `Added the authenticator "Phone"`)}
+		},
+	},
+	{
+		mutation: "reportNotMe", variant: "of the only authenticator", writes: []string{"account user.not-me", "account user.factors-kept"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {
 			p, _ := m.owner(t)
 			return nobody(m), vars{"token": m.notMe(t, p.Email, "Added the authenticator")}
