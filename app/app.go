@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/riverqueue/river"
 
 	"muster/db"
@@ -31,6 +32,7 @@ type Config struct {
 	Mailer    mail.Sender
 	Texter    mail.Texter // nil: no text messages, so no phones
 	PublicURL string      // where links lead, without a slash at the end
+	Origins   []string    // of the pages whose security keys' answers are taken, as browsers write them
 	Instance  string      // this process's name: its own, and the same after a restart
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -51,6 +53,9 @@ type App struct {
 	jobs      *db.Jobs
 	loops     sync.WaitGroup
 	stop      context.CancelFunc
+	// rp asks security keys; nil where they are off, for the reason that keysOff gives.
+	rp      *webauthn.WebAuthn
+	keysOff string
 	// sessionEnded is told the ids of sessions that have ended, so that their sockets can be closed.
 	sessionEnded func(id string)
 }
@@ -59,6 +64,7 @@ type App struct {
 func New(c Config) *App {
 	a := &App{Config: c, sessionEnded: func(string) {}, providers: provider.New(c.SSOAllowPrivate, c.Now)}
 	a.feed = newFeed(a)
+	a.rp, a.keysOff = relyingParty(c.PublicURL, c.Origins)
 	return a
 }
 
@@ -72,6 +78,9 @@ func (a *App) Start(ctx context.Context, liveSessions func() []string) error {
 	river.AddWorker(workers, &mailWorker{app: a})
 	river.AddWorker(workers, &notifyWorker{app: a})
 	river.AddWorker(workers, &sweepWorker{app: a})
+	if a.rp == nil {
+		a.Log.WarnContext(ctx, "security keys are off", "why", a.keysOff)
+	}
 	if err := a.DB.ReleaseSweepsOf(ctx, a.Instance); err != nil {
 		return fmt.Errorf("take up the sweeps of the last run: %w", err)
 	}

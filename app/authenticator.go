@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
@@ -15,7 +16,10 @@ import (
 )
 
 // EnrollTOTPInput is what enrollTOTP takes.
-type EnrollTOTPInput struct{ Name string }
+type EnrollTOTPInput struct {
+	Name     string
+	Replaces *string
+}
 
 // EnrollTOTPPayload is what enrollTOTP answers: the seed in three forms. It never comes back from the client.
 type EnrollTOTPPayload struct {
@@ -27,10 +31,11 @@ type EnrollTOTPPayload struct {
 // issuer is what authenticator apps show beside the account.
 const issuer = "Muster"
 
-// EnrollTOTP starts the set-up of an authenticator app in this session.
+// EnrollTOTP starts the set-up of an authenticator app in this session. One that it replaces works until the new one is
+// confirmed, and goes with that.
 func (a *App) EnrollTOTP(ctx context.Context, in EnrollTOTPInput) (*EnrollTOTPPayload, error) {
 	seed := secret.NewTOTPSeed()
-	pending, r, err := a.startEnrollment(ctx, org.KindTOTP, in.Name)
+	pending, r, err := a.startEnrollment(ctx, org.KindTOTP, in.Name, in.Replaces)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +69,8 @@ func (a *App) EnrollTOTP(ctx context.Context, in EnrollTOTPInput) (*EnrollTOTPPa
 }
 
 // startEnrollment checks what every enrollment needs: a session that may change factors, proof of the mailbox where the
-// rules ask for it, and room for one more.
-func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, name string) (*org.Authenticator, *Request, error) {
+// rules ask for it, and room for one more, or one to replace.
+func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, name string, replaces *string) (*org.Authenticator, *Request, error) {
 	r, err := holder(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -77,17 +82,24 @@ func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, n
 	if err := a.mayEnroll(ctx, r); err != nil {
 		return nil, nil, err
 	}
+	if replaces != nil {
+		if err := a.fresh(r, false); err != nil { // it removes a factor, too
+			return nil, nil, err
+		}
+	}
 	have, err := a.DB.Authenticators(ctx, r.session.User.ID)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the authenticators: %w", err)
 	}
-	if err := org.CheckEnroll(kind, have); err != nil {
+	if err := org.CheckEnroll(kind, have, replaces); err != nil {
 		return nil, nil, err
 	}
 	if err := a.spend(ctx, limitEnroll, r.session.User.ID); err != nil {
 		return nil, nil, err
 	}
-	return &org.Authenticator{ID: db.NewID(db.AuthenticatorID), UserID: r.session.User.ID, Kind: kind, Name: name}, r, nil
+	return &org.Authenticator{
+		ID: db.NewID(db.AuthenticatorID), UserID: r.session.User.ID, Kind: kind, Name: name, ReplacesID: replaces,
+	}, r, nil
 }
 
 // mayEnroll refuses a session that may not enroll; whoever lacks only the proof of the mailbox is mailed the link.
@@ -159,7 +171,7 @@ type Confirmation struct {
 	Reinstated    []*org.Reinstated
 }
 
-// The payloads of the two confirmations.
+// The payloads of the confirmations by code.
 type (
 	ConfirmTOTPPayload  = Confirmation
 	ConfirmPhonePayload = Confirmation
@@ -167,8 +179,8 @@ type (
 
 // ConfirmTOTP confirms the app that this session set up, with its current code.
 func (a *App) ConfirmTOTP(ctx context.Context, in ConfirmTOTPInput) (*Confirmation, error) {
-	return a.confirm(ctx, org.ViaConfirmTOTP, org.KindTOTP, func(userID, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
-		seed, err := a.seed(ctx, userID, authenticatorID)
+	return a.confirm(ctx, org.ViaConfirmTOTP, org.KindTOTP, func(r *Request, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+		seed, err := a.seed(ctx, r.session.User.ID, authenticatorID)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +197,7 @@ type ConfirmPhoneInput struct{ Code string }
 
 // ConfirmPhone confirms the phone that this session set up, with the code that was sent.
 func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirmation, error) {
-	return a.confirm(ctx, org.ViaConfirmPhone, org.KindPhone, func(_, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+	return a.confirm(ctx, org.ViaConfirmPhone, org.KindPhone, func(_ *Request, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
 		if !secret.IsCode(in.Code) {
 			return nil, org.ErrInvalidCode
 		}
@@ -204,7 +216,7 @@ func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirma
 // way back into every organization whose window is open, the end of all other sessions, and a mail that tells of it.
 // check looks at the code and gives what uses it up.
 func (a *App) confirm(ctx context.Context, via *org.Route, kind org.AuthenticatorKind,
-	check func(userID, authenticatorID string) (use func(tx *db.Tx) (bool, error), err error),
+	check func(r *Request, authenticatorID string) (use func(tx *db.Tx) (bool, error), err error),
 ) (*Confirmation, error) {
 	r, err := holder(ctx)
 	if err != nil {
@@ -224,7 +236,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	if err := a.spendGuess(ctx, r, user.ID); err != nil {
 		return nil, err
 	}
-	use, err := check(user.ID, pending.ID)
+	use, err := check(r, pending.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +244,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	cookie := ""
 	err = a.changeAccount(ctx, func(c *accountChange) error {
 		*done = Confirmation{Authenticator: pending, Reinstated: []*org.Reinstated{}}
-		if err := a.fresh(r, true); err != nil {
+		if err := a.fresh(r, pending.ReplacesID == nil); err != nil {
 			return err
 		}
 		if _, err := org.CheckFirstEnrollment(r.session, c.Memberships, a.Now()); err != nil {
@@ -242,7 +254,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		if err != nil {
 			return err
 		}
-		if err := org.CheckEnroll(kind, have); err != nil {
+		if err := org.CheckEnroll(kind, have, pending.ReplacesID); err != nil {
 			return err
 		}
 		used, err := use(c.Tx)
@@ -266,6 +278,15 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		c.logFactor(!first, true, "set up an authenticator")
 		if err := c.alert(ctx, org.EventAuthenticatorAdded, fmt.Sprintf("Added the authenticator %q.", pending.Name)); err != nil {
 			return err
+		}
+		if pending.ReplacesID != nil {
+			gone, err := find(*pending.ReplacesID, have)
+			if err != nil {
+				return err
+			}
+			if err := c.removeAuthenticator(ctx, gone, false); err != nil {
+				return err
+			}
 		}
 		if done.Reinstated, err = a.comeBack(ctx, c); err != nil {
 			return err
@@ -371,29 +392,14 @@ func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInp
 		if err != nil {
 			return err
 		}
-		var gone *org.Authenticator
-		for _, f := range have {
-			if f.ID == in.AuthenticatorID {
-				gone = f
-			}
-		}
-		if gone == nil {
-			return org.ErrNotFound
+		gone, err := find(in.AuthenticatorID, have)
+		if err != nil {
+			return err
 		}
 		if err := org.CheckRemoveAuthenticator(gone.ID, have, c.Memberships); err != nil {
 			return err
 		}
-		if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID); err != nil {
-			return err
-		}
-		last := len(have) == 1
-		if last {
-			if err := c.Tx.EndRecoveryCodes(ctx, c.User.ID); err != nil {
-				return err
-			}
-		}
-		c.logFactor(true, !last, "removed an authenticator")
-		if err := c.alert(ctx, org.EventAuthenticatorRemoved, fmt.Sprintf("Removed the authenticator %q.", gone.Name)); err != nil {
+		if err := c.removeAuthenticator(ctx, gone, len(have) == 1); err != nil {
 			return err
 		}
 		if last { // what personal tokens have proved is gone with it
@@ -406,6 +412,71 @@ func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInp
 	}
 	user, err := a.refreshedViewer(ctx)
 	return &RemoveAuthenticatorPayload{User: user}, err
+}
+
+// find is the authenticator with the id, of those that the account has.
+func find(id string, have []*org.Authenticator) (*org.Authenticator, error) {
+	i := slices.IndexFunc(have, func(f *org.Authenticator) bool { return f.ID == id })
+	if i < 0 {
+		return nil, org.ErrNotFound
+	}
+	return have[i], nil
+}
+
+// removeAuthenticator removes one that may go, with what tells of it; the recovery codes end with the last one.
+func (c *accountChange) removeAuthenticator(ctx context.Context, gone *org.Authenticator, last bool) error {
+	if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID); err != nil {
+		return err
+	}
+	if last {
+		if err := c.Tx.EndRecoveryCodes(ctx, c.User.ID); err != nil {
+			return err
+		}
+	}
+	c.logFactor(true, !last, "removed an authenticator")
+	return c.alert(ctx, org.EventAuthenticatorRemoved, fmt.Sprintf("Removed the authenticator %q.", gone.Name))
+}
+
+// RenameAuthenticatorInput is what renameAuthenticator takes.
+type RenameAuthenticatorInput struct {
+	AuthenticatorID string
+	Name            string
+}
+
+// RenameAuthenticatorPayload is what renameAuthenticator answers.
+type RenameAuthenticatorPayload struct{ Authenticator *org.Authenticator }
+
+// RenameAuthenticator gives one of the caller's authenticators another name. It asks for a fresh session as other changes of
+// factors do: a wrong name leads its owner to remove the wrong one.
+func (a *App) RenameAuthenticator(ctx context.Context, in RenameAuthenticatorInput) (*RenameAuthenticatorPayload, error) {
+	r, err := holder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name, err := org.ParseName("name", in.Name, 60)
+	if err != nil {
+		return nil, err
+	}
+	var renamed *org.Authenticator
+	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
+			return nil, err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		if err := a.fresh(r, false); err != nil {
+			return nil, err
+		}
+		if renamed, err = tx.RenameAuthenticator(ctx, r.session.User.ID, in.AuthenticatorID, name); err != nil {
+			return nil, err
+		}
+		return event(r.session.User.ID, r, org.EventAuthenticatorRenamed, fmt.Sprintf("Named an authenticator %q.", name)), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &RenameAuthenticatorPayload{Authenticator: renamed}, nil
 }
 
 // EnrollPhoneInput is what enrollPhone takes.
@@ -438,7 +509,7 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 	if err != nil {
 		return nil, err
 	}
-	pending, r, err := a.startEnrollment(ctx, org.KindPhone, in.Name)
+	pending, r, err := a.startEnrollment(ctx, org.KindPhone, in.Name, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,24 @@ var (
 		db.Limit{Hits: 50, Window: 24 * time.Hour},
 		"Too many tries to set up an authenticator.",
 	}
+	limitKey = limit{
+		"key",
+		db.Limit{Hits: 20, Window: 5 * time.Minute},
+		db.Limit{Hits: 100, Window: time.Hour},
+		"A security key was asked for too often.",
+	}
+	limitPasskey = limit{
+		"passkey",
+		db.Limit{Hits: 100, Window: 15 * time.Minute},
+		db.Limit{Hits: 2000, Window: 24 * time.Hour},
+		"Too many sign-ins with a passkey were started from your network.",
+	}
+	limitPasskeyGuess = limit{
+		"passkey-guess",
+		db.Limit{Hits: 30, Window: 15 * time.Minute},
+		db.Limit{Hits: 300, Window: 24 * time.Hour},
+		"Too many wrong passkeys from your network.",
+	}
 	limitInviteAddress = limit{
 		"invite-address",
 		db.Limit{Hits: 10, Window: 24 * time.Hour},
@@ -147,8 +165,12 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 // spendAnswer counts an answer to a challenge; forgive takes it back. What has the form of a recovery code, 128 bits that
 // nobody guesses, is counted by account and network, and not with the guesses at six digits: whoever uses those up does not
 // keep the account's owner from coming back in.
-func (a *App) spendAnswer(ctx context.Context, r *Request, userID, code string) (forgive func(), err error) {
-	if _, ok := secret.RecoveryHash(code); ok {
+func (a *App) spendAnswer(ctx context.Context, r *Request, userID string, code *string) (forgive func(), err error) {
+	recovery := false
+	if code != nil { // else it is a security key's answer
+		_, recovery = secret.RecoveryHash(*code)
+	}
+	if recovery {
 		key := userID + " " + r.network()
 		return func() { a.forgive(ctx, limitRecovery, key) }, a.spend(ctx, limitRecovery, key)
 	}

@@ -284,8 +284,8 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 		return nil, fmt.Errorf("ask whether codes are taken: %w", err)
 	}
 	for _, f := range factors {
-		if f.Kind == org.KindPhone && a.Texter == nil {
-			continue // nothing can be sent to it
+		if !slices.Contains(a.AuthenticatorKinds(), f.Kind) {
+			continue // nothing can be sent to it, or asked of it
 		}
 		if off && f.Kind != org.KindSecurityKey {
 			continue // its codes are taken no more
@@ -313,7 +313,8 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 // VerifySecondFactorInput is what verifySecondFactor takes.
 type VerifySecondFactorInput struct {
 	ChallengeToken string
-	Code           string
+	Code           *string
+	Credential     map[string]any
 }
 
 // VerifySecondFactorPayload is what verifySecondFactor answers.
@@ -322,10 +323,13 @@ type VerifySecondFactorPayload struct {
 	NextStep org.NextStep
 }
 
-// VerifySecondFactor answers a challenge with a code of the app, of a text message, or a recovery code. The guess is
-// counted and committed before it is looked at.
+// VerifySecondFactor answers a challenge with a code of the app, of a text message, a recovery code, or a security key. The
+// guess is counted and committed before it is looked at.
 func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput) (*VerifySecondFactorPayload, error) {
 	r := request(ctx)
+	if err := org.CheckOneAnswer(in.Code != nil, in.Credential != nil); err != nil {
+		return nil, err
+	}
 	c, err := a.DB.Challenge(ctx, secret.Hash(in.ChallengeToken))
 	if errors.Is(err, org.ErrNotFound) {
 		return nil, org.Refuse(org.CodeInvalidCode, "This sign-in has ended or was answered already. Sign in again.")
@@ -337,21 +341,13 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	if limited != nil {
 		return nil, limited
 	}
-	proof, err := a.checkCode(ctx, r, c.UserID, &c.ID, in.Code)
+	proof, err := a.checkAnswer(ctx, r, c.UserID, &c.ID, in.Code, in.Credential)
 	if err != nil {
 		return nil, err
 	}
 	var session *SessionToken
-	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		user, err := tx.LockUser(ctx, c.UserID)
-		if err != nil {
-			return nil, err
-		}
-		// Before the challenge, since a text message's code goes with it.
-		message, err := proof.use(ctx, tx, c.UserID)
-		if err != nil {
-			return nil, err
-		}
+	// The proof is used up before the challenge, since a text message's code goes with it.
+	err = a.prove(ctx, r, c.UserID, proof, func(tx *db.Tx, user *org.User, message string) (*org.SecurityEvent, error) {
 		ok, err := tx.UseChallenge(ctx, c.ID)
 		if err != nil {
 			return nil, err
@@ -394,6 +390,15 @@ type proof struct {
 	step            int64  // of an app
 	phoneCodeID     string // of a text message
 	recovery        []byte // of a recovery code
+	key             *usedKey
+}
+
+// checkAnswer finds out what a code or a security key's answer, whichever is given, proves. It uses no proof up.
+func (a *App) checkAnswer(ctx context.Context, r *Request, userID string, challengeID, code *string, credential map[string]any) (*proof, error) {
+	if code != nil {
+		return a.checkCode(ctx, r, userID, challengeID, *code)
+	}
+	return a.checkKey(ctx, r, userID, challengeID, credential)
 }
 
 // checkCode finds out which of the account's second factors a code belongs to. It uses nothing up but, of six digits, one of
@@ -461,6 +466,9 @@ func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message stri
 		if ok, left, err = tx.UseRecoveryCode(ctx, userID, p.recovery); err == nil && ok {
 			return org.RecoveryUsed(left), nil
 		}
+	case p.key != nil:
+		ok, err = true, p.key.use(ctx, tx, p.authenticatorID)
+		message = "The second factor was a security key."
 	case p.phoneCodeID != "":
 		ok, err = tx.UsePhoneCode(ctx, p.phoneCodeID)
 		message = "The second factor was a text message."
@@ -469,7 +477,7 @@ func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message stri
 		message = "The second factor was an authenticator app."
 	}
 	if err != nil {
-		return "", fmt.Errorf("use the code up: %w", err)
+		return "", fmt.Errorf("use the second factor up: %w", err)
 	}
 	if !ok {
 		return "", org.ErrInvalidCode
@@ -477,66 +485,66 @@ func (p *proof) use(ctx context.Context, tx *db.Tx, userID string) (message stri
 	return message, tx.TouchAuthenticator(ctx, p.authenticatorID)
 }
 
-// ConfirmIdentityInput is what confirmIdentity takes: one of the two.
+// ConfirmIdentityInput is what confirmIdentity takes: one of the three.
 type ConfirmIdentityInput struct {
-	Code     *string
-	Password *string
+	Code       *string
+	Credential map[string]any
+	Password   *string
 }
 
 // ConfirmIdentityPayload is what confirmIdentity answers.
 type ConfirmIdentityPayload struct{ FreshUntil time.Time }
 
-// ConfirmIdentity makes the session fresh: by a code of the second factor, or by the password where the account has none.
-// A recovery code does not: it is for coming back in.
+// ConfirmIdentity makes the session fresh: by a code of the second factor or a security key, or by the password where the
+// account has none. A recovery code does not: it is for coming back in.
 func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*ConfirmIdentityPayload, error) {
 	r, err := holder(ctx)
 	if err != nil {
 		return nil, err
 	}
-	user := r.session.User
-	var used *proof
-	var forgive func()
-	switch {
-	case user.Compliant() && in.Code == nil:
-		return nil, org.BadInput("code", "This account has a second factor: send its code.")
-	case user.Compliant():
-		if err := a.spendGuess(ctx, r, user.ID); err != nil {
-			return nil, err
-		}
-		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }
-		if used, err = a.checkCode(ctx, r, user.ID, nil, *in.Code); err != nil {
-			return nil, err
-		}
-		if used.recovery != nil {
-			return nil, org.ErrInvalidCode
-		}
-	case in.Password == nil:
-		return nil, org.BadInput("password", "This account has no second factor: send its password.")
-	default:
-		if forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
-			return nil, err
-		}
-	}
-	cookie := ""
-	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if _, err := tx.LockUser(ctx, user.ID); err != nil {
-			return nil, err
-		}
+	user, cookie := r.session.User, ""
+	finish := func(tx *db.Tx, message string, by org.SignInMethod) (*org.SecurityEvent, error) {
 		if err := a.reload(ctx, tx, r); err != nil {
 			return nil, err
-		}
-		message, by := "Confirmed with the password that it is them.", org.ByPassword
-		if used != nil {
-			by = used.by
-			if message, err = used.use(ctx, tx, user.ID); err != nil {
-				return nil, err
-			}
 		}
 		if cookie, err = a.raise(ctx, tx, r, org.ViaConfirmIdentity, by); err != nil {
 			return nil, err
 		}
 		return event(user.ID, r, org.EventIdentityConfirmed, message), nil
-	})
+	}
+	var used *proof
+	var forgive func()
+	if user.Compliant() {
+		if err := org.CheckOneAnswer(in.Code != nil, in.Credential != nil); err != nil {
+			return nil, err
+		}
+		if err := a.spendGuess(ctx, r, user.ID); err != nil {
+			return nil, err
+		}
+		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }
+		if used, err = a.checkAnswer(ctx, r, user.ID, nil, in.Code, in.Credential); err != nil {
+			return nil, err
+		}
+		if used.recovery != nil {
+			return nil, org.ErrInvalidCode
+		}
+		err = a.prove(ctx, r, user.ID, used, func(tx *db.Tx, _ *org.User, message string) (*org.SecurityEvent, error) {
+			return finish(tx, message, used.by)
+		})
+	} else {
+		if in.Password == nil {
+			return nil, org.BadInput("password", "This account has no second factor: send its password.")
+		}
+		if forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
+			return nil, err
+		}
+		err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+			if _, err := tx.LockUser(ctx, user.ID); err != nil {
+				return nil, err
+			}
+			return finish(tx, "Confirmed with the password that it is them.", org.ByPassword)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func (d *DB) DeleteEnded(ctx context.Context) error {
 		`DELETE FROM challenges WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM sso_attempts WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM account_links WHERE expires_at < clock_timestamp()`,
+		`DELETE FROM ceremonies WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM phone_codes WHERE expires_at < clock_timestamp()`,
 		`DELETE FROM authenticators WHERE confirmed_at IS NULL AND removed_at IS NULL AND created_at < clock_timestamp() - interval '1 day'`,
 		`DELETE FROM authenticators WHERE removed_at < clock_timestamp() - interval '` + reportable + `' AND user_id NOT IN (SELECT id FROM users WHERE frozen_since IS NOT NULL)`,

@@ -146,16 +146,17 @@ DELETE FROM authenticators WHERE user_id = $1 AND kind = $2 AND confirmed_at IS 
    AND (session_id = $3 OR created_at < clock_timestamp() - interval '1 day')`, a.UserID, a.Kind, sessionID); err != nil {
 		return err
 	}
-	_, err := t.pg.Exec(ctx, `INSERT INTO authenticators (id, user_id, kind, name, session_id) VALUES ($1, $2, $3, $4, $5)`,
-		a.ID, a.UserID, a.Kind, a.Name, sessionID)
+	_, err := t.pg.Exec(ctx, `INSERT INTO authenticators (id, user_id, kind, name, session_id, replaces_id) VALUES ($1, $2, $3, $4, $5, $6)`,
+		a.ID, a.UserID, a.Kind, a.Name, sessionID, a.ReplacesID)
 	return err
 }
 
-// PendingAuthenticator is the enrollment of a kind that the session started, if any is open.
+// PendingAuthenticator is the enrollment of a kind that the session started, if any is open; it replaces what is there still.
 func (q Queries) PendingAuthenticator(ctx context.Context, sessionID string, kind org.AuthenticatorKind) (*org.Authenticator, error) {
 	return one[org.Authenticator](ctx, q.pg, `
-SELECT id, user_id, kind, name, created_at, last_used_at FROM authenticators
- WHERE session_id = $1 AND kind = $2 AND confirmed_at IS NULL`, sessionID, kind)
+SELECT id, user_id, kind, name, created_at, last_used_at,
+       (SELECT r.id FROM authenticators r WHERE r.id = a.replaces_id AND r.confirmed_at IS NOT NULL) AS replaces_id
+  FROM authenticators a WHERE session_id = $1 AND kind = $2 AND confirmed_at IS NULL`, sessionID, kind)
 }
 
 // ConfirmAuthenticator makes a pending authenticator count. It says whether it was pending still.
@@ -170,6 +171,13 @@ UPDATE authenticators SET confirmed_at = clock_timestamp(), last_used_at = clock
 func (t *Tx) TouchAuthenticator(ctx context.Context, id string) error {
 	_, err := t.pg.Exec(ctx, `UPDATE authenticators SET last_used_at = clock_timestamp() WHERE id = $1`, id)
 	return err
+}
+
+// RenameAuthenticator gives one of the user's confirmed authenticators another name, and says which it is now.
+func (t *Tx) RenameAuthenticator(ctx context.Context, userID, id, name string) (*org.Authenticator, error) {
+	return one[org.Authenticator](ctx, t.pg, `
+UPDATE authenticators SET name = $3 WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL
+RETURNING id, user_id, kind, name, confirmed_at AS created_at, last_used_at`, id, userID, name)
 }
 
 // RemoveAuthenticator makes an authenticator count for nothing. It is kept for as long as its removal can be reported.

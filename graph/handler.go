@@ -63,6 +63,8 @@ var Sensitive = map[string]bool{
 	"signUp": true, "signIn": true, "verifySecondFactor": true, "confirmIdentity": true, "reportNotMe": true,
 	"requestPasswordReset": true, "resetPassword": true, "changePassword": true, "requestEmailVerification": true, "changeEmail": true, "sendSecondFactorCode": true,
 	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
+	"startSecurityKeyEnrollment": true, "confirmSecurityKeyEnrollment": true, "startSecurityKeyVerification": true,
+	"startPasskeySignIn": true, "signInWithPasskey": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,
 	"resetMemberTwoFactor": true, "approveTwoFactorReset": true, "confirmTwoFactorReset": true, "declineTwoFactorReset": true,

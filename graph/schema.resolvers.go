@@ -31,8 +31,20 @@ func (r *mutationResolver) SendSecondFactorCode(ctx context.Context, input app.S
 	return r.App.SendSecondFactorCode(ctx, input)
 }
 
+func (r *mutationResolver) StartSecurityKeyVerification(ctx context.Context, input app.StartSecurityKeyVerificationInput) (*app.KeyRequest, error) {
+	return r.App.StartSecurityKeyVerification(ctx, input)
+}
+
 func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input app.VerifySecondFactorInput) (*app.VerifySecondFactorPayload, error) {
 	return r.App.VerifySecondFactor(ctx, input)
+}
+
+func (r *mutationResolver) StartPasskeySignIn(ctx context.Context, input app.StartPasskeySignInInput) (*app.StartPasskeySignInPayload, error) {
+	return r.App.StartPasskeySignIn(ctx, input)
+}
+
+func (r *mutationResolver) SignInWithPasskey(ctx context.Context, input app.SignInWithPasskeyInput) (*app.SignInWithPasskeyPayload, error) {
+	return r.App.SignInWithPasskey(ctx, input)
 }
 
 func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error) {
@@ -93,6 +105,18 @@ func (r *mutationResolver) EnrollPhone(ctx context.Context, input app.EnrollPhon
 
 func (r *mutationResolver) ConfirmPhone(ctx context.Context, input app.ConfirmPhoneInput) (*app.Confirmation, error) {
 	return r.App.ConfirmPhone(ctx, input)
+}
+
+func (r *mutationResolver) StartSecurityKeyEnrollment(ctx context.Context, input app.StartSecurityKeyEnrollmentInput) (*app.KeyRequest, error) {
+	return r.App.StartSecurityKeyEnrollment(ctx, input)
+}
+
+func (r *mutationResolver) ConfirmSecurityKeyEnrollment(ctx context.Context, input app.ConfirmSecurityKeyEnrollmentInput) (*app.Confirmation, error) {
+	return r.App.ConfirmSecurityKeyEnrollment(ctx, input)
+}
+
+func (r *mutationResolver) RenameAuthenticator(ctx context.Context, input app.RenameAuthenticatorInput) (*app.RenameAuthenticatorPayload, error) {
+	return r.App.RenameAuthenticator(ctx, input)
 }
 
 func (r *mutationResolver) RegenerateRecoveryCodes(ctx context.Context, input app.RegenerateRecoveryCodesInput) (*app.RegenerateRecoveryCodesPayload, error) {
@@ -257,6 +281,10 @@ func (r *organizationResolver) TwoFactorResets(ctx context.Context, obj *org.Org
 
 func (r *queryResolver) Viewer(ctx context.Context) (*org.User, error) {
 	return r.App.Viewer(ctx)
+}
+
+func (r *queryResolver) AuthenticatorKinds(ctx context.Context) ([]org.AuthenticatorKind, error) {
+	return r.App.AuthenticatorKinds(), nil
 }
 
 func (r *queryResolver) Organization(ctx context.Context, slug string) (*org.Organization, error) {

@@ -11,6 +11,7 @@ const (
 	ByTOTP         SignInMethod = "TOTP"
 	ByPhone        SignInMethod = "PHONE"
 	BySecurityKey  SignInMethod = "SECURITY_KEY"
+	ByPasskey      SignInMethod = "PASSKEY" // a security key that has verified its user: two factors in one
 	ByRecoveryCode SignInMethod = "RECOVERY_CODE"
 	ByMailbox      SignInMethod = "MAILBOX" // an emailed link: it allows a first factor, and proves none
 
@@ -21,7 +22,7 @@ const (
 // SecondFactor says whether the method proves a second factor. A recovery code does: it lets its owner in, and enroll. A
 // provider's word does for its organization, as long as that trusts it: the gate asks.
 func (m SignInMethod) SecondFactor() bool {
-	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByRecoveryCode, ByProviderFactor}, m)
+	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByPasskey, ByRecoveryCode, ByProviderFactor}, m)
 }
 
 // Route is a way into Muster: an operation that begins a session or raises the one that it runs in.
@@ -40,10 +41,12 @@ type Route struct {
 var (
 	ViaSignUp          = &Route{Name: "signUp", Begins: true, Creates: true, By: []SignInMethod{ByPassword}}
 	ViaSignIn          = &Route{Name: "signIn", Begins: true, By: []SignInMethod{ByPassword}}
-	ViaSecondFactor    = &Route{Name: "verifySecondFactor", Begins: true, By: []SignInMethod{ByTOTP, ByPhone, ByRecoveryCode}}
+	ViaSecondFactor    = &Route{Name: "verifySecondFactor", Begins: true, By: []SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByRecoveryCode}}
+	ViaPasskey         = &Route{Name: "signInWithPasskey", Begins: true, By: []SignInMethod{ByPasskey}}
 	ViaConfirmTOTP     = &Route{Name: "confirmTOTP", By: []SignInMethod{ByTOTP}}
 	ViaConfirmPhone    = &Route{Name: "confirmPhone", By: []SignInMethod{ByPhone}}
-	ViaConfirmIdentity = &Route{Name: "confirmIdentity", By: []SignInMethod{ByPassword, ByTOTP, ByPhone}}
+	ViaConfirmKey      = &Route{Name: "confirmSecurityKeyEnrollment", By: []SignInMethod{BySecurityKey}}
+	ViaConfirmIdentity = &Route{Name: "confirmIdentity", By: []SignInMethod{ByPassword, ByTOTP, ByPhone, BySecurityKey}}
 	ViaProvider        = &Route{Name: "/sso/callback", Begins: true, By: []SignInMethod{ByProvider, ByProviderFactor}, Confined: true}
 	ViaAcceptInvite    = &Route{Name: "acceptInvite", By: []SignInMethod{ByMailbox}}
 
@@ -52,7 +55,10 @@ var (
 )
 
 // Routes are all there are.
-var Routes = []*Route{ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaProvider, ViaAcceptInvite, ViaDemo}
+var Routes = []*Route{
+	ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaProvider, ViaAcceptInvite, ViaDemo,
+	ViaPasskey, ViaConfirmKey,
+}
 
 // Takes says whether the route takes the method.
 func (r *Route) Takes(by SignInMethod) bool { return slices.Contains(r.By, by) }

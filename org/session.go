@@ -77,27 +77,38 @@ type Authenticator struct {
 	UserID     string
 	Kind       AuthenticatorKind
 	Name       string
+	ReplacesID *string // of one that is not confirmed yet: what confirming it removes
 	CreatedAt  time.Time
 	LastUsedAt *time.Time
 }
 
-// Bounds on an account's authenticators: two apps allow a change of device, one phone is a backup.
+// Bounds on an account's authenticators: two apps allow a change of device, one phone is a backup, and ten keys are more
+// than a person carries.
 const (
-	MaxTOTP  = 2
-	MaxPhone = 1
+	MaxTOTP        = 2
+	MaxPhone       = 1
+	MaxSecurityKey = 10
 )
 
-// CheckEnroll says whether another authenticator of the kind fits, given those that are confirmed.
-func CheckEnroll(kind AuthenticatorKind, have []*Authenticator) error {
-	n := 0
+// CheckEnroll says whether another authenticator of the kind fits, given those that are confirmed. One that is replaced
+// makes room, and must be of the same kind.
+func CheckEnroll(kind AuthenticatorKind, have []*Authenticator, replaces *string) error {
+	n, replaced := 0, replaces == nil
 	for _, a := range have {
-		if a.Kind == kind {
+		switch {
+		case replaces != nil && a.ID == *replaces && a.Kind == kind:
+			replaced = true
+		case a.Kind == kind:
 			n++
 		}
 	}
 	switch {
+	case !replaced:
+		return ErrNotFound
 	case kind == KindTOTP && n >= MaxTOTP:
-		return Refuse(CodeConflict, "You have %d authenticator apps already. Remove one first.", n)
+		return Refuse(CodeConflict, "You have %d authenticator apps already. Replace one of them, or remove one first.", n)
+	case kind == KindSecurityKey && n >= MaxSecurityKey:
+		return Refuse(CodeConflict, "You have %d security keys already. Remove one first.", n)
 	case kind == KindPhone && n >= MaxPhone:
 		return Refuse(CodeConflict, "You have a phone already. Remove it first.")
 	}

@@ -133,7 +133,7 @@ func TestEnroll(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
 			t.Parallel()
-			wantCode(t, org.CheckEnroll(test.kind, test.have), test.want)
+			wantCode(t, org.CheckEnroll(test.kind, test.have, nil), test.want)
 		})
 	}
 }

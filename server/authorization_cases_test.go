@@ -44,6 +44,33 @@ var mutationCases = []mutationCase{
 		},
 	},
 	{own: true, places: at("Mutation.sendSecondFactorCode(my own)", ""), by: with(vars{})},
+	{own: true, places: at("Mutation.startSecurityKeyVerification(dead)", ""), by: with(vars{"challengeToken": "$dead"})},
+	{own: true, places: at("Mutation.startSecurityKeyVerification(my own)", ""), by: with(vars{})},
+	{
+		own: true, places: at("Mutation.startSecurityKeyVerification", "StartSecurityKeyVerificationPayload"),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			p := w.someone(t, "Kay")
+			p.addKey(t)
+			return a.person, vars{"challengeToken": p.challenged(t)}
+		},
+	},
+	{own: true, places: at("Mutation.startPasskeySignIn", "StartPasskeySignInPayload"), by: with(vars{"clientMutationId": "mine"})},
+	{
+		own: true, places: at("Mutation.signInWithPasskey(dead)", ""),
+		by: func(_ *testing.T, w *world, a *actor) (*person, vars) {
+			return a.person, vars{"challengeToken": w.vars["dead"], "credential": vars{}}
+		},
+	},
+	{
+		own: true,
+		places: at("Mutation.signInWithPasskey", "SignInWithPasskeyPayload",
+			place{row: "SignInWithPasskeyPayload.session", from: "Mutation.signInWithPasskey", on: "SessionToken"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			key := w.signUp(t, "Pat").addKey(t)
+			token, options := w.askPasskey(t)
+			return a.person, vars{"challengeToken": token, "credential": key.get(t, options)}
+		},
+	},
 	{
 		own: true, places: at("Mutation.confirmIdentity", "ConfirmIdentityPayload"),
 		by: func(t *testing.T, _ *world, a *actor) (*person, vars) {
@@ -202,6 +229,13 @@ var mutationCases = []mutationCase{
 		},
 	},
 	{own: true, places: at("Mutation.confirmPhone(wrong code)", ""), by: with(vars{"code": "12345"})},
+	{own: true, places: at("Mutation.startSecurityKeyEnrollment", "StartSecurityKeyEnrollmentPayload"), by: with(vars{})},
+	{
+		own: true, places: at("Mutation.confirmSecurityKeyEnrollment(another challenge's)", ""),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			return a.person, vars{"credential": w.key().create(t, w.signUp(t, "Kim").startKey(t))}
+		},
+	},
 	{
 		own: true,
 		places: at("Mutation.acceptInvite", "AcceptInvitePayload",
@@ -250,6 +284,19 @@ var mutationCases = []mutationCase{
 	},
 	{
 		own: true,
+		places: at("Mutation.confirmSecurityKeyEnrollment", "ConfirmSecurityKeyEnrollmentPayload",
+			append(reinstatedOf("ConfirmSecurityKeyEnrollmentPayload", "Mutation.confirmSecurityKeyEnrollment"),
+				place{row: "ConfirmSecurityKeyEnrollmentPayload.authenticator", from: "Mutation.confirmSecurityKeyEnrollment", on: "Authenticator"})...),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "anonymous" {
+				return a.person, vars{"credential": vars{}}
+			}
+			p := mailboxProved(t, w, 3)
+			return p, vars{"credential": w.key().create(t, p.startKey(t))}
+		},
+	},
+	{
+		own: true,
 		places: at("Mutation.acceptInvite(coming back)", "AcceptInvitePayload/back",
 			append(memberOf("AcceptInvitePayload/back", "Mutation.acceptInvite(coming back)", "Member/own"),
 				reinstatedOf("AcceptInvitePayload/back", "Mutation.acceptInvite(coming back)")...)...),
@@ -276,6 +323,13 @@ var mutationCases = []mutationCase{
 	{
 		own: true, places: at("Mutation.regenerateRecoveryCodes", "RegenerateRecoveryCodesPayload"),
 		by: with(vars{"clientMutationId": "mine"}),
+	},
+	{places: at("Mutation.renameAuthenticator(another's)", ""), by: with(vars{"authenticatorId": "$factor", "name": "Mine"})},
+	{
+		own: true,
+		places: at("Mutation.renameAuthenticator", "RenameAuthenticatorPayload",
+			place{row: "RenameAuthenticatorPayload.authenticator", from: "Mutation.renameAuthenticator", on: "Authenticator"}),
+		by: with(vars{"authenticatorId": "$myFactor", "name": "Mine"}),
 	},
 	{places: at("Mutation.removeAuthenticator(another's)", ""), by: with(vars{"authenticatorId": "$factor"})},
 	{

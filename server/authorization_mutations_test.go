@@ -29,6 +29,19 @@ Mutation.sendSecondFactorCode(dead)       CODE  CODE  CODE  CODE      CODE  CODE
 Mutation.sendSecondFactorCode(my own)     STATE STATE STATE STATE     STATE STATE STATE       STATE 401
 SendSecondFactorCodePayload.sentTo        -     -     -     -         -     -     -           -     ok
 SendSecondFactorCodePayload.expiresAt     -     -     -     -         -     -     -           -     ok
+Mutation.startSecurityKeyVerification     -     -     -     -         -     -     -           -     ok
+Mutation.startSecurityKeyVerification(dead)    CODE CODE CODE CODE    CODE  CODE  CODE        CODE  CODE
+Mutation.startSecurityKeyVerification(my own)  STATE STATE STATE STATE STATE STATE STATE      STATE 401
+StartSecurityKeyVerificationPayload.options    -    -    -    -       -     -     -           -     ok
+StartSecurityKeyVerificationPayload.expiresAt  -    -    -    -       -     -     -           -     ok
+Mutation.startPasskeySignIn               ok    ok    ok    ok        ok    ok    ok          ok    ok
+StartPasskeySignInPayload.challengeToken  ok    ok    ok    ok        ok    ok    ok          ok    ok
+StartPasskeySignInPayload.options         ok    ok    ok    ok        ok    ok    ok          ok    ok
+StartPasskeySignInPayload.expiresAt       ok    ok    ok    ok        ok    ok    ok          ok    ok
+StartPasskeySignInPayload.clientMutationId ok   ok    ok    ok        ok    ok    ok          ok    ok
+Mutation.signInWithPasskey                -     -     -     -         -     -     -           -     ok
+Mutation.signInWithPasskey(dead)          CODE  CODE  CODE  CODE      CODE  CODE  CODE        CODE  CODE
+SignInWithPasskeyPayload.session          -     -     -     -         -     -     -           -     ok
 Mutation.verifySecondFactor               -     -     -     -         -     -     -           -     ok
 Mutation.verifySecondFactor(dead)         CODE  CODE  CODE  CODE      CODE  CODE  CODE        CODE  CODE
 VerifySecondFactorPayload.session         -     -     -     -         -     -     -           -     ok
@@ -96,6 +109,17 @@ Mutation.confirmPhone                     -     -     -     ok        -     -   
 ConfirmPhonePayload.authenticator         -     -     -     ok        -     -     -           -     -
 ConfirmPhonePayload.recoveryCodes         -     -     -     #10       -     -     -           -     -
 ConfirmPhonePayload.reinstated            -     -     -     #1        -     -     -           -     -
+Mutation.startSecurityKeyEnrollment       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
+StartSecurityKeyEnrollmentPayload.options   ok  ok    ok    ok        -     -     -           ok    -
+StartSecurityKeyEnrollmentPayload.expiresAt ok  ok    ok    ok        -     -     -           ok    -
+Mutation.confirmSecurityKeyEnrollment(another challenge's) CODE CODE CODE CODE STATE STATE STATE CODE 401
+Mutation.confirmSecurityKeyEnrollment             -  -  -   ok        -     -     -           -     401
+ConfirmSecurityKeyEnrollmentPayload.authenticator -  -  -   ok        -     -     -           -     -
+ConfirmSecurityKeyEnrollmentPayload.recoveryCodes -  -  -   #10       -     -     -           -     -
+ConfirmSecurityKeyEnrollmentPayload.reinstated    -  -  -   #1        -     -     -           -     -
+Mutation.renameAuthenticator              ok    ok    ok    ok        -     -     STEP        -     401
+Mutation.renameAuthenticator(another's)   404   404   404   404       404   404   STEP        404   401
+RenameAuthenticatorPayload.authenticator  ok    ok    ok    ok        -     -     -           -     -
 Mutation.regenerateRecoveryCodes          ok    ok    ok    ok        STATE STATE STEP        STATE|ok 401
 RegenerateRecoveryCodesPayload.recoveryCodes     #10 #10 #10 #10      -     -     -           -     -
 RegenerateRecoveryCodesPayload.clientMutationId  ok  ok  ok  ok       -     -     -           -     -

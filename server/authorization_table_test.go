@@ -32,6 +32,7 @@ Query.invitation                      ok    ok    ok    ok        ok    ok    ok
 Query.invitation(dead)                null  null  null  null      null  null  null        null  null
 Query.notMe                           ok    ok    ok    ok        ok    ok    ok          ok    ok
 Query.notMe(dead)                     null  null  null  null      null  null  null        null  null
+Query.authenticatorKinds              ok    ok    ok    ok        ok    ok    ok          ok    ok
 Query.node(organization)              ok    ok    ok    ok        2FA   2FA   STEP        404   401
 Query.node(user)                      ok    ok    ok    ok        404   404   404         404   401
 Query.node(me)                        ok    ok    ok    ok        ok    ok    ok          ok    401

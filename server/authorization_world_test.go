@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	max, ada := join(m.someone(t, "Max"), "MANAGER"), join(m.someone(t, "Ada"), "ADMIN")
 	mia, una := join(m.someone(t, "Mia"), "MEMBER", platform), join(m.someone(t, "Una"), "MANAGER")
 	dan, eve := join(m.signUp(t, "Dan"), "MANAGER"), join(m.signUp(t, "Eve"), "MANAGER")
-	for _, name := range []string{"Ron", "Rita", "Rob"} {
+	for _, name := range []string{"Ron", "Rita", "Rob", "Ruth"} {
 		w.returned = append(w.returned, join(m.signUp(t, name), "MEMBER", platform))
 	}
 	rex := join(m.signUp(t, "Rex"), "MANAGER", platform)

@@ -150,6 +150,52 @@ var loggedCalls = []loggedCall{
 			return nobody(m), vars{"challengeToken": p.challenged(t), "code": m.text(t, number)}
 		},
 	},
+	{mutation: "startSecurityKeyVerification", writes: []string{"account user.security-key-asked"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		p.addKey(t)
+		return nobody(m), vars{"challengeToken": p.challenged(t)}
+	}},
+	{
+		mutation: "startSecurityKeyVerification", variant: "for one's session", writes: []string{"account user.security-key-asked"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			p.addKey(t)
+			return p, vars{}
+		},
+	},
+	{
+		mutation: "verifySecondFactor", variant: "security key", writes: []string{"account user.sign-in"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			key, challenge := p.addKey(t), p.challenged(t)
+			return nobody(m), vars{"challengeToken": challenge, "credential": key.get(t, p.askKey(t, challenge))}
+		},
+	},
+	{
+		mutation: "verifySecondFactor", variant: "security key that may be a copy", code: "INVALID_CODE",
+		writes: []string{"account user.security-key-refused"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			key, challenge := p.addKey(t), p.challenged(t)
+			m.exec(t, `UPDATE security_keys SET sign_count = 7`)
+			return nobody(m), vars{"challengeToken": challenge, "credential": key.get(t, p.askKey(t, challenge))}
+		},
+	},
+	// It concerns nobody's account, so there is no log.
+	{mutation: "startPasskeySignIn", writes: []string{}, prepare: func(_ *testing.T, m *muster) (*person, vars) { return nobody(m), vars{} }},
+	{mutation: "signInWithPasskey", writes: []string{"account user.sign-in"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		key := m.signUp(t, "Lou").addKey(t)
+		token, options := m.askPasskey(t)
+		return nobody(m), vars{"challengeToken": token, "credential": key.get(t, options)}
+	}},
+	{
+		mutation: "confirmIdentity", variant: "security key", writes: []string{"account user.identity-confirmed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p := m.signUp(t, "Lou")
+			key := p.addKey(t)
+			return p, vars{"credential": key.get(t, p.askKey(t, ""))}
+		},
+	},
 	{mutation: "confirmIdentity", writes: []string{"account user.identity-confirmed"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p := m.someone(t, "Lou")
 		return p, vars{"code": p.code()}
@@ -267,6 +313,36 @@ var loggedCalls = []loggedCall{
 			return p, vars{"code": p.code()}
 		},
 	},
+	{
+		mutation: "confirmTOTP", variant: "replacing",
+		writes: []string{"organization member.2fa-changed", "organization member.2fa-changed", "account user.2fa-added", "account user.2fa-removed"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _ := m.owner(t)
+			p.replaceTOTP(t, p.authenticator(t))
+			return p, vars{"code": p.code()}
+		},
+	},
+	{
+		mutation: "startSecurityKeyEnrollment", writes: []string{"account user.2fa-enrollment-started"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) { return m.signUp(t, "Lou"), vars{} },
+	},
+	{mutation: "confirmSecurityKeyEnrollment", writes: []string{"account user.2fa-added"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.signUp(t, "Lou")
+		return p, vars{"credential": m.key().create(t, p.startKey(t))}
+	}},
+	{
+		mutation: "confirmSecurityKeyEnrollment", variant: "coming back",
+		writes: []string{"organization member.2fa-enabled", "organization member.accept-invite", "account user.2fa-added"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, _, token := m.swept(t)
+			p.do(t, acceptInvite, vars{"t": token}, nil)
+			return p, vars{"credential": m.key().create(t, p.startKey(t))}
+		},
+	},
+	{mutation: "renameAuthenticator", writes: []string{"account user.2fa-renamed"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p := m.someone(t, "Lou")
+		return p, vars{"authenticatorId": p.authenticator(t), "name": "Mine"}
+	}},
 	{
 		mutation: "enrollPhone", writes: []string{"account user.2fa-enrollment-started", "account user.code-sent"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {

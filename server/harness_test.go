@@ -107,7 +107,7 @@ func startOn(t *testing.T, url, instance string, options ...option) *muster {
 	}
 	config := app.Config{
 		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, 1000), Mailer: m.Mailbox, Texter: m.Mailbox,
-		PublicURL: s.PublicURL, Instance: instance, Log: log, Now: m.clock.Now,
+		PublicURL: s.PublicURL, Origins: s.Origins(), Instance: instance, Log: log, Now: m.clock.Now,
 		SessionIdle: 12 * time.Hour, SessionMax: 24 * time.Hour, StepUp: 24 * time.Hour, SweepBatch: 1000,
 	}
 	for _, o := range options {
@@ -279,8 +279,19 @@ const confirmTOTP = `mutation($c: String!) { confirmTOTP(input: {code: $c}) {
 // startTOTP starts the set-up of an authenticator app and keeps its seed.
 func (p *person) startTOTP(t testing.TB) {
 	t.Helper()
+	p.startApp(t, enrollTOTP, nil)
+}
+
+// replaceTOTP starts the set-up of an app that replaces one, and keeps its seed.
+func (p *person) replaceTOTP(t testing.TB, id string) {
+	t.Helper()
+	p.startApp(t, `mutation($a: ID!) { enrollTOTP(input: {name: "New app", replaces: $a}) { secret } }`, vars{"a": id})
+}
+
+func (p *person) startApp(t testing.TB, query string, v vars) {
+	t.Helper()
 	var out struct{ EnrollTOTP struct{ Secret string } }
-	p.do(t, enrollTOTP, nil, &out)
+	p.do(t, query, v, &out)
 	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(out.EnrollTOTP.Secret)
 	if err != nil {
 		t.Fatal(err)

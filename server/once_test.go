@@ -73,7 +73,7 @@ func TestRaceOfOneCode(t *testing.T) {
 			r.sql(`INSERT INTO challenges (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + interval '1 hour')`,
 				db.NewID(db.ChallengeID), eve.id, secret.Hash(token))
 			deeds[i] = deed{"verify", eve, 0, func(ctx context.Context, a *app.App) error {
-				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: code})
+				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: &code})
 				return err
 			}}
 		}
@@ -112,7 +112,7 @@ func TestRaceOfOneChallenge(t *testing.T) {
 				code = codes[i/2]
 			}
 			deeds[i] = deed{"verify", eve, 0, func(ctx context.Context, a *app.App) error {
-				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: code})
+				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: &code})
 				return err
 			}}
 		}
@@ -145,7 +145,7 @@ func TestRaceOfOneRecoveryCode(t *testing.T) {
 			r.sql(`INSERT INTO challenges (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + interval '1 hour')`,
 				db.NewID(db.ChallengeID), eve.id, secret.Hash(token))
 			deeds[i] = deed{"verify", eve, 0, func(ctx context.Context, a *app.App) error {
-				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: code})
+				_, err := a.VerifySecondFactor(ctx, app.VerifySecondFactorInput{ChallengeToken: token, Code: &code})
 				return err
 			}}
 		}

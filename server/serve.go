@@ -111,6 +111,7 @@ func newApp(s settings.Settings, database *db.DB, instance string, log *slog.Log
 		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, passwordQueue), PublicURL: s.PublicURL, Instance: instance,
 		Log: log, Now: time.Now, SessionIdle: s.SessionIdle, SessionMax: s.SessionMax, StepUp: s.StepUp, SweepBatch: s.SweepBatch,
 		SSOAllowPrivate: s.SSOAllowPrivate,
+		Origins:         s.Origins(),
 	}
 	var mailbox *mail.Mailbox
 	if s.Mailbox() {

@@ -251,6 +251,7 @@ func (m *muster) beside(t *testing.T, instance string, options ...option) *muste
 	t.Helper()
 	shared := func(_ *settings.Settings, c *app.Config) {
 		c.Now, c.Mailer, c.Texter = m.clock.Now, m.Mailbox, m.Mailbox
+		c.PublicURL, c.Origins = m.App.PublicURL, m.App.Origins // one Muster for its users, however many instances
 	}
 	other := startOn(t, m.DBURL, instance, append(options, shared)...)
 	other.clock = m.clock

@@ -6,6 +6,7 @@ CREATE TABLE users (
   email_verified_at timestamptz,
   two_factor        text NOT NULL DEFAULT 'DISABLED' CHECK (two_factor IN ('DISABLED', 'INSECURE', 'SECURE')),
   frozen_since      timestamptz, -- its owner said "this was not me": nothing opens it, and its protection goes back to that moment
+  key_handle        bytea NOT NULL UNIQUE DEFAULT uuid_send(gen_random_uuid()), -- what security keys know the account by
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX users_email ON users (lower(email));
@@ -36,6 +37,7 @@ CREATE TABLE authenticators (
   kind         text NOT NULL CHECK (kind IN ('TOTP', 'PHONE', 'SECURITY_KEY')),
   name         text NOT NULL,
   session_id   text, -- the session that started the set-up, while it is unconfirmed
+  replaces_id  text REFERENCES authenticators ON DELETE SET NULL, -- what confirming it removes
   confirmed_at timestamptz,
   last_used_at timestamptz,
   created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -58,6 +60,35 @@ CREATE TABLE phone_numbers (
   authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
   number           text NOT NULL
 );
+
+CREATE TABLE security_keys (
+  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  credential_id    bytea NOT NULL,
+  public_key       bytea NOT NULL,
+  sign_count       bigint NOT NULL,
+  backup_eligible  boolean NOT NULL,
+  transports       text[] NOT NULL,
+  removed          boolean NOT NULL DEFAULT false -- kept as the authenticator's row says, so that a removed key can be set up again
+);
+CREATE UNIQUE INDEX security_keys_credential ON security_keys (credential_id) WHERE NOT removed;
+CREATE INDEX security_keys_removed ON security_keys (credential_id) WHERE removed;
+CREATE FUNCTION keep_key_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE security_keys SET removed = NEW.removed_at IS NOT NULL WHERE authenticator_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_key_removed AFTER UPDATE OF removed_at ON authenticators
+  FOR EACH ROW EXECUTE FUNCTION keep_key_removed();
+
+-- What security keys are asked to sign. Bound to a session, to a sign-in challenge or to the hash of a token, by purpose.
+CREATE TABLE ceremonies (
+  purpose    text NOT NULL CHECK (purpose IN ('ENROLL', 'SECOND_FACTOR', 'CONFIRM_IDENTITY', 'PASSKEY')),
+  bound_to   text NOT NULL,
+  challenge  text NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (purpose, bound_to)
+);
+CREATE INDEX ceremonies_expires ON ceremonies (expires_at);
 
 -- How well an account is protected is kept where lists and sweeps look, by the only thing that cannot forget it.
 CREATE FUNCTION keep_two_factor() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -122,6 +122,12 @@ type ComplexityRoot struct {
 		Reinstated    func(childComplexity int) int
 	}
 
+	ConfirmSecurityKeyEnrollmentPayload struct {
+		Authenticator func(childComplexity int) int
+		RecoveryCodes func(childComplexity int) int
+		Reinstated    func(childComplexity int) int
+	}
+
 	ConfirmTOTPPayload struct {
 		Authenticator func(childComplexity int) int
 		RecoveryCodes func(childComplexity int) int
@@ -243,51 +249,57 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AcceptInvite               func(childComplexity int, input app.AcceptInviteInput) int
-		ApproveTwoFactorReset      func(childComplexity int, input app.ApproveTwoFactorResetInput) int
-		ChangeEmail                func(childComplexity int, input app.ChangeEmailInput) int
-		ChangeMemberRole           func(childComplexity int, input app.ChangeMemberRoleInput) int
-		ChangePassword             func(childComplexity int, input app.ChangePasswordInput) int
-		ConfirmIdentity            func(childComplexity int, input app.ConfirmIdentityInput) int
-		ConfirmPhone               func(childComplexity int, input app.ConfirmPhoneInput) int
-		ConfirmTOTP                func(childComplexity int, input app.ConfirmTOTPInput) int
-		ConfirmTwoFactorReset      func(childComplexity int, input app.ConfirmTwoFactorResetInput) int
-		ConnectSSO                 func(childComplexity int, input app.ConnectSSOInput) int
-		CreateOrganization         func(childComplexity int, input app.CreateOrganizationInput) int
-		CreatePersonalToken        func(childComplexity int, input app.CreatePersonalTokenInput) int
-		CreateProject              func(childComplexity int, input app.CreateProjectInput) int
-		CreateServiceToken         func(childComplexity int, input app.CreateServiceTokenInput) int
-		CreateTeam                 func(childComplexity int, input app.CreateTeamInput) int
-		DeclineTwoFactorReset      func(childComplexity int, input app.DeclineTwoFactorResetInput) int
-		DisconnectSSO              func(childComplexity int, input app.DisconnectSSOInput) int
-		EndOtherSessions           func(childComplexity int, input app.EndOtherSessionsInput) int
-		EndSession                 func(childComplexity int, input app.EndSessionInput) int
-		EnrollPhone                func(childComplexity int, input app.EnrollPhoneInput) int
-		EnrollTOTP                 func(childComplexity int, input app.EnrollTOTPInput) int
-		InviteMember               func(childComplexity int, input app.InviteMemberInput) int
-		LeaveOrganization          func(childComplexity int, input app.LeaveOrganizationInput) int
-		RegenerateRecoveryCodes    func(childComplexity int, input app.RegenerateRecoveryCodesInput) int
-		RemindMembersWithout2FA    func(childComplexity int, input app.RemindMembersWithout2FAInput) int
-		RemoveAuthenticator        func(childComplexity int, input app.RemoveAuthenticatorInput) int
-		RemoveMember               func(childComplexity int, input app.RemoveMemberInput) int
-		ReportNotMe                func(childComplexity int, input app.ReportNotMeInput) int
-		RequestEmailVerification   func(childComplexity int, input app.RequestEmailVerificationInput) int
-		RequestPasswordReset       func(childComplexity int, input app.RequestPasswordResetInput) int
-		ResendInvite               func(childComplexity int, input app.ResendInviteInput) int
-		ResetMemberTwoFactor       func(childComplexity int, input app.ResetMemberTwoFactorInput) int
-		ResetPassword              func(childComplexity int, input app.ResetPasswordInput) int
-		RevokePersonalToken        func(childComplexity int, input app.RevokePersonalTokenInput) int
-		RevokeServiceToken         func(childComplexity int, input app.RevokeServiceTokenInput) int
-		SendSecondFactorCode       func(childComplexity int, input app.SendSecondFactorCodeInput) int
-		SetMemberTeams             func(childComplexity int, input app.SetMemberTeamsInput) int
-		SetRequire2FA              func(childComplexity int, input app.SetRequire2FAInput) int
-		SignIn                     func(childComplexity int, input app.SignInInput) int
-		SignOut                    func(childComplexity int, input app.SignOutInput) int
-		SignUp                     func(childComplexity int, input app.SignUpInput) int
-		UpdateNotificationSettings func(childComplexity int, input app.UpdateNotificationSettingsInput) int
-		UpdateOrganization         func(childComplexity int, input app.UpdateOrganizationInput) int
-		VerifyEmail                func(childComplexity int, input app.VerifyEmailInput) int
-		VerifySecondFactor         func(childComplexity int, input app.VerifySecondFactorInput) int
+		AcceptInvite                 func(childComplexity int, input app.AcceptInviteInput) int
+		ApproveTwoFactorReset        func(childComplexity int, input app.ApproveTwoFactorResetInput) int
+		ChangeEmail                  func(childComplexity int, input app.ChangeEmailInput) int
+		ChangeMemberRole             func(childComplexity int, input app.ChangeMemberRoleInput) int
+		ChangePassword               func(childComplexity int, input app.ChangePasswordInput) int
+		ConfirmIdentity              func(childComplexity int, input app.ConfirmIdentityInput) int
+		ConfirmPhone                 func(childComplexity int, input app.ConfirmPhoneInput) int
+		ConfirmSecurityKeyEnrollment func(childComplexity int, input app.ConfirmSecurityKeyEnrollmentInput) int
+		ConfirmTOTP                  func(childComplexity int, input app.ConfirmTOTPInput) int
+		ConfirmTwoFactorReset        func(childComplexity int, input app.ConfirmTwoFactorResetInput) int
+		ConnectSSO                   func(childComplexity int, input app.ConnectSSOInput) int
+		CreateOrganization           func(childComplexity int, input app.CreateOrganizationInput) int
+		CreatePersonalToken          func(childComplexity int, input app.CreatePersonalTokenInput) int
+		CreateProject                func(childComplexity int, input app.CreateProjectInput) int
+		CreateServiceToken           func(childComplexity int, input app.CreateServiceTokenInput) int
+		CreateTeam                   func(childComplexity int, input app.CreateTeamInput) int
+		DeclineTwoFactorReset        func(childComplexity int, input app.DeclineTwoFactorResetInput) int
+		DisconnectSSO                func(childComplexity int, input app.DisconnectSSOInput) int
+		EndOtherSessions             func(childComplexity int, input app.EndOtherSessionsInput) int
+		EndSession                   func(childComplexity int, input app.EndSessionInput) int
+		EnrollPhone                  func(childComplexity int, input app.EnrollPhoneInput) int
+		EnrollTOTP                   func(childComplexity int, input app.EnrollTOTPInput) int
+		InviteMember                 func(childComplexity int, input app.InviteMemberInput) int
+		LeaveOrganization            func(childComplexity int, input app.LeaveOrganizationInput) int
+		RegenerateRecoveryCodes      func(childComplexity int, input app.RegenerateRecoveryCodesInput) int
+		RemindMembersWithout2FA      func(childComplexity int, input app.RemindMembersWithout2FAInput) int
+		RemoveAuthenticator          func(childComplexity int, input app.RemoveAuthenticatorInput) int
+		RemoveMember                 func(childComplexity int, input app.RemoveMemberInput) int
+		RenameAuthenticator          func(childComplexity int, input app.RenameAuthenticatorInput) int
+		ReportNotMe                  func(childComplexity int, input app.ReportNotMeInput) int
+		RequestEmailVerification     func(childComplexity int, input app.RequestEmailVerificationInput) int
+		RequestPasswordReset         func(childComplexity int, input app.RequestPasswordResetInput) int
+		ResendInvite                 func(childComplexity int, input app.ResendInviteInput) int
+		ResetMemberTwoFactor         func(childComplexity int, input app.ResetMemberTwoFactorInput) int
+		ResetPassword                func(childComplexity int, input app.ResetPasswordInput) int
+		RevokePersonalToken          func(childComplexity int, input app.RevokePersonalTokenInput) int
+		RevokeServiceToken           func(childComplexity int, input app.RevokeServiceTokenInput) int
+		SendSecondFactorCode         func(childComplexity int, input app.SendSecondFactorCodeInput) int
+		SetMemberTeams               func(childComplexity int, input app.SetMemberTeamsInput) int
+		SetRequire2FA                func(childComplexity int, input app.SetRequire2FAInput) int
+		SignIn                       func(childComplexity int, input app.SignInInput) int
+		SignInWithPasskey            func(childComplexity int, input app.SignInWithPasskeyInput) int
+		SignOut                      func(childComplexity int, input app.SignOutInput) int
+		SignUp                       func(childComplexity int, input app.SignUpInput) int
+		StartPasskeySignIn           func(childComplexity int, input app.StartPasskeySignInInput) int
+		StartSecurityKeyEnrollment   func(childComplexity int, input app.StartSecurityKeyEnrollmentInput) int
+		StartSecurityKeyVerification func(childComplexity int, input app.StartSecurityKeyVerificationInput) int
+		UpdateNotificationSettings   func(childComplexity int, input app.UpdateNotificationSettingsInput) int
+		UpdateOrganization           func(childComplexity int, input app.UpdateOrganizationInput) int
+		VerifyEmail                  func(childComplexity int, input app.VerifyEmailInput) int
+		VerifySecondFactor           func(childComplexity int, input app.VerifySecondFactorInput) int
 	}
 
 	NotificationSettings struct {
@@ -339,12 +351,13 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Invitation     func(childComplexity int, token string) int
-		Node           func(childComplexity int, id string) int
-		NotMe          func(childComplexity int, token string) int
-		Organization   func(childComplexity int, slug string) int
-		TwoFactorReset func(childComplexity int, token string) int
-		Viewer         func(childComplexity int) int
+		AuthenticatorKinds func(childComplexity int) int
+		Invitation         func(childComplexity int, token string) int
+		Node               func(childComplexity int, id string) int
+		NotMe              func(childComplexity int, token string) int
+		Organization       func(childComplexity int, slug string) int
+		TwoFactorReset     func(childComplexity int, token string) int
+		Viewer             func(childComplexity int) int
 	}
 
 	RecoveryCodes struct {
@@ -380,6 +393,10 @@ type ComplexityRoot struct {
 	RemoveMemberPayload struct {
 		Organization    func(childComplexity int) int
 		RemovedMemberID func(childComplexity int) int
+	}
+
+	RenameAuthenticatorPayload struct {
+		Authenticator func(childComplexity int) int
 	}
 
 	ReportNotMePayload struct {
@@ -498,12 +515,33 @@ type ComplexityRoot struct {
 		Session   func(childComplexity int) int
 	}
 
+	SignInWithPasskeyPayload struct {
+		Session func(childComplexity int) int
+	}
+
 	SignOutPayload struct {
 		Ok func(childComplexity int) int
 	}
 
 	SignUpPayload struct {
 		Session func(childComplexity int) int
+	}
+
+	StartPasskeySignInPayload struct {
+		ChallengeToken   func(childComplexity int) int
+		ClientMutationID func(childComplexity int) int
+		ExpiresAt        func(childComplexity int) int
+		Options          func(childComplexity int) int
+	}
+
+	StartSecurityKeyEnrollmentPayload struct {
+		ExpiresAt func(childComplexity int) int
+		Options   func(childComplexity int) int
+	}
+
+	StartSecurityKeyVerificationPayload struct {
+		ExpiresAt func(childComplexity int) int
+		Options   func(childComplexity int) int
 	}
 
 	Subscription struct {
@@ -593,7 +631,10 @@ type MutationResolver interface {
 	SignUp(ctx context.Context, input app.SignUpInput) (*app.SignUpPayload, error)
 	SignIn(ctx context.Context, input app.SignInInput) (*app.SignInPayload, error)
 	SendSecondFactorCode(ctx context.Context, input app.SendSecondFactorCodeInput) (*app.CodeSent, error)
+	StartSecurityKeyVerification(ctx context.Context, input app.StartSecurityKeyVerificationInput) (*app.KeyRequest, error)
 	VerifySecondFactor(ctx context.Context, input app.VerifySecondFactorInput) (*app.VerifySecondFactorPayload, error)
+	StartPasskeySignIn(ctx context.Context, input app.StartPasskeySignInInput) (*app.StartPasskeySignInPayload, error)
+	SignInWithPasskey(ctx context.Context, input app.SignInWithPasskeyInput) (*app.SignInWithPasskeyPayload, error)
 	ConfirmIdentity(ctx context.Context, input app.ConfirmIdentityInput) (*app.ConfirmIdentityPayload, error)
 	ReportNotMe(ctx context.Context, input app.ReportNotMeInput) (*app.ReportNotMePayload, error)
 	RequestPasswordReset(ctx context.Context, input app.RequestPasswordResetInput) (*app.RequestPasswordResetPayload, error)
@@ -609,6 +650,9 @@ type MutationResolver interface {
 	ConfirmTOTP(ctx context.Context, input app.ConfirmTOTPInput) (*app.Confirmation, error)
 	EnrollPhone(ctx context.Context, input app.EnrollPhoneInput) (*app.CodeSent, error)
 	ConfirmPhone(ctx context.Context, input app.ConfirmPhoneInput) (*app.Confirmation, error)
+	StartSecurityKeyEnrollment(ctx context.Context, input app.StartSecurityKeyEnrollmentInput) (*app.KeyRequest, error)
+	ConfirmSecurityKeyEnrollment(ctx context.Context, input app.ConfirmSecurityKeyEnrollmentInput) (*app.Confirmation, error)
+	RenameAuthenticator(ctx context.Context, input app.RenameAuthenticatorInput) (*app.RenameAuthenticatorPayload, error)
 	RegenerateRecoveryCodes(ctx context.Context, input app.RegenerateRecoveryCodesInput) (*app.RegenerateRecoveryCodesPayload, error)
 	RemoveAuthenticator(ctx context.Context, input app.RemoveAuthenticatorInput) (*app.RemoveAuthenticatorPayload, error)
 	CreatePersonalToken(ctx context.Context, input app.CreatePersonalTokenInput) (*app.CreatePersonalTokenPayload, error)
@@ -654,6 +698,7 @@ type OrganizationResolver interface {
 }
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*org.User, error)
+	AuthenticatorKinds(ctx context.Context) ([]org.AuthenticatorKind, error)
 	Organization(ctx context.Context, slug string) (*org.Organization, error)
 	Invitation(ctx context.Context, token string) (*org.Invitation, error)
 	NotMe(ctx context.Context, token string) (*org.AccountAlert, error)
@@ -955,6 +1000,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConfirmPhonePayload.Reinstated(childComplexity), true
+
+	case "ConfirmSecurityKeyEnrollmentPayload.authenticator":
+		if e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.Authenticator(childComplexity), true
+	case "ConfirmSecurityKeyEnrollmentPayload.recoveryCodes":
+		if e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.RecoveryCodes(childComplexity), true
+	case "ConfirmSecurityKeyEnrollmentPayload.reinstated":
+		if e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.Reinstated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmSecurityKeyEnrollmentPayload.Reinstated(childComplexity), true
 
 	case "ConfirmTOTPPayload.authenticator":
 		if e.ComplexityRoot.ConfirmTOTPPayload.Authenticator == nil {
@@ -1396,6 +1460,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConfirmPhone(childComplexity, args["input"].(app.ConfirmPhoneInput)), true
+	case "Mutation.confirmSecurityKeyEnrollment":
+		if e.ComplexityRoot.Mutation.ConfirmSecurityKeyEnrollment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmSecurityKeyEnrollment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmSecurityKeyEnrollment(childComplexity, args["input"].(app.ConfirmSecurityKeyEnrollmentInput)), true
 	case "Mutation.confirmTOTP":
 		if e.ComplexityRoot.Mutation.ConfirmTOTP == nil {
 			break
@@ -1616,6 +1691,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(app.RemoveMemberInput)), true
+	case "Mutation.renameAuthenticator":
+		if e.ComplexityRoot.Mutation.RenameAuthenticator == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renameAuthenticator_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenameAuthenticator(childComplexity, args["input"].(app.RenameAuthenticatorInput)), true
 	case "Mutation.reportNotMe":
 		if e.ComplexityRoot.Mutation.ReportNotMe == nil {
 			break
@@ -1748,6 +1834,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SignIn(childComplexity, args["input"].(app.SignInInput)), true
+	case "Mutation.signInWithPasskey":
+		if e.ComplexityRoot.Mutation.SignInWithPasskey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_signInWithPasskey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SignInWithPasskey(childComplexity, args["input"].(app.SignInWithPasskeyInput)), true
 	case "Mutation.signOut":
 		if e.ComplexityRoot.Mutation.SignOut == nil {
 			break
@@ -1770,6 +1867,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SignUp(childComplexity, args["input"].(app.SignUpInput)), true
+	case "Mutation.startPasskeySignIn":
+		if e.ComplexityRoot.Mutation.StartPasskeySignIn == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startPasskeySignIn_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartPasskeySignIn(childComplexity, args["input"].(app.StartPasskeySignInInput)), true
+	case "Mutation.startSecurityKeyEnrollment":
+		if e.ComplexityRoot.Mutation.StartSecurityKeyEnrollment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startSecurityKeyEnrollment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartSecurityKeyEnrollment(childComplexity, args["input"].(app.StartSecurityKeyEnrollmentInput)), true
+	case "Mutation.startSecurityKeyVerification":
+		if e.ComplexityRoot.Mutation.StartSecurityKeyVerification == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startSecurityKeyVerification_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartSecurityKeyVerification(childComplexity, args["input"].(app.StartSecurityKeyVerificationInput)), true
 	case "Mutation.updateNotificationSettings":
 		if e.ComplexityRoot.Mutation.UpdateNotificationSettings == nil {
 			break
@@ -2033,6 +2163,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Project.Team(childComplexity), true
 
+	case "Query.authenticatorKinds":
+		if e.ComplexityRoot.Query.AuthenticatorKinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.AuthenticatorKinds(childComplexity), true
+
 	case "Query.invitation":
 		if e.ComplexityRoot.Query.Invitation == nil {
 			break
@@ -2185,6 +2322,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RemoveMemberPayload.RemovedMemberID(childComplexity), true
+
+	case "RenameAuthenticatorPayload.authenticator":
+		if e.ComplexityRoot.RenameAuthenticatorPayload.Authenticator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenameAuthenticatorPayload.Authenticator(childComplexity), true
 
 	case "ReportNotMePayload.alert":
 		if e.ComplexityRoot.ReportNotMePayload.Alert == nil {
@@ -2564,6 +2708,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignInPayload.Session(childComplexity), true
 
+	case "SignInWithPasskeyPayload.session":
+		if e.ComplexityRoot.SignInWithPasskeyPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInWithPasskeyPayload.Session(childComplexity), true
+
 	case "SignOutPayload.ok":
 		if e.ComplexityRoot.SignOutPayload.Ok == nil {
 			break
@@ -2577,6 +2728,57 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignUpPayload.Session(childComplexity), true
+
+	case "StartPasskeySignInPayload.challengeToken":
+		if e.ComplexityRoot.StartPasskeySignInPayload.ChallengeToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartPasskeySignInPayload.ChallengeToken(childComplexity), true
+	case "StartPasskeySignInPayload.clientMutationId":
+		if e.ComplexityRoot.StartPasskeySignInPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartPasskeySignInPayload.ClientMutationID(childComplexity), true
+	case "StartPasskeySignInPayload.expiresAt":
+		if e.ComplexityRoot.StartPasskeySignInPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartPasskeySignInPayload.ExpiresAt(childComplexity), true
+	case "StartPasskeySignInPayload.options":
+		if e.ComplexityRoot.StartPasskeySignInPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartPasskeySignInPayload.Options(childComplexity), true
+
+	case "StartSecurityKeyEnrollmentPayload.expiresAt":
+		if e.ComplexityRoot.StartSecurityKeyEnrollmentPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartSecurityKeyEnrollmentPayload.ExpiresAt(childComplexity), true
+	case "StartSecurityKeyEnrollmentPayload.options":
+		if e.ComplexityRoot.StartSecurityKeyEnrollmentPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartSecurityKeyEnrollmentPayload.Options(childComplexity), true
+
+	case "StartSecurityKeyVerificationPayload.expiresAt":
+		if e.ComplexityRoot.StartSecurityKeyVerificationPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartSecurityKeyVerificationPayload.ExpiresAt(childComplexity), true
+	case "StartSecurityKeyVerificationPayload.options":
+		if e.ComplexityRoot.StartSecurityKeyVerificationPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartSecurityKeyVerificationPayload.Options(childComplexity), true
 
 	case "Subscription.auditLog":
 		if e.ComplexityRoot.Subscription.AuditLog == nil {
@@ -2894,6 +3096,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputConfirmPhoneInput,
+		ec.unmarshalInputConfirmSecurityKeyEnrollmentInput,
 		ec.unmarshalInputConfirmTOTPInput,
 		ec.unmarshalInputConfirmTwoFactorResetInput,
 		ec.unmarshalInputConnectSSOInput,
@@ -2915,6 +3118,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRemindMembersWithout2FAInput,
 		ec.unmarshalInputRemoveAuthenticatorInput,
 		ec.unmarshalInputRemoveMemberInput,
+		ec.unmarshalInputRenameAuthenticatorInput,
 		ec.unmarshalInputReportNotMeInput,
 		ec.unmarshalInputRequestEmailVerificationInput,
 		ec.unmarshalInputRequestPasswordResetInput,
@@ -2927,8 +3131,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSetMemberTeamsInput,
 		ec.unmarshalInputSetRequire2FAInput,
 		ec.unmarshalInputSignInInput,
+		ec.unmarshalInputSignInWithPasskeyInput,
 		ec.unmarshalInputSignOutInput,
 		ec.unmarshalInputSignUpInput,
+		ec.unmarshalInputStartPasskeySignInInput,
+		ec.unmarshalInputStartSecurityKeyEnrollmentInput,
+		ec.unmarshalInputStartSecurityKeyVerificationInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateOrganizationInput,
 		ec.unmarshalInputVerifyEmailInput,
@@ -3073,7 +3281,7 @@ enum ErrorCode {
   MAILBOX_PROOF_REQUIRED
   "Email or password is wrong."
   INVALID_CREDENTIALS
-  "The code is wrong, was used before, or has expired."
+  "The code or the security key's answer is wrong, was used before, or has expired."
   INVALID_CODE
   "The link is invalid, was used, has expired, or belongs to another account."
   INVALID_LINK
@@ -3229,6 +3437,8 @@ enum TwoFactorResetState {
 type Query {
   "The signed-in user, or the owner of the personal token; null when nobody is signed in, and for a service token."
   viewer: User
+  "The kinds of second factors that can be set up on this server: no phones without a provider of text messages, no security keys where the server is reached by an address instead of a name."
+  authenticatorKinds: [AuthenticatorKind!]!
   "An organization that you are a member of; anything else is ` + "`" + `NOT_FOUND` + "`" + `."
   organization(
     "The organization's short name, as in its address."
@@ -3802,10 +4012,16 @@ type Mutation {
   signIn("Email and password." input: SignInInput!): SignInPayload
   "Sends a code by text message to the account's phone, to answer a sign-in challenge or to confirm one's identity. For a challenge it needs no sign-in. Not with an API token."
   sendSecondFactorCode("The challenge that the code is for." input: SendSecondFactorCodeInput!): SendSecondFactorCodePayload
-  "Answers a sign-in challenge with a code of the app, a text message's code or a recovery code. Needs no sign-in."
-  verifySecondFactor("The challenge and the code that answers it." input: VerifySecondFactorInput!): VerifySecondFactorPayload
-  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor, or with the password where the account has none. Not with an API token."
-  confirmIdentity("A code, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
+  "Asks one of the account's security keys: to answer a sign-in challenge, or to confirm one's identity. Pass ` + "`" + `options` + "`" + ` to ` + "`" + `PublicKeyCredential.parseRequestOptionsFromJSON` + "`" + ` and ` + "`" + `navigator.credentials.get` + "`" + `, and what that gives to ` + "`" + `verifySecondFactor` + "`" + ` or ` + "`" + `confirmIdentity` + "`" + `. Asking again ends the earlier request. For a challenge it needs no sign-in. Not with an API token."
+  startSecurityKeyVerification("The challenge that the key is for." input: StartSecurityKeyVerificationInput!): StartSecurityKeyVerificationPayload
+  "Answers a sign-in challenge with a code of the app, a text message's code, a recovery code or a security key. Needs no sign-in."
+  verifySecondFactor("The challenge and what answers it." input: VerifySecondFactorInput!): VerifySecondFactorPayload
+  "Asks for a passkey, to sign in without a password. Pass ` + "`" + `options` + "`" + ` to the browser as for ` + "`" + `startSecurityKeyVerification` + "`" + `. It concerns no account yet, so it writes to no log; it is limited per network. Needs no sign-in."
+  startPasskeySignIn("Nothing that has to be said." input: StartPasskeySignInInput!): StartPasskeySignInPayload
+  "Signs in with a passkey that has verified its user, by a PIN, a finger or a face: it stands for the password and the second factor. Needs no sign-in."
+  signInWithPasskey("What was asked, and the passkey's answer." input: SignInWithPasskeyInput!): SignInWithPasskeyPayload
+  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor or a security key, or with the password where the account has none. Not with an API token."
+  confirmIdentity("A code, a security key's answer, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Locks an account whose owner says, by the link of a mail, that a change was not them. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since. Needs no sign-in."
   reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
   "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed. Needs no sign-in."
@@ -3828,13 +4044,19 @@ type Mutation {
   endOtherSessions("Nothing that has to be said." input: EndOtherSessionsInput!): EndOtherSessionsPayload
 
   "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one. Not with an API token."
-  enrollTOTP("What to call the app." input: EnrollTOTPInput!): EnrollTOTPPayload
+  enrollTOTP("What to call the app, and which one it replaces." input: EnrollTOTPInput!): EnrollTOTPPayload
   "Confirms the app with its current code. The first authenticator brings ten recovery codes, shown this once, and brings you back where you were removed for 2FA. Not with an API token."
   confirmTOTP("The code that the app shows." input: ConfirmTOTPInput!): ConfirmTOTPPayload
   "Starts the set-up of a phone: sends it a code by text message. Not with an API token."
   enrollPhone("The number, and what to call it." input: EnrollPhoneInput!): EnrollPhonePayload
   "Confirms the phone with the code that was sent, like ` + "`" + `confirmTOTP` + "`" + `. Not with an API token."
   confirmPhone("The code that the phone got." input: ConfirmPhoneInput!): ConfirmPhonePayload
+  "Starts the set-up of a security key or passkey: pass ` + "`" + `options` + "`" + ` to ` + "`" + `PublicKeyCredential.parseCreationOptionsFromJSON` + "`" + ` and ` + "`" + `navigator.credentials.create` + "`" + `, then call ` + "`" + `confirmSecurityKeyEnrollment` + "`" + ` with what that gives. Starting again replaces an unconfirmed one. Not with an API token."
+  startSecurityKeyEnrollment("What to call the key." input: StartSecurityKeyEnrollmentInput!): StartSecurityKeyEnrollmentPayload
+  "Confirms the security key, like ` + "`" + `confirmTOTP` + "`" + `. ` + "`" + `CONFLICT` + "`" + ` where an account has the key already. Not with an API token."
+  confirmSecurityKeyEnrollment("What the browser has created." input: ConfirmSecurityKeyEnrollmentInput!): ConfirmSecurityKeyEnrollmentPayload
+  "Gives an authenticator another name. Not with an API token."
+  renameAuthenticator("The authenticator and its name." input: RenameAuthenticatorInput!): RenameAuthenticatorPayload
   "Makes ten new recovery codes; the old ones are dead at once. Not with an API token."
   regenerateRecoveryCodes("Nothing that has to be said." input: RegenerateRecoveryCodesInput!): RegenerateRecoveryCodesPayload
   "Removes an authenticator. The last one cannot be removed while an organization of yours requires 2FA (` + "`" + `LAST_AUTHENTICATOR` + "`" + `). Not with an API token."
@@ -3947,8 +4169,10 @@ type SendSecondFactorCodePayload {
 input VerifySecondFactorInput {
   "The challenge's token."
   challengeToken: String!
-  "Six digits of the app or the text message, or a recovery code."
-  code: String!
+  "Six digits of the app or the text message, or a recovery code. Either this or ` + "`" + `credential` + "`" + `."
+  code: String
+  "What a security key answered (` + "`" + `startSecurityKeyVerification` + "`" + ` with this challenge), as ` + "`" + `toJSON()` + "`" + ` of the browser's credential gives it; at most 16 KiB."
+  credential: JSON
 }
 
 "Of ` + "`" + `verifySecondFactor` + "`" + `."
@@ -3959,10 +4183,58 @@ type VerifySecondFactorPayload {
   nextStep: NextStep!
 }
 
-"For ` + "`" + `confirmIdentity` + "`" + `: one of the two."
+"For ` + "`" + `startSecurityKeyVerification` + "`" + `."
+input StartSecurityKeyVerificationInput {
+  "The challenge's token; absent for an answer that ` + "`" + `confirmIdentity` + "`" + ` takes in this session."
+  challengeToken: String
+}
+
+"Of ` + "`" + `startSecurityKeyVerification` + "`" + `."
+type StartSecurityKeyVerificationPayload {
+  "` + "`" + `PublicKeyCredentialRequestOptionsJSON` + "`" + ` of WebAuthn."
+  options: JSON!
+  "When the key has to have answered: in five minutes."
+  expiresAt: Time!
+}
+
+"For ` + "`" + `startPasskeySignIn` + "`" + `."
+input StartPasskeySignInInput {
+  "Comes back as it was sent."
+  clientMutationId: String
+}
+
+"Of ` + "`" + `startPasskeySignIn` + "`" + `."
+type StartPasskeySignInPayload {
+  "Names this request, for ` + "`" + `signInWithPasskey` + "`" + `."
+  challengeToken: String!
+  "` + "`" + `PublicKeyCredentialRequestOptionsJSON` + "`" + ` of WebAuthn, for any passkey of this server."
+  options: JSON!
+  "When the passkey has to have answered: in five minutes."
+  expiresAt: Time!
+  "As it was sent."
+  clientMutationId: String
+}
+
+"For ` + "`" + `signInWithPasskey` + "`" + `."
+input SignInWithPasskeyInput {
+  "The token of ` + "`" + `startPasskeySignIn` + "`" + `."
+  challengeToken: String!
+  "What the passkey answered, as ` + "`" + `toJSON()` + "`" + ` of the browser's credential gives it; at most 16 KiB."
+  credential: JSON!
+}
+
+"Of ` + "`" + `signInWithPasskey` + "`" + `."
+type SignInWithPasskeyPayload {
+  "The new session. It has proved a second factor."
+  session: SessionToken!
+}
+
+"For ` + "`" + `confirmIdentity` + "`" + `: one of the three."
 input ConfirmIdentityInput {
   "Six digits of the authenticator app, or of a text message (` + "`" + `sendSecondFactorCode` + "`" + `); no recovery code."
   code: String
+  "What a security key answered (` + "`" + `startSecurityKeyVerification` + "`" + ` without a challenge), as ` + "`" + `toJSON()` + "`" + ` of the browser's credential gives it; at most 16 KiB."
+  credential: JSON
   "The password, for an account without a second factor."
   password: String
 }
@@ -4115,6 +4387,8 @@ type EndOtherSessionsPayload {
 input EnrollTOTPInput {
   "What to call it, at most 60 characters."
   name: String! = "Authenticator app"
+  "An app of yours that the new one replaces. It works until the new one is confirmed, and is removed with that. Needs a fresh session as ` + "`" + `removeAuthenticator` + "`" + ` does."
+  replaces: ID
 }
 
 "Of ` + "`" + `enrollTOTP` + "`" + `."
@@ -4173,6 +4447,50 @@ type ConfirmPhonePayload {
   recoveryCodes: [String!]
   "The memberships that came back."
   reinstated: [Reinstated!]!
+}
+
+"For ` + "`" + `startSecurityKeyEnrollment` + "`" + `."
+input StartSecurityKeyEnrollmentInput {
+  "What to call it, at most 60 characters."
+  name: String! = "Security key"
+}
+
+"Of ` + "`" + `startSecurityKeyEnrollment` + "`" + `."
+type StartSecurityKeyEnrollmentPayload {
+  "` + "`" + `PublicKeyCredentialCreationOptionsJSON` + "`" + ` of WebAuthn."
+  options: JSON!
+  "When the key has to be confirmed: in five minutes."
+  expiresAt: Time!
+}
+
+"For ` + "`" + `confirmSecurityKeyEnrollment` + "`" + `."
+input ConfirmSecurityKeyEnrollmentInput {
+  "What the browser has created, as ` + "`" + `toJSON()` + "`" + ` of its credential gives it; at most 16 KiB."
+  credential: JSON!
+}
+
+"Of ` + "`" + `confirmSecurityKeyEnrollment` + "`" + `."
+type ConfirmSecurityKeyEnrollmentPayload {
+  "The new authenticator."
+  authenticator: Authenticator!
+  "Ten recovery codes, with the first authenticator only. They are shown this once."
+  recoveryCodes: [String!]
+  "The memberships that came back."
+  reinstated: [Reinstated!]!
+}
+
+"For ` + "`" + `renameAuthenticator` + "`" + `."
+input RenameAuthenticatorInput {
+  "Which one."
+  authenticatorId: ID!
+  "What to call it, at most 60 characters."
+  name: String!
+}
+
+"Of ` + "`" + `renameAuthenticator` + "`" + `."
+type RenameAuthenticatorPayload {
+  "The authenticator."
+  authenticator: Authenticator!
 }
 
 "For ` + "`" + `regenerateRecoveryCodes` + "`" + `."
@@ -4758,6 +5076,18 @@ func (ec *executionContext) childFields_ConfirmPhonePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ConfirmPhonePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ConfirmSecurityKeyEnrollmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authenticator":
+		return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_authenticator(ctx, field)
+	case "recoveryCodes":
+		return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_recoveryCodes(ctx, field)
+	case "reinstated":
+		return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_reinstated(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmSecurityKeyEnrollmentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ConfirmTOTPPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "authenticator":
@@ -5164,6 +5494,14 @@ func (ec *executionContext) childFields_RemoveMemberPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type RemoveMemberPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RenameAuthenticatorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "authenticator":
+		return ec.fieldContext_RenameAuthenticatorPayload_authenticator(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenameAuthenticatorPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReportNotMePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "alert":
@@ -5396,6 +5734,14 @@ func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type SignInPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SignInWithPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "session":
+		return ec.fieldContext_SignInWithPasskeyPayload_session(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignInWithPasskeyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ok":
@@ -5410,6 +5756,40 @@ func (ec *executionContext) childFields_SignUpPayload(ctx context.Context, field
 		return ec.fieldContext_SignUpPayload_session(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignUpPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_StartPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "challengeToken":
+		return ec.fieldContext_StartPasskeySignInPayload_challengeToken(ctx, field)
+	case "options":
+		return ec.fieldContext_StartPasskeySignInPayload_options(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_StartPasskeySignInPayload_expiresAt(ctx, field)
+	case "clientMutationId":
+		return ec.fieldContext_StartPasskeySignInPayload_clientMutationId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartPasskeySignInPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_StartSecurityKeyEnrollmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_StartSecurityKeyEnrollmentPayload_options(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_StartSecurityKeyEnrollmentPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartSecurityKeyEnrollmentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_StartSecurityKeyVerificationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_StartSecurityKeyVerificationPayload_options(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_StartSecurityKeyVerificationPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartSecurityKeyVerificationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Sweep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5764,6 +6144,20 @@ func (ec *executionContext) field_Mutation_confirmPhone_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_confirmSecurityKeyEnrollment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.ConfirmSecurityKeyEnrollmentInput, error) {
+			return ec.unmarshalNConfirmSecurityKeyEnrollmentInput2musterᚋappᚐConfirmSecurityKeyEnrollmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_confirmTOTP_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6044,6 +6438,20 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_renameAuthenticator_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.RenameAuthenticatorInput, error) {
+			return ec.unmarshalNRenameAuthenticatorInput2musterᚋappᚐRenameAuthenticatorInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_reportNotMe_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6198,6 +6606,20 @@ func (ec *executionContext) field_Mutation_setRequire2FA_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_signInWithPasskey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.SignInWithPasskeyInput, error) {
+			return ec.unmarshalNSignInWithPasskeyInput2musterᚋappᚐSignInWithPasskeyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6232,6 +6654,48 @@ func (ec *executionContext) field_Mutation_signUp_args(ctx context.Context, rawA
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.SignUpInput, error) {
 			return ec.unmarshalNSignUpInput2musterᚋappᚐSignUpInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_startPasskeySignIn_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.StartPasskeySignInInput, error) {
+			return ec.unmarshalNStartPasskeySignInInput2musterᚋappᚐStartPasskeySignInInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_startSecurityKeyEnrollment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.StartSecurityKeyEnrollmentInput, error) {
+			return ec.unmarshalNStartSecurityKeyEnrollmentInput2musterᚋappᚐStartSecurityKeyEnrollmentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_startSecurityKeyVerification_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.StartSecurityKeyVerificationInput, error) {
+			return ec.unmarshalNStartSecurityKeyVerificationInput2musterᚋappᚐStartSecurityKeyVerificationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7674,6 +8138,93 @@ func (ec *executionContext) _ConfirmPhonePayload_reinstated(ctx context.Context,
 func (ec *executionContext) fieldContext_ConfirmPhonePayload_reinstated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ConfirmPhonePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Reinstated(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ConfirmSecurityKeyEnrollmentPayload_authenticator(ctx context.Context, field graphql.CollectedField, obj *app.Confirmation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_authenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Authenticator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Authenticator) graphql.Marshaler {
+			return ec.marshalNAuthenticator2ᚖmusterᚋorgᚐAuthenticator(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmSecurityKeyEnrollmentPayload_authenticator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConfirmSecurityKeyEnrollmentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Authenticator(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ConfirmSecurityKeyEnrollmentPayload_recoveryCodes(ctx context.Context, field graphql.CollectedField, obj *app.Confirmation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_recoveryCodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecoveryCodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmSecurityKeyEnrollmentPayload_recoveryCodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmSecurityKeyEnrollmentPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ConfirmSecurityKeyEnrollmentPayload_reinstated(ctx context.Context, field graphql.CollectedField, obj *app.Confirmation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmSecurityKeyEnrollmentPayload_reinstated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reinstated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.Reinstated) graphql.Marshaler {
+			return ec.marshalNReinstated2ᚕᚖmusterᚋorgᚐReinstatedᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmSecurityKeyEnrollmentPayload_reinstated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ConfirmSecurityKeyEnrollmentPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -9343,6 +9894,50 @@ func (ec *executionContext) fieldContext_Mutation_sendSecondFactorCode(ctx conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_startSecurityKeyVerification(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_startSecurityKeyVerification(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StartSecurityKeyVerification(ctx, fc.Args["input"].(app.StartSecurityKeyVerificationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.KeyRequest) graphql.Marshaler {
+			return ec.marshalOStartSecurityKeyVerificationPayload2ᚖmusterᚋappᚐKeyRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_startSecurityKeyVerification(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StartSecurityKeyVerificationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_startSecurityKeyVerification_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_verifySecondFactor(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9381,6 +9976,94 @@ func (ec *executionContext) fieldContext_Mutation_verifySecondFactor(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_verifySecondFactor_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_startPasskeySignIn(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_startPasskeySignIn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StartPasskeySignIn(ctx, fc.Args["input"].(app.StartPasskeySignInInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.StartPasskeySignInPayload) graphql.Marshaler {
+			return ec.marshalOStartPasskeySignInPayload2ᚖmusterᚋappᚐStartPasskeySignInPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_startPasskeySignIn(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StartPasskeySignInPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_startPasskeySignIn_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_signInWithPasskey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_signInWithPasskey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SignInWithPasskey(ctx, fc.Args["input"].(app.SignInWithPasskeyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.SignInWithPasskeyPayload) graphql.Marshaler {
+			return ec.marshalOSignInWithPasskeyPayload2ᚖmusterᚋappᚐSignInWithPasskeyPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_signInWithPasskey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignInWithPasskeyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_signInWithPasskey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -10041,6 +10724,138 @@ func (ec *executionContext) fieldContext_Mutation_confirmPhone(ctx context.Conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_confirmPhone_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_startSecurityKeyEnrollment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_startSecurityKeyEnrollment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StartSecurityKeyEnrollment(ctx, fc.Args["input"].(app.StartSecurityKeyEnrollmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.KeyRequest) graphql.Marshaler {
+			return ec.marshalOStartSecurityKeyEnrollmentPayload2ᚖmusterᚋappᚐKeyRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_startSecurityKeyEnrollment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StartSecurityKeyEnrollmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_startSecurityKeyEnrollment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmSecurityKeyEnrollment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmSecurityKeyEnrollment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmSecurityKeyEnrollment(ctx, fc.Args["input"].(app.ConfirmSecurityKeyEnrollmentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.Confirmation) graphql.Marshaler {
+			return ec.marshalOConfirmSecurityKeyEnrollmentPayload2ᚖmusterᚋappᚐConfirmation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmSecurityKeyEnrollment(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfirmSecurityKeyEnrollmentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmSecurityKeyEnrollment_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_renameAuthenticator(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_renameAuthenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RenameAuthenticator(ctx, fc.Args["input"].(app.RenameAuthenticatorInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.RenameAuthenticatorPayload) graphql.Marshaler {
+			return ec.marshalORenameAuthenticatorPayload2ᚖmusterᚋappᚐRenameAuthenticatorPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_renameAuthenticator(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenameAuthenticatorPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_renameAuthenticator_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12126,6 +12941,29 @@ func (ec *executionContext) fieldContext_Query_viewer(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_authenticatorKinds(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_authenticatorKinds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().AuthenticatorKinds(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []org.AuthenticatorKind) graphql.Marshaler {
+			return ec.marshalNAuthenticatorKind2ᚕmusterᚋorgᚐAuthenticatorKindᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_authenticatorKinds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type AuthenticatorKind does not have child fields"))
+}
+
 func (ec *executionContext) _Query_organization(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12787,6 +13625,38 @@ func (ec *executionContext) _RemoveMemberPayload_removedMemberId(ctx context.Con
 }
 func (ec *executionContext) fieldContext_RemoveMemberPayload_removedMemberId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RemoveMemberPayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RenameAuthenticatorPayload_authenticator(ctx context.Context, field graphql.CollectedField, obj *app.RenameAuthenticatorPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenameAuthenticatorPayload_authenticator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Authenticator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Authenticator) graphql.Marshaler {
+			return ec.marshalNAuthenticator2ᚖmusterᚋorgᚐAuthenticator(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenameAuthenticatorPayload_authenticator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenameAuthenticatorPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Authenticator(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReportNotMePayload_alert(ctx context.Context, field graphql.CollectedField, obj *app.ReportNotMePayload) (ret graphql.Marshaler) {
@@ -14302,6 +15172,38 @@ func (ec *executionContext) fieldContext_SignInPayload_challenge(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _SignInWithPasskeyPayload_session(ctx context.Context, field graphql.CollectedField, obj *app.SignInWithPasskeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInWithPasskeyPayload_session(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Session, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.SessionToken) graphql.Marshaler {
+			return ec.marshalNSessionToken2ᚖmusterᚋappᚐSessionToken(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignInWithPasskeyPayload_session(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SignInWithPasskeyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SessionToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SignOutPayload_ok(ctx context.Context, field graphql.CollectedField, obj *app.SignOutPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14355,6 +15257,190 @@ func (ec *executionContext) fieldContext_SignUpPayload_session(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _StartPasskeySignInPayload_challengeToken(ctx context.Context, field graphql.CollectedField, obj *app.StartPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartPasskeySignInPayload_challengeToken(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChallengeToken, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartPasskeySignInPayload_challengeToken(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartPasskeySignInPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StartPasskeySignInPayload_options(ctx context.Context, field graphql.CollectedField, obj *app.StartPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartPasskeySignInPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return ec.marshalNJSON2map(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartPasskeySignInPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartPasskeySignInPayload", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _StartPasskeySignInPayload_expiresAt(ctx context.Context, field graphql.CollectedField, obj *app.StartPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartPasskeySignInPayload_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartPasskeySignInPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartPasskeySignInPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _StartPasskeySignInPayload_clientMutationId(ctx context.Context, field graphql.CollectedField, obj *app.StartPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartPasskeySignInPayload_clientMutationId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClientMutationID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StartPasskeySignInPayload_clientMutationId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartPasskeySignInPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StartSecurityKeyEnrollmentPayload_options(ctx context.Context, field graphql.CollectedField, obj *app.KeyRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartSecurityKeyEnrollmentPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return ec.marshalNJSON2map(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartSecurityKeyEnrollmentPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartSecurityKeyEnrollmentPayload", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _StartSecurityKeyEnrollmentPayload_expiresAt(ctx context.Context, field graphql.CollectedField, obj *app.KeyRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartSecurityKeyEnrollmentPayload_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartSecurityKeyEnrollmentPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartSecurityKeyEnrollmentPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _StartSecurityKeyVerificationPayload_options(ctx context.Context, field graphql.CollectedField, obj *app.KeyRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartSecurityKeyVerificationPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v map[string]any) graphql.Marshaler {
+			return ec.marshalNJSON2map(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartSecurityKeyVerificationPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartSecurityKeyVerificationPayload", field, false, false, errors.New("field of type JSON does not have child fields"))
+}
+
+func (ec *executionContext) _StartSecurityKeyVerificationPayload_expiresAt(ctx context.Context, field graphql.CollectedField, obj *app.KeyRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StartSecurityKeyVerificationPayload_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StartSecurityKeyVerificationPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StartSecurityKeyVerificationPayload", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Subscription_memberRemoved(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
@@ -16858,7 +17944,7 @@ func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"code", "password"}
+	fieldsInOrder := [...]string{"code", "credential", "password"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -16872,6 +17958,13 @@ func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Conte
 				return it, err
 			}
 			it.Code = data
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalOJSON2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
 		case "password":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -16909,6 +18002,36 @@ func (ec *executionContext) unmarshalInputConfirmPhoneInput(ctx context.Context,
 				return it, err
 			}
 			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputConfirmSecurityKeyEnrollmentInput(ctx context.Context, obj any) (app.ConfirmSecurityKeyEnrollmentInput, error) {
+	var it app.ConfirmSecurityKeyEnrollmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"credential"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalNJSON2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
 		}
 	}
 	return it, nil
@@ -17453,7 +18576,7 @@ func (ec *executionContext) unmarshalInputEnrollTOTPInput(ctx context.Context, o
 		asMap["name"] = "Authenticator app"
 	}
 
-	fieldsInOrder := [...]string{"name"}
+	fieldsInOrder := [...]string{"name", "replaces"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -17467,6 +18590,13 @@ func (ec *executionContext) unmarshalInputEnrollTOTPInput(ctx context.Context, o
 				return it, err
 			}
 			it.Name = data
+		case "replaces":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("replaces"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Replaces = data
 		}
 	}
 	return it, nil
@@ -17726,6 +18856,43 @@ func (ec *executionContext) unmarshalInputRemoveMemberInput(ctx context.Context,
 				return it, err
 			}
 			it.MemberID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRenameAuthenticatorInput(ctx context.Context, obj any) (app.RenameAuthenticatorInput, error) {
+	var it app.RenameAuthenticatorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"authenticatorId", "name"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "authenticatorId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("authenticatorId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AuthenticatorID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
 		}
 	}
 	return it, nil
@@ -18126,6 +19293,43 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputSignInWithPasskeyInput(ctx context.Context, obj any) (app.SignInWithPasskeyInput, error) {
+	var it app.SignInWithPasskeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"challengeToken", "credential"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "challengeToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("challengeToken"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChallengeToken = data
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalNJSON2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSignOutInput(ctx context.Context, obj any) (app.SignOutInput, error) {
 	var it app.SignOutInput
 	if obj == nil {
@@ -18213,6 +19417,100 @@ func (ec *executionContext) unmarshalInputSignUpInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.AddressToken = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStartPasskeySignInInput(ctx context.Context, obj any) (app.StartPasskeySignInInput, error) {
+	var it app.StartPasskeySignInInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clientMutationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clientMutationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientMutationId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientMutationID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStartSecurityKeyEnrollmentInput(ctx context.Context, obj any) (app.StartSecurityKeyEnrollmentInput, error) {
+	var it app.StartSecurityKeyEnrollmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["name"]; !present {
+		asMap["name"] = "Security key"
+	}
+
+	fieldsInOrder := [...]string{"name"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStartSecurityKeyVerificationInput(ctx context.Context, obj any) (app.StartSecurityKeyVerificationInput, error) {
+	var it app.StartSecurityKeyVerificationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"challengeToken"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "challengeToken":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("challengeToken"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ChallengeToken = data
 		}
 	}
 	return it, nil
@@ -18347,7 +19645,7 @@ func (ec *executionContext) unmarshalInputVerifySecondFactorInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"challengeToken", "code"}
+	fieldsInOrder := [...]string{"challengeToken", "code", "credential"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -18363,11 +19661,18 @@ func (ec *executionContext) unmarshalInputVerifySecondFactorInput(ctx context.Co
 			it.ChallengeToken = data
 		case "code":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
-			data, err := ec.unmarshalNString2string(ctx, v)
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
 			if err != nil {
 				return it, err
 			}
 			it.Code = data
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalOJSON2map(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
 		}
 	}
 	return it, nil
@@ -19094,6 +20399,54 @@ func (ec *executionContext) _ConfirmPhonePayload(ctx context.Context, sel ast.Se
 			}
 		case "reinstated":
 			out.Values[i] = ec._ConfirmPhonePayload_reinstated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var confirmSecurityKeyEnrollmentPayloadImplementors = []string{"ConfirmSecurityKeyEnrollmentPayload"}
+
+func (ec *executionContext) _ConfirmSecurityKeyEnrollmentPayload(ctx context.Context, sel ast.SelectionSet, obj *app.Confirmation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmSecurityKeyEnrollmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmSecurityKeyEnrollmentPayload")
+		case "authenticator":
+			out.Values[i] = ec._ConfirmSecurityKeyEnrollmentPayload_authenticator(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recoveryCodes":
+			out.Values[i] = ec._ConfirmSecurityKeyEnrollmentPayload_recoveryCodes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reinstated":
+			out.Values[i] = ec._ConfirmSecurityKeyEnrollmentPayload_reinstated(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20137,9 +21490,30 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "startSecurityKeyVerification":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_startSecurityKeyVerification(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "verifySecondFactor":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_verifySecondFactor(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "startPasskeySignIn":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_startPasskeySignIn(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "signInWithPasskey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_signInWithPasskey(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -20245,6 +21619,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "confirmPhone":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_confirmPhone(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "startSecurityKeyEnrollment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_startSecurityKeyEnrollment(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "confirmSecurityKeyEnrollment":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmSecurityKeyEnrollment(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "renameAuthenticator":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_renameAuthenticator(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -21286,6 +22681,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "authenticatorKinds":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_authenticatorKinds(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "organization":
 			field := field
 
@@ -21708,6 +23125,44 @@ func (ec *executionContext) _RemoveMemberPayload(ctx context.Context, sel ast.Se
 			}
 		case "removedMemberId":
 			out.Values[i] = ec._RemoveMemberPayload_removedMemberId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var renameAuthenticatorPayloadImplementors = []string{"RenameAuthenticatorPayload"}
+
+func (ec *executionContext) _RenameAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, obj *app.RenameAuthenticatorPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renameAuthenticatorPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenameAuthenticatorPayload")
+		case "authenticator":
+			out.Values[i] = ec._RenameAuthenticatorPayload_authenticator(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -22687,6 +24142,44 @@ func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var signInWithPasskeyPayloadImplementors = []string{"SignInWithPasskeyPayload"}
+
+func (ec *executionContext) _SignInWithPasskeyPayload(ctx context.Context, sel ast.SelectionSet, obj *app.SignInWithPasskeyPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, signInWithPasskeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SignInWithPasskeyPayload")
+		case "session":
+			out.Values[i] = ec._SignInWithPasskeyPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var signOutPayloadImplementors = []string{"SignOutPayload"}
 
 func (ec *executionContext) _SignOutPayload(ctx context.Context, sel ast.SelectionSet, obj *app.SignOutPayload) graphql.Marshaler {
@@ -22739,6 +24232,145 @@ func (ec *executionContext) _SignUpPayload(ctx context.Context, sel ast.Selectio
 			out.Values[i] = graphql.MarshalString("SignUpPayload")
 		case "session":
 			out.Values[i] = ec._SignUpPayload_session(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var startPasskeySignInPayloadImplementors = []string{"StartPasskeySignInPayload"}
+
+func (ec *executionContext) _StartPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, obj *app.StartPasskeySignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, startPasskeySignInPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartPasskeySignInPayload")
+		case "challengeToken":
+			out.Values[i] = ec._StartPasskeySignInPayload_challengeToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "options":
+			out.Values[i] = ec._StartPasskeySignInPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._StartPasskeySignInPayload_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "clientMutationId":
+			out.Values[i] = ec._StartPasskeySignInPayload_clientMutationId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var startSecurityKeyEnrollmentPayloadImplementors = []string{"StartSecurityKeyEnrollmentPayload"}
+
+func (ec *executionContext) _StartSecurityKeyEnrollmentPayload(ctx context.Context, sel ast.SelectionSet, obj *app.KeyRequest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, startSecurityKeyEnrollmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartSecurityKeyEnrollmentPayload")
+		case "options":
+			out.Values[i] = ec._StartSecurityKeyEnrollmentPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._StartSecurityKeyEnrollmentPayload_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var startSecurityKeyVerificationPayloadImplementors = []string{"StartSecurityKeyVerificationPayload"}
+
+func (ec *executionContext) _StartSecurityKeyVerificationPayload(ctx context.Context, sel ast.SelectionSet, obj *app.KeyRequest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, startSecurityKeyVerificationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StartSecurityKeyVerificationPayload")
+		case "options":
+			out.Values[i] = ec._StartSecurityKeyVerificationPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._StartSecurityKeyVerificationPayload_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -24059,6 +25691,36 @@ func (ec *executionContext) marshalNAuthenticatorKind2musterᚋorgᚐAuthenticat
 	return res
 }
 
+func (ec *executionContext) unmarshalNAuthenticatorKind2ᚕmusterᚋorgᚐAuthenticatorKindᚄ(ctx context.Context, v any) ([]org.AuthenticatorKind, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]org.AuthenticatorKind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAuthenticatorKind2musterᚋorgᚐAuthenticatorKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNAuthenticatorKind2ᚕmusterᚋorgᚐAuthenticatorKindᚄ(ctx context.Context, sel ast.SelectionSet, v []org.AuthenticatorKind) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuthenticatorKind2musterᚋorgᚐAuthenticatorKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24097,6 +25759,11 @@ func (ec *executionContext) unmarshalNConfirmIdentityInput2musterᚋappᚐConfir
 
 func (ec *executionContext) unmarshalNConfirmPhoneInput2musterᚋappᚐConfirmPhoneInput(ctx context.Context, v any) (app.ConfirmPhoneInput, error) {
 	res, err := ec.unmarshalInputConfirmPhoneInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNConfirmSecurityKeyEnrollmentInput2musterᚋappᚐConfirmSecurityKeyEnrollmentInput(ctx context.Context, v any) (app.ConfirmSecurityKeyEnrollmentInput, error) {
+	res, err := ec.unmarshalInputConfirmSecurityKeyEnrollmentInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -24251,6 +25918,28 @@ func (ec *executionContext) marshalNInvitationReason2musterᚋorgᚐInvitationRe
 func (ec *executionContext) unmarshalNInviteMemberInput2musterᚋappᚐInviteMemberInput(ctx context.Context, v any) (app.InviteMemberInput, error) {
 	res, err := ec.unmarshalInputInviteMemberInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNJSON2map(ctx context.Context, v any) (map[string]any, error) {
+	res, err := graphql.UnmarshalMap(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNJSON2map(ctx context.Context, sel ast.SelectionSet, v map[string]any) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalMap(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNLeaveOrganizationInput2musterᚋappᚐLeaveOrganizationInput(ctx context.Context, v any) (app.LeaveOrganizationInput, error) {
@@ -24465,6 +26154,11 @@ func (ec *executionContext) unmarshalNRemoveMemberInput2musterᚋappᚐRemoveMem
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNRenameAuthenticatorInput2musterᚋappᚐRenameAuthenticatorInput(ctx context.Context, v any) (app.RenameAuthenticatorInput, error) {
+	res, err := ec.unmarshalInputRenameAuthenticatorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNReportNotMeInput2musterᚋappᚐReportNotMeInput(ctx context.Context, v any) (app.ReportNotMeInput, error) {
 	res, err := ec.unmarshalInputReportNotMeInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24646,6 +26340,11 @@ func (ec *executionContext) marshalNSignInMethod2musterᚋorgᚐSignInMethod(ctx
 	return res
 }
 
+func (ec *executionContext) unmarshalNSignInWithPasskeyInput2musterᚋappᚐSignInWithPasskeyInput(ctx context.Context, v any) (app.SignInWithPasskeyInput, error) {
+	res, err := ec.unmarshalInputSignInWithPasskeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNSignOutInput2musterᚋappᚐSignOutInput(ctx context.Context, v any) (app.SignOutInput, error) {
 	res, err := ec.unmarshalInputSignOutInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24653,6 +26352,21 @@ func (ec *executionContext) unmarshalNSignOutInput2musterᚋappᚐSignOutInput(c
 
 func (ec *executionContext) unmarshalNSignUpInput2musterᚋappᚐSignUpInput(ctx context.Context, v any) (app.SignUpInput, error) {
 	res, err := ec.unmarshalInputSignUpInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNStartPasskeySignInInput2musterᚋappᚐStartPasskeySignInInput(ctx context.Context, v any) (app.StartPasskeySignInInput, error) {
+	res, err := ec.unmarshalInputStartPasskeySignInInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNStartSecurityKeyEnrollmentInput2musterᚋappᚐStartSecurityKeyEnrollmentInput(ctx context.Context, v any) (app.StartSecurityKeyEnrollmentInput, error) {
+	res, err := ec.unmarshalInputStartSecurityKeyEnrollmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNStartSecurityKeyVerificationInput2musterᚋappᚐStartSecurityKeyVerificationInput(ctx context.Context, v any) (app.StartSecurityKeyVerificationInput, error) {
+	res, err := ec.unmarshalInputStartSecurityKeyVerificationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -25095,6 +26809,13 @@ func (ec *executionContext) marshalOConfirmPhonePayload2ᚖmusterᚋappᚐConfir
 	return ec._ConfirmPhonePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOConfirmSecurityKeyEnrollmentPayload2ᚖmusterᚋappᚐConfirmation(ctx context.Context, sel ast.SelectionSet, v *app.Confirmation) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ConfirmSecurityKeyEnrollmentPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOConfirmTOTPPayload2ᚖmusterᚋappᚐConfirmation(ctx context.Context, sel ast.SelectionSet, v *app.Confirmation) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25458,6 +27179,13 @@ func (ec *executionContext) marshalORemoveMemberPayload2ᚖmusterᚋappᚐRemove
 	return ec._RemoveMemberPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalORenameAuthenticatorPayload2ᚖmusterᚋappᚐRenameAuthenticatorPayload(ctx context.Context, sel ast.SelectionSet, v *app.RenameAuthenticatorPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RenameAuthenticatorPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOReportNotMePayload2ᚖmusterᚋappᚐReportNotMePayload(ctx context.Context, sel ast.SelectionSet, v *app.ReportNotMePayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25663,6 +27391,13 @@ func (ec *executionContext) marshalOSignInPayload2ᚖmusterᚋappᚐSignInPayloa
 	return ec._SignInPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOSignInWithPasskeyPayload2ᚖmusterᚋappᚐSignInWithPasskeyPayload(ctx context.Context, sel ast.SelectionSet, v *app.SignInWithPasskeyPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SignInWithPasskeyPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOSignOutPayload2ᚖmusterᚋappᚐSignOutPayload(ctx context.Context, sel ast.SelectionSet, v *app.SignOutPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25675,6 +27410,27 @@ func (ec *executionContext) marshalOSignUpPayload2ᚖmusterᚋappᚐSignUpPayloa
 		return graphql.Null
 	}
 	return ec._SignUpPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStartPasskeySignInPayload2ᚖmusterᚋappᚐStartPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, v *app.StartPasskeySignInPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StartPasskeySignInPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStartSecurityKeyEnrollmentPayload2ᚖmusterᚋappᚐKeyRequest(ctx context.Context, sel ast.SelectionSet, v *app.KeyRequest) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StartSecurityKeyEnrollmentPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOStartSecurityKeyVerificationPayload2ᚖmusterᚋappᚐKeyRequest(ctx context.Context, sel ast.SelectionSet, v *app.KeyRequest) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StartSecurityKeyVerificationPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
