@@ -233,8 +233,13 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	if err := a.mayEnroll(ctx, r); err != nil {
 		return nil, err // the requirement was turned on since the set-up began
 	}
-	if err := a.spendGuess(ctx, r, user.ID); err != nil {
-		return nil, err
+	count := a.spendGuess
+	if kind == org.KindSecurityKey {
+		count = a.spendKeyAnswer
+	}
+	forgive, limited := count(ctx, r, user.ID)
+	if limited != nil {
+		return nil, limited
 	}
 	use, err := check(r, pending.ID)
 	if err != nil {
@@ -302,7 +307,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	if err != nil {
 		return nil, err
 	}
-	a.forgive(ctx, limitGuess, user.ID)
+	forgive()
 	if kind == org.KindPhone {
 		a.forgiveText(ctx, textToEnroll, user.ID, pending.ID)
 	}
@@ -459,7 +464,8 @@ func (a *App) RenameAuthenticator(ctx context.Context, in RenameAuthenticatorInp
 	}
 	var renamed *org.Authenticator
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		if _, err := tx.LockUser(ctx, r.session.User.ID); err != nil {
+		user, err := tx.LockUser(ctx, r.session.User.ID)
+		if err != nil {
 			return nil, err
 		}
 		if err := a.reload(ctx, tx, r); err != nil {
@@ -471,7 +477,7 @@ func (a *App) RenameAuthenticator(ctx context.Context, in RenameAuthenticatorInp
 		if renamed, err = tx.RenameAuthenticator(ctx, r.session.User.ID, in.AuthenticatorID, name); err != nil {
 			return nil, err
 		}
-		return event(r.session.User.ID, r, org.EventAuthenticatorRenamed, fmt.Sprintf("Named an authenticator %q.", name)), nil
+		return a.alert(ctx, tx, r, user, org.EventAuthenticatorRenamed, fmt.Sprintf("Named an authenticator %q.", name))
 	})
 	if err != nil {
 		return nil, err

@@ -90,6 +90,12 @@ var (
 		db.Limit{Hits: 100, Window: time.Hour},
 		"A security key was asked for too often.",
 	}
+	limitKeyAnswer = limit{
+		"key-answer",
+		db.Limit{Hits: 10, Window: 5 * time.Minute},
+		db.Limit{Hits: 50, Window: time.Hour},
+		"Too many wrong answers of security keys.",
+	}
 	limitPasskey = limit{
 		"passkey",
 		db.Limit{Hits: 100, Window: 15 * time.Minute},
@@ -162,28 +168,43 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 	return l.refuse(wait)
 }
 
-// spendAnswer counts an answer to a challenge; forgive takes it back. What has the form of a recovery code, 128 bits that
-// nobody guesses, is counted by account and network, and not with the guesses at six digits: whoever uses those up does not
-// keep the account's owner from coming back in.
+// spendAnswer counts an answer to a challenge, of a security key where there is no code; forgive takes it back. What has the
+// form of a recovery code, 128 bits that nobody guesses, is counted by account and network, as a key's answer is, and not with
+// the guesses at six digits: whoever uses those up does not keep the account's owner from coming back in.
 func (a *App) spendAnswer(ctx context.Context, r *Request, userID string, code *string) (forgive func(), err error) {
-	recovery := false
-	if code != nil { // else it is a security key's answer
-		_, recovery = secret.RecoveryHash(*code)
+	if code == nil {
+		return a.spendKeyAnswer(ctx, r, userID)
 	}
-	if recovery {
-		key := userID + " " + r.network()
+	if _, recovery := secret.RecoveryHash(*code); recovery {
+		key := r.from(userID)
 		return func() { a.forgive(ctx, limitRecovery, key) }, a.spend(ctx, limitRecovery, key)
 	}
-	return func() { a.forgive(ctx, limitGuess, userID) }, a.spendGuess(ctx, r, userID)
+	return a.spendGuess(ctx, r, userID)
 }
 
-// spendGuess counts a guess at a second factor. Whoever gets here knows the password, so when the budget is used up its
-// owner is warned by mail, at most once in half an hour.
-func (a *App) spendGuess(ctx context.Context, r *Request, userID string) error {
+// spendKeyAnswer counts a security key's answer by account and network. Nobody guesses a signature: what is bounded is the
+// work of looking at wrong ones.
+func (a *App) spendKeyAnswer(ctx context.Context, r *Request, userID string) (forgive func(), err error) {
+	key := r.from(userID)
+	return func() { a.forgive(ctx, limitKeyAnswer, key) }, a.spend(ctx, limitKeyAnswer, key)
+}
+
+// from is what hits at an account are counted by that one network must not use up for the others.
+func (r *Request) from(userID string) string { return userID + " " + r.network() }
+
+// spendGuess counts a guess at a code of six digits; forgive takes it back. Whoever gets here knows the password, so when the
+// budget is used up its owner is warned by mail, at most once in half an hour.
+func (a *App) spendGuess(ctx context.Context, r *Request, userID string) (forgive func(), err error) {
+	forgive = func() { a.forgive(ctx, limitGuess, userID) }
 	refusal := a.spend(ctx, limitGuess, userID)
 	if !errors.Is(refusal, &org.Error{Code: org.CodeRateLimited}) {
-		return refusal
+		return forgive, refusal
 	}
+	return forgive, a.warnOfGuesses(ctx, r, userID, refusal)
+}
+
+// warnOfGuesses mails the owner of an account whose guesses are used up, and gives the refusal.
+func (a *App) warnOfGuesses(ctx context.Context, r *Request, userID string, refusal error) error {
 	switch err := a.spend(ctx, limitWarning, userID); {
 	case errors.Is(err, &org.Error{Code: org.CodeRateLimited}):
 		return refusal

@@ -344,7 +344,7 @@ func (a *App) StartSecurityKeyVerification(ctx context.Context, in StartSecurity
 	if len(owner.keys) == 0 {
 		return nil, org.Refuse(org.CodeConflict, "This account has no security key. Answer with another second factor or a recovery code.")
 	}
-	if err := a.spend(ctx, limitKey, userID); err != nil {
+	if err := a.spend(ctx, limitKey, r.from(userID)); err != nil {
 		return nil, err
 	}
 	assertion, session, err := a.rp.BeginLogin(owner)
@@ -465,10 +465,11 @@ func (a *App) prove(ctx context.Context, r *Request, userID string, p *proof, th
 		if _, err := tx.UseCeremony(ctx, p.key.ceremony); err != nil {
 			return nil, err
 		}
-		if err := tx.Enqueue(ctx, accountMail(r, userID, message, a.Now())); err != nil {
+		user, err := tx.User(ctx, userID)
+		if err != nil {
 			return nil, err
 		}
-		return event(userID, r, org.EventKeyCounter, message), nil
+		return a.alert(ctx, tx, r, user, org.EventKeyCounter, message)
 	})
 	if err != nil {
 		return err

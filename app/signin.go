@@ -518,10 +518,9 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		if err := org.CheckOneAnswer(in.Code != nil, in.Credential != nil); err != nil {
 			return nil, err
 		}
-		if err := a.spendGuess(ctx, r, user.ID); err != nil {
+		if forgive, err = a.spendAnswer(ctx, r, user.ID, in.Code); err != nil {
 			return nil, err
 		}
-		forgive = func() { a.forgive(ctx, limitGuess, user.ID) }
 		if used, err = a.checkAnswer(ctx, r, user.ID, nil, in.Code, in.Credential); err != nil {
 			return nil, err
 		}

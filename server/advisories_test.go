@@ -36,6 +36,14 @@ var advisories = []struct {
 		[]string{"server TestGuessBudget", "server TestGuessesHoweverSent", "server TestGuessesByAlias", "server TestHundredWrongCodes"},
 	},
 	{"a count of guesses is rolled back with the failed sign-in", "CVE-2026-35597 (Vikunja)", []string{"server TestCountOutlivesFailure", "server TestGuessOfADeadRequest"}},
+	{
+		"a security key that was copied goes on working, since the library only notes that its counter went backwards", "WebAuthn level 3 section 6.1.1, go-webauthn CloneWarning",
+		[]string{"server TestKeyCounter"},
+	},
+	{
+		"a security key's answer is taken twice, from another page, or for another request", "WebAuthn level 3 section 7.2",
+		[]string{"server TestKeyChallenges", "server TestKeyRefusals"},
+	},
 	{"a session that somebody planted is raised past the second factor", "CVE-2024-28197 (Zitadel)", []string{"server TestFixation", "server TestCookies"}},
 	{
 		"another way in asks for no second factor", "CVE-2026-33315, CVE-2026-34727, CVE-2026-32246; CVE-2025-55070 (Mattermost: the WebSocket)",

@@ -60,7 +60,7 @@ User/own.memberships                  ok    ok    ok    ok        #1    #1    ok
 User/own.securityEvents               ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok          any   -
 User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
-User/own.personalTokens               ok    ok    ok    ok        ok    ok    ok          any   -
+User/own.personalTokens               ok    ok    ok    ok        any   any   ok          any   -
 
 User/changing.id                      -     -     -     -         -     -     -           ok    -
 User/changing.name                    -     -     -     -         -     -     -           ok    -

@@ -18,7 +18,7 @@ import (
 // idArguments are what the schema's ids name, by argument: the prefix of its ids. One that is not here fails the test.
 var idArguments = map[string]string{
 	"organizationId": db.OrganizationID, "memberId": db.MemberID, "teamId": db.TeamID, "teamIds": db.TeamID,
-	"authenticatorId": db.AuthenticatorID, "sessionId": db.SessionID,
+	"authenticatorId": db.AuthenticatorID, "replaces": db.AuthenticatorID, "sessionId": db.SessionID,
 }
 
 // readsByID are the questions that take an id, by "Type.field(argument)": as a document with $id, and what it names.

@@ -72,7 +72,7 @@ func TestSecurityKeys(t *testing.T) {
 	if v := p.view(t); v.Viewer.TwoFactor != "SECURE" {
 		t.Errorf("with a key it is %s", v.Viewer.TwoFactor)
 	}
-	m.mailSaying(t, p.Email, `Added the authenticator "Security key".`)
+	m.notMe(t, p.Email, `Added the authenticator "Security key".`)
 
 	// A second one. The first is excluded; made all the same, it is a conflict, as it is for somebody else.
 	options = p.startKey(t)
@@ -87,6 +87,7 @@ func TestSecurityKeys(t *testing.T) {
 		t.Fatalf("%d keys are set up", len(factors))
 	}
 	p.do(t, renameFactor, vars{"a": factors[1].ID, "n": " Spare "}, nil)
+	m.notMe(t, p.Email, `Named an authenticator "Spare".`)
 	var named struct {
 		Viewer struct{ Authenticators []struct{ Name string } }
 	}
@@ -144,6 +145,7 @@ func TestSecurityKeys(t *testing.T) {
 
 	// Removed, a key no longer works; nor is it asked for.
 	p.do(t, removeFactor, vars{"a": factors[0].ID}, nil)
+	m.notMe(t, p.Email, `Removed the authenticator "Security key".`)
 	challenge, _ = p.challenge(t)
 	asked = p.askKey(t, challenge)
 	m.verifyKey(t, challenge, first.get(t, asked)).expect(t, "INVALID_CODE", "a removed key")
@@ -531,7 +533,7 @@ func TestKeyCounter(t *testing.T) {
 		b.forget(t)
 		try(key).expect(t, "", name+": the counter goes on")
 	}
-	m.mailSaying(t, p.Email, `The security key "Security key" was refused: its counter went backwards`)
+	m.notMe(t, p.Email, `The security key "Security key" was refused: its counter went backwards`)
 	if n := value[int](t, b, `SELECT count(*)::int FROM security_events WHERE action = 'user.security-key-refused'`); n != told {
 		t.Errorf("the account's log tells of it %d times, want %d", n, told)
 	}
@@ -598,21 +600,57 @@ func TestKeyInput(t *testing.T) {
 	const confirm = `mutation($i: ConfirmIdentityInput!) { confirmIdentity(input: $i) { freshUntil } }`
 	p.refused(t, "BAD_INPUT", confirm, vars{"i": vars{"code": "123456", "credential": good("")}})
 	p.refused(t, "BAD_INPUT", confirm, vars{"i": vars{"password": p.Password}})
+}
 
-	// Wrong answers use up the guesses that wrong codes do.
-	b.forget(t)
-	for range 5 {
-		credential := good(challenge)
-		credential["response"].(vars)["signature"] = "AAAA"
-		m.verifyKey(t, challenge, credential).expect(t, "INVALID_CODE", "a wrong signature")
+// Somebody with the password uses up the guesses at codes, the requests for a key and the answers of one, from their network:
+// the owner's key and passkey work all the same from theirs.
+func TestKeyOutlastsAGuesser(t *testing.T) {
+	t.Parallel()
+	m := start(t, behindProxy)
+	p := m.signUp(t, "Kim")
+	p.enroll(t)
+	key := p.addKey(t)
+	const guesser, owner = "203.0.113.9", "198.51.100.7"
+	m.exec(t, `DELETE FROM rate_limits`)
+	challenge := p.challenged(t)
+	ask := func(from string) answer {
+		return m.call(t, call{Query: askKey, From: from, Vars: vars{"c": challenge}}).answer
 	}
-	a := m.verifyKey(t, challenge, good(challenge)).expect(t, "RATE_LIMITED", "a right one after five wrong ones")
+	answered := func(from string, credential vars) answer {
+		return m.call(t, call{Query: verifyQuery, From: from, Vars: vars{"i": vars{"challengeToken": challenge, "credential": credential}}}).answer
+	}
+	asked := func(from string) vars {
+		var out struct{ StartSecurityKeyVerification struct{ Options vars } }
+		ask(from).decode(t, &out)
+		return out.StartSecurityKeyVerification.Options
+	}
+	for i := range 10 {
+		wrong := key.get(t, asked(guesser))
+		wrong["response"].(vars)["signature"] = "AAAA"
+		answered(guesser, wrong).expect(t, "INVALID_CODE", fmt.Sprintf("wrong answer %d", i+1))
+	}
+	a := answered(guesser, key.get(t, asked(guesser))).expect(t, "RATE_LIMITED", "a right answer after ten wrong ones")
 	if a.Header.Get("Retry-After") == "" || a.Errors[0].Extensions["retryAfter"] == nil {
 		t.Errorf("the refusal does not say when to try again: %v %v", a.Header, a.Errors)
 	}
-	m.verify(t, challenge, "123456").expect(t, "RATE_LIMITED", "six digits, too")
+	for range 9 { // eleven before
+		ask(guesser).expect(t, "", "a request within the budget")
+	}
+	ask(guesser).expect(t, "RATE_LIMITED", "the request after twenty")
+	for range 5 {
+		m.call(t, call{Query: verifyQuery, From: guesser, Vars: vars{"i": vars{"challengeToken": challenge, "code": p.wrong()}}}).expect(t, "INVALID_CODE", "a wrong code")
+	}
+	m.call(t, call{Query: verifyQuery, From: owner, Vars: vars{"i": vars{"challengeToken": challenge, "code": p.code()}}}).
+		expect(t, "RATE_LIMITED", "a right code after five wrong ones")
+
+	answered(owner, key.get(t, asked(owner))).expect(t, "", "the owner's key, from their network")
 	token, options := m.askPasskey(t)
-	m.passkey(t, token, key.get(t, options)).expect(t, "", "a passkey all the same: nobody uses up its tries from elsewhere")
+	m.passkey(t, token, key.get(t, options)).expect(t, "", "the owner's passkey")
+	// Nor does it keep a key from confirming who is there, or a new one from being set up.
+	token, options = m.askPasskey(t)
+	p.Token = session(t, m.passkey(t, token, key.get(t, options)))
+	p.do(t, confirmByKey, vars{"c": key.get(t, p.askKey(t, ""))}, nil)
+	p.addKey(t)
 }
 
 // Anybody may ask for a passkey and try one, so networks are counted.

@@ -100,6 +100,20 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 		return call{Query: `mutation { sendSecondFactorCode(input: {}) { sentTo } }`, Token: p.Token}
 	},
 	"enroll": func(t *testing.T, m *muster) call { return call{Query: enrollTOTP, Token: m.signUp(t, "Lou").Token} },
+	"key": func(t *testing.T, m *muster) call {
+		p := m.signUp(t, "Lou")
+		p.addKey(t)
+		return call{Query: askKey, Token: p.Token}
+	},
+	"key-answer": func(t *testing.T, m *muster) call {
+		p := m.signUp(t, "Lou")
+		p.addKey(t)
+		return call{Query: confirmByKey, Token: p.Token, Vars: vars{"c": vars{}}}
+	},
+	"passkey": func(*testing.T, *muster) call { return call{Query: askPasskey} },
+	"passkey-guess": func(*testing.T, *muster) call {
+		return call{Query: passkeyQuery, Vars: vars{"i": vars{"challengeToken": "nothing", "credential": vars{}}}}
+	},
 	"invite-address": func(t *testing.T, m *muster) call {
 		owner, o := m.owner(t)
 		return call{Query: resendInvite, Token: owner.Token, Vars: vars{"i": vars{"memberId": o.invite(t, owner, newAddress(), "MEMBER")}}}
