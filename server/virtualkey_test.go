@@ -15,11 +15,19 @@ type virtualKey struct {
 	Site virtualwebauthn.RelyingParty // the page that it is used on
 }
 
+// coseP256 is the length of a P-256 key as RFC 9053 section 7.1.1 writes it, in bytes. The library drops leading zeros of the
+// coordinates, which makes one key in 128 shorter and none that a server takes.
+const coseP256 = 77
+
 // key is a new security key, used on the server's own pages by somebody whom it verifies.
 func (m *muster) key() *virtualKey {
+	credential := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	for len(credential.Key.AttestationData()) != coseP256 {
+		credential = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	}
 	return &virtualKey{
 		Authenticator: virtualwebauthn.NewAuthenticator(),
-		Credential:    virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		Credential:    credential,
 		Site:          virtualwebauthn.RelyingParty{ID: "localhost", Name: "Muster", Origin: strings.Replace(m.URL, "127.0.0.1", "localhost", 1)},
 	}
 }
