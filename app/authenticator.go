@@ -404,7 +404,8 @@ func (a *App) RemoveAuthenticator(ctx context.Context, in RemoveAuthenticatorInp
 		if err := org.CheckRemoveAuthenticator(gone.ID, have, c.Memberships); err != nil {
 			return err
 		}
-		if err := c.removeAuthenticator(ctx, gone, len(have) == 1); err != nil {
+		last := len(have) == 1
+		if err := c.removeAuthenticator(ctx, gone, last); err != nil {
 			return err
 		}
 		if last { // what personal tokens have proved is gone with it
