@@ -1,7 +1,9 @@
 // The part of Muster's GraphQL API that these pages use. `npm run check-documents` holds the documents to the schema.
 import acceptInvite from './graphql/acceptInvite.graphql?raw';
+import authenticatorKinds from './graphql/authenticatorKinds.graphql?raw';
 import confirmIdentity from './graphql/confirmIdentity.graphql?raw';
 import confirmPhone from './graphql/confirmPhone.graphql?raw';
+import confirmSecurityKeyEnrollment from './graphql/confirmSecurityKeyEnrollment.graphql?raw';
 import confirmTOTP from './graphql/confirmTOTP.graphql?raw';
 import confirmTwoFactorReset from './graphql/confirmTwoFactorReset.graphql?raw';
 import declineTwoFactorReset from './graphql/declineTwoFactorReset.graphql?raw';
@@ -16,6 +18,8 @@ import sendSecondFactorCode from './graphql/sendSecondFactorCode.graphql?raw';
 import signIn from './graphql/signIn.graphql?raw';
 import signOut from './graphql/signOut.graphql?raw';
 import signUp from './graphql/signUp.graphql?raw';
+import startSecurityKeyEnrollment from './graphql/startSecurityKeyEnrollment.graphql?raw';
+import startSecurityKeyVerification from './graphql/startSecurityKeyVerification.graphql?raw';
 import twoFactorReset from './graphql/twoFactorReset.graphql?raw';
 import verifyEmail from './graphql/verifyEmail.graphql?raw';
 import verifySecondFactor from './graphql/verifySecondFactor.graphql?raw';
@@ -24,6 +28,8 @@ import viewer from './graphql/viewer.graphql?raw';
 export type Role = 'OWNER' | 'MANAGER' | 'ADMIN' | 'MEMBER';
 export type NextStep = 'SIGN_IN' | 'SIGN_UP' | 'SET_UP_2FA' | 'ACCEPT' | 'NOTHING';
 export type Method = 'TOTP' | 'PHONE' | 'SECURITY_KEY' | 'RECOVERY_CODE';
+
+export type AuthenticatorKind = 'TOTP' | 'PHONE' | 'SECURITY_KEY';
 
 export interface Viewer {
   id: string;
@@ -88,7 +94,7 @@ export interface TwoFactorResetRequest {
 
 /** A refusal or a failure. Its message is a sentence for the person in front of the page: the server's own, where it sent one. */
 export class ApiError extends Error {
-  /** A value of the schema's ErrorCode, or UNREACHABLE where no answer of Muster arrived. */
+  /** A value of the schema's ErrorCode, UNREACHABLE where no answer of Muster arrived, BROWSER where the browser refused. */
   readonly code: string;
   /** The input field that is not acceptable, where the server names one. */
   readonly field: string | undefined;
@@ -159,7 +165,7 @@ export const api = {
     mutate<{ challenge: Challenge | null }>(signIn, 'signIn', input),
   sendSecondFactorCode: (challengeToken: string) =>
     mutate<{ sentTo: string }>(sendSecondFactorCode, 'sendSecondFactorCode', { challengeToken }),
-  verifySecondFactor: (input: { challengeToken: string; code: string }) =>
+  verifySecondFactor: (input: { challengeToken: string; code: string } | { challengeToken: string; credential: object }) =>
     mutate<object>(verifySecondFactor, 'verifySecondFactor', input),
   confirmIdentity: (password: string) => mutate<{ freshUntil: string }>(confirmIdentity, 'confirmIdentity', { password }),
   requestPasswordReset: (email: string) => mutate<object>(requestPasswordReset, 'requestPasswordReset', { email }),
@@ -181,6 +187,13 @@ export const api = {
   declineTwoFactorReset: (token: string) => mutate<{ state: string }>(declineTwoFactorReset, 'declineTwoFactorReset', { token }),
   enrollTOTP: () => mutate<{ secret: string; uri: string; qrCode: string }>(enrollTOTP, 'enrollTOTP', {}),
   confirmTOTP: (code: string) => mutate<Confirmed>(confirmTOTP, 'confirmTOTP', { code }),
+  authenticatorKinds: async () => (await ask(authenticatorKinds))['authenticatorKinds'] as AuthenticatorKind[],
+  startSecurityKeyEnrollment: (name: string) =>
+    mutate<{ options: object }>(startSecurityKeyEnrollment, 'startSecurityKeyEnrollment', { name }),
+  confirmSecurityKeyEnrollment: (credential: object) =>
+    mutate<Confirmed>(confirmSecurityKeyEnrollment, 'confirmSecurityKeyEnrollment', { credential }),
+  startSecurityKeyVerification: (challengeToken: string) =>
+    mutate<{ options: object }>(startSecurityKeyVerification, 'startSecurityKeyVerification', { challengeToken }),
   enrollPhone: (number: string) => mutate<{ sentTo: string }>(enrollPhone, 'enrollPhone', { number }),
   confirmPhone: (code: string) => mutate<Confirmed>(confirmPhone, 'confirmPhone', { code }),
 };

@@ -1,9 +1,10 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 
-import { api, type ApiError, type Confirmed } from '../api';
+import { api, ApiError, type AuthenticatorKind, type Confirmed } from '../api';
 import { Alert, Button, CodeField, CopyButton, Field, Title, useAction } from '../ui';
+import { KeySetUp } from './Key';
 
-export type Kind = 'app' | 'phone';
+export type Kind = 'app' | 'key' | 'phone';
 
 // What a form cannot mend by trying again: the session ended, or no longer stands for the mailbox.
 const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED'];
@@ -17,8 +18,19 @@ interface FactorProps {
 /** The choice of a first authenticator, and its set-up. */
 export function Factor({ organization, confirmed, restart }: FactorProps) {
   const [kind, setKind] = useState<Kind | null>(null);
+  const [offered, setOffered] = useState<AuthenticatorKind[]>([]);
   const back = () => setKind(null);
+
+  // Where the answer does not come, an app is there all the same: every server has those.
+  useEffect(() => {
+    api.authenticatorKinds().then(setOffered, (reason: unknown) => {
+      if (!(reason instanceof ApiError)) throw reason;
+      setOffered(['TOTP']);
+    });
+  }, []);
+
   if (kind === 'app') return <AppSetUp confirmed={(answer) => confirmed('app', answer)} back={back} restart={restart} />;
+  if (kind === 'key') return <KeySetUp confirmed={(answer) => confirmed('key', answer)} back={back} restart={restart} />;
   if (kind === 'phone') {
     return (
       <>
@@ -31,8 +43,8 @@ export function Factor({ organization, confirmed, restart }: FactorProps) {
     <>
       <Title>Setup Two-Factor Authentication</Title>
       <p>
-        From now on you sign in with your password and a code. How do you want to get your codes? {organization} accepts
-        either.
+        From now on you sign in with your password and something that only you have. What shall it be? {organization}{' '}
+        accepts each of these.
       </p>
       <div className="choices">
         <button type="button" className="choice" onClick={() => setKind('app')}>
@@ -41,16 +53,27 @@ export function Factor({ organization, confirmed, restart }: FactorProps) {
           </span>
           <span>An app on your phone or computer shows a new code every 30 seconds. It works without a network.</span>
         </button>
-        <button type="button" className="choice" onClick={() => setKind('phone')}>
-          <span className="choice-name">Phone</span>
-          <span>You get codes by text message. Easier to intercept, so your account is marked as less secure.</span>
-        </button>
+        {offered.includes('SECURITY_KEY') && (
+          <button type="button" className="choice" onClick={() => setKind('key')}>
+            <span className="choice-name">Security key or passkey</span>
+            <span>
+              A key that you plug in or tap, or this device with your fingerprint, face or PIN. It works on the real page only,
+              so nobody can phish it.
+            </span>
+          </button>
+        )}
+        {offered.includes('PHONE') && (
+          <button type="button" className="choice" onClick={() => setKind('phone')}>
+            <span className="choice-name">Phone</span>
+            <span>You get codes by text message. Easier to intercept, so your account is marked as less secure.</span>
+          </button>
+        )}
       </div>
     </>
   );
 }
 
-interface SetUpProps {
+export interface SetUpProps {
   confirmed: (answer: Confirmed) => void;
   back: () => void;
   restart?: () => Promise<void>;
@@ -62,7 +85,8 @@ interface TroubleProps {
   again: () => void;
 }
 
-function Trouble({ error, restart, again }: TroubleProps) {
+/** What went wrong in a set-up, with the way out of it where there is one. */
+export function Trouble({ error, restart, again }: TroubleProps) {
   if (error?.code === 'STEP_UP_REQUIRED') return <Confirm again={again} />;
   return (
     <Alert error={error}>
@@ -250,6 +274,21 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
 /** The advice to have a second authenticator, which may be left for later. */
 export function SecondFactor({ first, next }: { first: Kind; next: () => void }) {
   const [adding, setAdding] = useState(false);
+  if (first === 'key') {
+    if (adding) return <AppSetUp confirmed={next} back={() => setAdding(false)} />;
+    return (
+      <>
+        <Title>Add an authenticator app</Title>
+        <p>If you lose your key, or stand at a computer where it does not work, an app gets you in. We advise it to everybody.</p>
+        <div className="actions">
+          <Button onClick={() => setAdding(true)}>Add an authenticator app</Button>
+          <Button className="secondary" onClick={next}>
+            Not now
+          </Button>
+        </div>
+      </>
+    );
+  }
   if (first === 'phone') {
     if (adding) return <AppSetUp confirmed={next} back={() => setAdding(false)} />;
     return (

@@ -2,6 +2,7 @@ import { type FormEvent, useState } from 'react';
 
 import { api, type Challenge } from '../api';
 import { Alert, Button, CodeField, Field, Title, useAction } from '../ui';
+import { hasKeys, noKeys, useKey } from './webauthn';
 
 interface SignInProps {
   sentTo?: string;
@@ -127,12 +128,15 @@ interface ChallengedProps {
 export function Challenged({ challenge, proved, restart }: ChallengedProps) {
   const app = challenge.methods.includes('TOTP');
   const phone = challenge.methods.includes('PHONE');
-  const [recovering, setRecovering] = useState(!app && !phone);
+  const key = challenge.methods.includes('SECURITY_KEY');
+  const codes = app || phone;
+  const [recovering, setRecovering] = useState(!codes && !(key && hasKeys()));
   const [code, setCode] = useState('');
   const [sentTo, setSentTo] = useState<string | null>(null);
   const [signedIn, setSignedIn] = useState(false);
   const checking = useAction();
   const sending = useAction();
+  const touching = useAction();
   const error = checking.error ?? sending.error;
 
   const submit = (event: FormEvent) => {
@@ -143,12 +147,39 @@ export function Challenged({ challenge, proved, restart }: ChallengedProps) {
       await proved();
     });
   };
+  const touch = () =>
+    void touching.run(async () => {
+      if (!signedIn) {
+        const { options } = await api.startSecurityKeyVerification(challenge.token);
+        await api.verifySecondFactor({ challengeToken: challenge.token, credential: await useKey(options) });
+      }
+      setSignedIn(true);
+      await proved();
+    });
   const send = () =>
     void sending.run(async () => setSentTo((await api.sendSecondFactorCode(challenge.token)).sentTo));
 
   return (
     <>
       <Title>Confirm that it is you</Title>
+      {key && !hasKeys() && <p role="status">{noKeys}</p>}
+      {!recovering && key && hasKeys() && (
+        <>
+          <p>Have your security key or passkey ready: the browser tells you what to do with it.</p>
+          <Alert error={touching.error} />
+          <div className="actions">
+            <Button busy={touching.busy} progress="Waiting for your key…" onClick={touch}>
+              Use security key or passkey
+            </Button>
+            {!codes && (
+              <Button className="secondary" onClick={() => void restart()}>
+                Start again
+              </Button>
+            )}
+          </div>
+          {codes && <h2>Or type a code</h2>}
+        </>
+      )}
       {!recovering && app && <p>Type the six digits that your authenticator app shows now.</p>}
       {!recovering && phone && (
         <>
@@ -165,7 +196,7 @@ export function Challenged({ challenge, proved, restart }: ChallengedProps) {
         </>
       )}
       {recovering && <p>Type one of the ten recovery codes that you saved. It is used up by this.</p>}
-      <form onSubmit={submit}>
+      {(recovering || codes) && <form onSubmit={submit}>
         {recovering ? (
           <Field
             label="Recovery code"
@@ -188,8 +219,8 @@ export function Challenged({ challenge, proved, restart }: ChallengedProps) {
             Start again
           </Button>
         </div>
-      </form>
-      {(app || phone) && challenge.methods.includes('RECOVERY_CODE') && (
+      </form>}
+      {(codes || (key && hasKeys())) && challenge.methods.includes('RECOVERY_CODE') && (
         <p className="aside">
           <button
             type="button"
@@ -199,7 +230,7 @@ export function Challenged({ challenge, proved, restart }: ChallengedProps) {
               setRecovering(!recovering);
             }}
           >
-            {recovering ? 'Use a six-digit code instead' : 'Use a recovery code instead'}
+            {recovering ? (codes ? 'Use a six-digit code instead' : 'Use your security key instead') : 'Use a recovery code instead'}
           </button>
         </p>
       )}
