@@ -18,9 +18,9 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/riverqueue/river"
 
+	"muster/app/provider"
 	"muster/db"
 	"muster/mail"
-	"muster/provider"
 	"muster/secret"
 )
 

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"muster/app/provider"
 	"muster/db"
 	"muster/org"
-	"muster/provider"
 	"muster/secret"
 )
 
