@@ -64,7 +64,7 @@ export async function check(name, story, { secrets = [], context: options = {} }
     page.on('websocket', (socket) => {
       if (!ours(socket.url())) problems.push(`socket to another place: ${socket.url()}`);
     });
-    await story(page, { context, problems, shoot: (label) => shoot(page, `${name}-${label}`) });
+    await story(page, { context, problems, shoot: (label, of = page) => shoot(of, `${name}-${label}`) });
   } catch (error) {
     problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
     for (const context of browser.contexts()) {

@@ -1,12 +1,12 @@
 import { muster, patience } from './browser.mjs';
 
-/** The link to a page in the newest mail to the address that has one, as soon as it is there. */
-export function linkFromMailbox(email, page) {
+/** The link to a page in the newest mail to the address that has one and says what it must, as soon as it is there. */
+export function linkFromMailbox(email, page, saying = '') {
   const link = new RegExp(String.raw`https?://\S+/${page}#token=[^\s"<>]+`);
   return poll(`/mailbox/api/messages?to=${encodeURIComponent(email)}`, (messages) => {
     for (const { text } of messages) {
       const found = link.exec(text);
-      if (found) return found[0];
+      if (found && text.includes(saying)) return found[0];
     }
     return undefined;
   });

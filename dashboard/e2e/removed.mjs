@@ -12,6 +12,20 @@ const mutate = (token, name, fields, input) =>
 
 const tokenOf = (link) => new URLSearchParams(new URL(link).hash.slice(1)).get('token');
 
+/** A new organization, which asks for no second factor, invites the address; its name. */
+export async function invited(email) {
+  const mark = randomBytes(4).toString('hex');
+  const name = `Another one ${mark}`;
+  const { session } = await mutate(undefined, 'signUp', 'session { token }', {
+    email: `owner-${mark}@browser.example`,
+    name: 'Owner',
+    password: randomBytes(18).toString('base64url'),
+  });
+  const { organization } = await mutate(session.token, 'createOrganization', 'organization { id }', { slug: `browser-${mark}`, name });
+  await mutate(session.token, 'inviteMember', 'member { id }', { organizationId: organization.id, email, role: 'MEMBER' });
+  return name;
+}
+
 /** A new organization with an owner who has 2FA, and a manager in one team without it; then 2FA becomes required. */
 export async function removedMember() {
   const mark = randomBytes(4).toString('hex');
