@@ -310,6 +310,10 @@ func failWithSecrets(t *testing.T, address string) {
 	nobody := db.NewID(db.UserID)
 	for name, fail := range map[string]func(tx *db.Tx) error{
 		"an address that is taken": func(tx *db.Tx) error { return tx.CreateUser(ctx, fresh(), canary) },
+		"an account twice": func(tx *db.Tx) error {
+			user, other := &org.User{ID: db.NewID(db.UserID), Name: "Nobody"}, canary+"@elsewhere.example"
+			return cmp.Or(tx.CreateUser(ctx, user, canary), tx.CreateUser(ctx, &org.User{ID: user.ID, Name: canary, Email: &other}, canary))
+		},
 		"two sessions with one token": func(tx *db.Tx) error {
 			user := &org.User{ID: db.NewID(db.UserID), Name: "Nobody"}
 			session := func() error {
