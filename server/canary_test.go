@@ -25,10 +25,14 @@ import (
 // Every other text is taken for a secret, so that a new one is watched until somebody says here that it is none.
 var publicArguments = map[string]bool{
 	"email": true, "name": true, "slug": true, "number": true, "issuer": true, "clientId": true, "clientMutationId": true,
+	"newEmail": true, "scopes": true, "reason": true,
 }
 
 // secretAnswers are the fields of an answer that are shown once, to whom they are for.
 var secretAnswers = regexp.MustCompile(`(?i)^(token|secret|uri|recoveryCodes)$`)
+
+// otherTexts are the variants of a call that take other texts than its first, or take them another way.
+var otherTexts = regexp.MustCompile(`code|message|link`)
 
 // canaries is what a test has put in and got out, and where none of it may be.
 type canaries struct {
@@ -58,7 +62,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	c.exec(t, `CREATE FUNCTION refuse_canary() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the log is broken'; END $$`)
 	seen := map[string]bool{}
 	for _, call := range loggedCalls {
-		if other := call.variant != "" && seen[call.mutation]; other && !strings.Contains(call.variant, "code") && !strings.Contains(call.variant, "message") {
+		if other := call.variant != "" && seen[call.mutation]; other && !otherTexts.MatchString(call.variant) {
 			continue // it takes the same texts the same way
 		}
 		seen[call.mutation] = true

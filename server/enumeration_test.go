@@ -81,12 +81,14 @@ func TestNothingTellsWhoHasAnAccount(t *testing.T) {
 			Vars: vars{"i": vars{"memberId": ids[email]}},
 		})
 	})
-	if field := schema(t).Mutation.Fields.ForName("requestPasswordReset"); field != nil {
-		alike("asking for a new password", func(email, from string) reply {
-			return m.call(t, call{
-				Query: `mutation($i: RequestPasswordResetInput!) { requestPasswordReset(input: $i) { __typename } }`, From: from,
-				Vars: vars{"i": vars{"email": email}},
-			})
-		})
-	}
+	alike("resetting the second factor of whom one has invited", func(email, _ string) reply {
+		return m.call(t, call{Query: resetMember, Token: other.Token, Vars: vars{"m": ids[email], "r": lost}})
+	})
+	alike("asking for a new password", func(email, from string) reply {
+		return m.call(t, call{Query: requestReset, From: from, Vars: vars{"i": vars{"email": email}}})
+	})
+	alike("moving one's account there", func(email, from string) reply {
+		b.run(t, `DELETE FROM rate_limits`)
+		return m.call(t, call{Query: changeEmail, Token: other.Token, From: from, Vars: vars{"e": email}})
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -56,7 +57,7 @@ func (m *muster) swept(t testing.TB) (p *person, o *organization, token string) 
 func nobody(m *muster) *person { return &person{m: m, Name: "nobody"} }
 
 // loggedCalls are all mutations. The schema's own list is held against it.
-var loggedCalls = []loggedCall{
+var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 	{mutation: "signUp", writes: []string{"account user.sign-up"}, prepare: func(_ *testing.T, m *muster) (*person, vars) {
 		return nobody(m), vars{"email": "new@people.example", "name": "New", "password": "a long password"}
 	}},
@@ -469,7 +470,7 @@ var loggedCalls = []loggedCall{
 		p.do(t, `mutation($i: ConnectSSOInput!) { connectSSO(input: $i) { organization { id } } }`, vars{"i": connectTo(o.ID)}, nil)
 		return p, vars{"organizationId": o.ID}
 	}},
-}
+})
 
 func connectTo(organizationID string) vars {
 	return vars{"organizationId": organizationID, "issuer": "https://login.example.com", "clientId": "muster", "clientSecret": "canary secret"}

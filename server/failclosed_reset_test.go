@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// resetCalls go on with loggedCalls.
+// resetCalls are those of loggedCalls that reset a second factor.
 var resetCalls = []loggedCall{
 	{
 		mutation: "resetMemberTwoFactor", variant: "at once",
@@ -61,20 +61,20 @@ var resetCalls = []loggedCall{
 		},
 	},
 	{
+		mutation: "declineTwoFactorReset", variant: "withdrawing",
+		writes: []string{"organization member.2fa-reset-ended", "organization member.2fa-reset-ended", "account user.2fa-reset-ended"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			x := m.tenants(t)
+			return x.mallory, vars{"requestId": x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID}
+		},
+	},
+	{
 		mutation: "declineTwoFactorReset", variant: "by the link",
 		writes: []string{"organization member.2fa-reset-ended", "organization member.2fa-reset-ended", "account user.2fa-reset-ended"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {
 			x := m.tenants(t)
 			x.mallory.reset(t, x.oliviaTheirs)
 			return nobody(m), vars{"token": m.link(t, x.olivia.Email, resetTitle)}
-		},
-	},
-	{
-		mutation: "declineTwoFactorReset", variant: "withdrawing",
-		writes: []string{"organization member.2fa-reset-ended", "organization member.2fa-reset-ended", "account user.2fa-reset-ended"},
-		prepare: func(t *testing.T, m *muster) (*person, vars) {
-			x := m.tenants(t)
-			return x.mallory, vars{"requestId": x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID}
 		},
 	},
 }

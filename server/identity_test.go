@@ -19,6 +19,7 @@ import (
 var idArguments = map[string]string{
 	"organizationId": db.OrganizationID, "memberId": db.MemberID, "teamId": db.TeamID, "teamIds": db.TeamID,
 	"authenticatorId": db.AuthenticatorID, "replaces": db.AuthenticatorID, "sessionId": db.SessionID,
+	"personalTokenId": db.TokenID, "serviceTokenId": db.TokenID, "requestId": db.ResetID,
 }
 
 // readsByID are the questions that take an id, by "Type.field(argument)": as a document with $id, and what it names.
@@ -32,14 +33,18 @@ var readsByID = map[string]struct{ document, kind string }{
 	"Subscription.sweep(id)":                     {`subscription($id: ID!) { sweep(id: $id) { id } }`, db.SweepID},
 }
 
-// foreignIDs are of things that exist and belong to somebody else.
-func (m *muster) foreignIDs(t *testing.T) map[string]string {
+// foreignIDs are of things that exist and belong to somebody else, by kind; of each sort where a kind has several.
+func (m *muster) foreignIDs(t *testing.T) map[string][]string {
 	t.Helper()
 	stan, o := m.owner(t)
 	o.createTeam(t, "theirs")
 	o.join(t, m.signUp(t, "Mo"), "MEMBER")
 	o.require(t, true)
-	ids := map[string]string{}
+	x := m.tenants(t)
+	ids := map[string][]string{
+		db.TokenID: {stan.serviceToken(t, o, "members:read").id, stan.personalToken(t, "members:read").id},
+		db.ResetID: {x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID},
+	}
 	for kind, sql := range map[string]string{
 		db.OrganizationID:  `SELECT id FROM organizations WHERE id = $1`,
 		db.MemberID:        `SELECT id FROM members WHERE organization_id = $1`,
@@ -51,23 +56,26 @@ func (m *muster) foreignIDs(t *testing.T) map[string]string {
 		db.AuthenticatorID: `SELECT a.id FROM authenticators a JOIN members m ON m.user_id = a.user_id WHERE m.organization_id = $1`,
 		db.SessionID:       `SELECT s.id FROM sessions s JOIN members m ON m.user_id = s.user_id WHERE m.organization_id = $1 AND s.ended_at IS NULL`,
 	} {
-		ids[kind] = m.find(t, sql, o.ID)
+		ids[kind] = []string{m.find(t, sql, o.ID)}
 	}
-	_ = stan
 	return ids
 }
 
 // deletedIDs are of things that were there.
-func (m *muster) deletedIDs(t *testing.T) map[string]string {
+func (m *muster) deletedIDs(t *testing.T) map[string][]string {
 	t.Helper()
 	owner, o := m.owner(t)
-	gone := map[string]string{db.MemberID: o.join(t, m.signUp(t, "Max"), "MEMBER"), db.TeamID: db.NewID(db.TeamID), db.AuthenticatorID: ""}
-	owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": gone[db.MemberID]}, nil)
-	m.exec(t, `INSERT INTO teams (id, organization_id, slug, name) VALUES ($1, $2, 'gone', 'Gone')`, gone[db.TeamID], o.ID)
-	m.exec(t, `DELETE FROM teams WHERE id = $1`, gone[db.TeamID])
-	gone[db.AuthenticatorID] = owner.authenticator(t)
-	owner.do(t, `mutation($a: ID!) { removeAuthenticator(input: {authenticatorId: $a}) { user { id } } }`, vars{"a": gone[db.AuthenticatorID]}, nil)
-	return gone
+	member, team := o.join(t, m.signUp(t, "Max"), "MEMBER"), db.NewID(db.TeamID)
+	owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": member}, nil)
+	m.exec(t, `INSERT INTO teams (id, organization_id, slug, name) VALUES ($1, $2, 'gone', 'Gone')`, team, o.ID)
+	m.exec(t, `DELETE FROM teams WHERE id = $1`, team)
+	service, personal := owner.serviceToken(t, o, "members:read").id, owner.personalToken(t, "members:read").id
+	owner.do(t, `mutation($s: ID!, $p: ID!) {
+	  revokeServiceToken(input: {serviceTokenId: $s}) { __typename } revokePersonalToken(input: {personalTokenId: $p}) { __typename } }`,
+		vars{"s": service, "p": personal}, nil)
+	authenticator := owner.authenticator(t)
+	owner.do(t, `mutation($a: ID!) { removeAuthenticator(input: {authenticatorId: $a}) { user { id } } }`, vars{"a": authenticator}, nil)
+	return map[string][]string{db.MemberID: {member}, db.TeamID: {team}, db.TokenID: {service, personal}, db.AuthenticatorID: {authenticator}}
 }
 
 // TestIDsCrossNoBorder exchanges each id that a mutation takes for one of another tenant's, of what is gone, and of nothing:
@@ -168,19 +176,18 @@ func TestQuestionsCrossNoBorder(t *testing.T) {
 }
 
 // alike asks with an id of another's, of what is gone and of nothing.
-func (m *muster) alike(t *testing.T, what, kind string, foreign, gone map[string]string, ask func(id string) string) {
+func (m *muster) alike(t *testing.T, what, kind string, foreign, gone map[string][]string, ask func(id string) string) {
 	t.Helper()
 	nothing := db.NewID(kind)
 	want := strings.ReplaceAll(ask(nothing), nothing, "")
-	for how, id := range map[string]string{"another's": foreign[kind], "a deleted": gone[kind]} {
-		if id == "" && how == "another's" {
-			t.Errorf("%s: foreignIDs has nothing of kind %s", what, kind)
-		}
-		if id == "" {
-			continue
-		}
-		if got := strings.ReplaceAll(ask(id), id, ""); got != want {
-			t.Errorf("%s tells %s id from one of nothing:\n%s\n%s", what, how, got, want)
+	if len(foreign[kind]) == 0 {
+		t.Errorf("%s: foreignIDs has nothing of kind %s", what, kind)
+	}
+	for how, ids := range map[string][]string{"another's": foreign[kind], "a deleted": gone[kind]} {
+		for _, id := range ids {
+			if got := strings.ReplaceAll(ask(id), id, ""); got != want {
+				t.Errorf("%s tells %s id from one of nothing:\n%s\n%s", what, how, got, want)
+			}
 		}
 	}
 }

@@ -128,6 +128,19 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	"reset-network": func(*testing.T, *muster) call {
 		return call{Query: requestReset, Vars: vars{"i": vars{"email": newAddress()}}}
 	},
+	"verify": func(t *testing.T, m *muster) call {
+		return call{Query: `mutation { requestEmailVerification(input: {}) { __typename } }`, Token: m.signUp(t, "Lou").Token}
+	},
+	"change-email": func(t *testing.T, m *muster) call {
+		return call{Query: changeEmail, Token: m.someone(t, "Lou").Token, Vars: vars{"e": newAddress()}}
+	},
+	"change-email-to": func(t *testing.T, m *muster) call {
+		return call{Query: changeEmail, Token: m.someone(t, "Lou").Token, Vars: vars{"e": newAddress()}}
+	},
+	"2fa-reset": func(t *testing.T, m *muster) call {
+		x := m.tenants(t)
+		return call{Query: resetMember, Token: x.mallory.Token, Vars: vars{"m": x.oliviaTheirs, "r": lost}}
+	},
 	"not-me": func(*testing.T, *muster) call {
 		return call{Query: `mutation { reportNotMe(input: {token: "nothing"}) { __typename } }`}
 	},
