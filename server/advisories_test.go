@@ -64,6 +64,22 @@ var advisories = []struct {
 	{"an address is made up in a header that anybody sends", "CVE-2026-24000, CVE-2026-46356 (Fleet)", []string{"server/web TestClientAddress", "server/web FuzzClientAddress", "server/web TestClientIPComesFromTrustedProxies"}},
 	{"a page of another site opens a socket with the cookie", "GO-2025-3874, -4310, -4709, -5181, -5210, -5449", []string{"server/transport TestOriginIsAlwaysAsked", "server/web TestOriginRules", "server TestCookies"}},
 	{"whoever lost access goes on watching", "GO-2026-5598, Hasura #3602", []string{"server TestAccessLostWhileWatching", "server TestAccessIsCutAtTheCommit", "server TestSessionEndsWhileWatching"}},
+	{
+		"an API token does more than its scopes say", "CVE-2026-28699 (Gitea), CVE-2026-21621 (hex.pm)",
+		[]string{"server TestScopesOfReads", "server TestTokensStayWhereTheyBelong", "server TestTokensThatAreNone", "server TestPersonalTokenFollowsItsOwner"},
+	},
+	{
+		"an address that a provider claims opens the account that has it", "GHSA-6g38-8j4p-j3pr (Nhost)",
+		[]string{"server TestLyingProvider", "server TestSingleSignOn", "server TestLinkIsForOneSession"},
+	},
+	{
+		"a callback is finished in another browser than began it", "CVE-2025-68158 (Authlib)",
+		[]string{"server TestCallbacks", "server TestOneStateOneSession"},
+	},
+	{
+		"the link to a new password goes to an address that is not proved the account's", "CVE-2023-7028 (GitLab)",
+		[]string{"server TestPasswordReset", "server TestResetOfAClaimedAddress", "server TestResetLinks"},
+	},
 	{"a short document takes minutes to validate", "CVE-2023-26144, graphql-js #3955", []string{"server/transport TestHostileDocumentsAreNotValidated", "server TestLargeRequestsCostLittle", "server TestCop"}},
 	{"a name writes headers of a mail", "CWE-93", []string{"mail FuzzMessage", "server TestSignUpRules"}},
 }
