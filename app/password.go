@@ -63,7 +63,7 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 	if in.NewPassword == in.CurrentPassword {
 		return nil, org.BadInput("newPassword", "This is the password that you have given as the present one. Take another one.")
 	}
-	forgive, err := a.checkPassword(ctx, r, user, in.CurrentPassword)
+	_, forgive, err := a.checkPassword(ctx, r, user, in.CurrentPassword)
 	if errors.Is(err, org.ErrCredentials) {
 		return nil, org.Refuse(org.CodeInvalidCredentials, "The present password is wrong. An account that has none yet gets its first by requestPasswordReset.")
 	}
@@ -91,6 +91,11 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 		}
 		if err := tx.SetPassword(ctx, user.ID, hash); err != nil {
 			return nil, err
+		}
+		if r.session.Proved() {
+			if err := tx.NotePasswordByMail(ctx, user.ID, false); err != nil {
+				return nil, err
+			}
 		}
 		if err := tx.DeleteAccountLinks(ctx, user.ID, org.PurposeReset); err != nil {
 			return nil, err
@@ -236,6 +241,9 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 			return err
 		}
 		if err := c.Tx.SetPassword(ctx, c.User.ID, hash); err != nil {
+			return err
+		}
+		if err := c.Tx.NotePasswordByMail(ctx, c.User.ID, true); err != nil {
 			return err
 		}
 		if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {

@@ -51,7 +51,8 @@ type (
 // ConfirmTwoFactorReset is the person's own consent: the link of the mail proves the mailbox, and the password that it is not
 // only somebody who reads it. The password costs the person nothing, since they need it to come back; without it whoever
 // reads a mailbox, and knows one manager who asks, would take an account over that the mailbox alone must never open
-// (NIST SP 800-63B-4 section 4.2: recovery by more than one email address). They need no session: the factor that one
+// (NIST SP 800-63B-4 section 4.2: recovery by more than one email address). For the same reason a password that was itself set
+// by mail is not enough, until a second factor has been proved with it. They need no session: the factor that one
 // would take is lost. The try at the password is counted like one to sign in.
 func (a *App) ConfirmTwoFactorReset(ctx context.Context, in ConfirmTwoFactorResetInput) (*FactorResetPayload, error) {
 	r, hash := request(ctx), secret.Hash(in.Token)
@@ -66,7 +67,7 @@ func (a *App) ConfirmTwoFactorReset(ctx context.Context, in ConfirmTwoFactorRese
 	if err != nil {
 		return nil, fmt.Errorf("find the account: %w", err)
 	}
-	forgive, err := a.checkPassword(ctx, r, user, in.Password)
+	encoded, forgive, err := a.checkPassword(ctx, r, user, in.Password)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +84,16 @@ func (a *App) ConfirmTwoFactorReset(ctx context.Context, in ConfirmTwoFactorRese
 		return err
 	}
 	err = a.changeAccountOf(ctx, reset.UserID, check, func(c *accountChange) error {
+		if _, err := lockSigningIn(ctx, c.Tx, c.User.ID, encoded); err != nil {
+			return err
+		}
+		byMail, err := c.Tx.PasswordByMail(ctx, c.User.ID)
+		if err != nil {
+			return fmt.Errorf("ask how the password was set: %w", err)
+		}
+		if byMail {
+			return org.ErrOnlyMailbox
+		}
 		if void, err = a.voidReset(ctx, c, reset); err != nil || void != nil {
 			return err
 		}

@@ -358,7 +358,12 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 		if session, err = a.begin(ctx, tx, r, org.ViaSecondFactor, proof.by, c.UserID); err != nil {
 			return nil, err
 		}
-		if proof.recovery != nil {
+		if proof.recovery == nil {
+			// Who has the password has the factor too: it proves more than the mailbox by which it may have been set.
+			if err := tx.NotePasswordByMail(ctx, user.ID, false); err != nil {
+				return nil, err
+			}
+		} else {
 			used, err := a.alert(ctx, tx, r, user, org.EventRecoveryUsed, message)
 			if err != nil {
 				return nil, err
@@ -534,7 +539,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		if in.Password == nil {
 			return nil, org.BadInput("password", "This account has no second factor: send its password.")
 		}
-		if forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
+		if _, forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
 			return nil, err
 		}
 		err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
@@ -557,26 +562,26 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	return &ConfirmIdentityPayload{FreshUntil: r.session.FreshAt.Add(a.StepUp)}, nil
 }
 
-// checkPassword compares the password of an account, having counted the try.
-func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (forgive func(), err error) {
+// checkPassword compares the password of an account, having counted the try, and gives the hash that it was found right by.
+func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (encoded string, forgive func(), err error) {
 	forgive, err = a.spendPassword(ctx, user, user.ID, r)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	encoded, err := a.DB.PasswordHash(ctx, user.ID)
+	encoded, err = a.DB.PasswordHash(ctx, user.ID)
 	if err != nil {
-		return nil, fmt.Errorf("find the credentials: %w", err)
+		return "", nil, fmt.Errorf("find the credentials: %w", err)
 	}
 	ok, err := a.Passwords.Verify(ctx, encoded, password)
 	switch {
 	case errors.Is(err, secret.ErrBusy):
-		return nil, errBusy()
+		return "", nil, errBusy()
 	case err != nil:
-		return nil, fmt.Errorf("verify the password: %w", err)
+		return "", nil, fmt.Errorf("verify the password: %w", err)
 	case !ok:
-		return nil, org.ErrCredentials
+		return "", nil, org.ErrCredentials
 	}
-	return forgive, nil
+	return encoded, forgive, nil
 }
 
 // SignOutInput is what signOut takes.

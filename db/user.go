@@ -100,6 +100,18 @@ func (t *Tx) SetPasswordHash(ctx context.Context, userID, hash string) error {
 	return err
 }
 
+// NotePasswordByMail notes whether the account's password proves no more than its mailbox, by which it was set.
+func (t *Tx) NotePasswordByMail(ctx context.Context, userID string, byMail bool) error {
+	_, err := t.pg.Exec(ctx, `UPDATE credentials SET set_by_mail = $2 WHERE user_id = $1 AND set_by_mail <> $2`, userID, byMail)
+	return err
+}
+
+// PasswordByMail says whether the account's password was set by mail and has not been used with a second factor since.
+func (q Queries) PasswordByMail(ctx context.Context, userID string) (bool, error) {
+	marks, err := column[bool](ctx, q.pg, `SELECT set_by_mail FROM credentials WHERE user_id = $1`, userID)
+	return len(marks) > 0 && marks[0], err
+}
+
 // SharedOrganizations are those in which both users have a place and the viewer is active: what decides whether a user
 // may be seen.
 func (q Queries) SharedOrganizations(ctx context.Context, viewerID, otherID string) ([]string, error) {

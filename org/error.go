@@ -71,5 +71,6 @@ var (
 	ErrInvalidCode     = Refuse(CodeInvalidCode, "This code is wrong, was used already or has expired. Wait for the next one and try again.")
 	ErrDeadAlert       = Refuse(CodeInvalidLink, "This link is invalid or has expired. Is the account yours? Sign in, sign out everywhere else, and change the password.")
 	ErrFrozen          = Refuse(CodeConflict, "This account is locked: its owner reported a change that was not theirs. To open it again, reset the password by mail. If that has been done, all its second factors were part of what was reported: ask an owner or manager of your organization, or whoever runs this server, to reset your two-factor authentication.")
+	ErrOnlyMailbox     = Refuse(CodeForbidden, "This password was set by mail and no second factor has been used with it since, so it proves no more than the mailbox does. Ask the owners of your other organizations to approve the request, or whoever runs this server to reset your two-factor authentication.")
 	ErrCredentials     = Refuse(CodeInvalidCredentials, "Email or password is wrong.")
 )

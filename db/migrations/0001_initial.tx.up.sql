@@ -15,6 +15,7 @@ CREATE UNIQUE INDEX users_email ON users (lower(email));
 CREATE TABLE credentials (
   user_id       text PRIMARY KEY REFERENCES users,
   password_hash text NOT NULL,
+  set_by_mail   boolean NOT NULL DEFAULT false, -- it proves no more than the mailbox, until a second factor was proved with it
   changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

@@ -4094,7 +4094,7 @@ type Mutation {
   resetMemberTwoFactor("The member, and why." input: ResetMemberTwoFactorInput!): ResetMemberTwoFactorPayload
   "Agrees to a request to reset a member's second factor that another organization made, for every organization that you own and that has to agree. Owners, in a fresh session. Not with an API token."
   approveTwoFactorReset("The request." input: ApproveTwoFactorResetInput!): ApproveTwoFactorResetPayload
-  "Agrees to the reset of your own second factor, with the mailed link and the password; you are signed out everywhere. Needs no sign-in."
+  "Agrees to the reset of your own second factor, with the mailed link and the password; you are signed out everywhere. ` + "`" + `FORBIDDEN` + "`" + ` with a password that was itself set by mail, until a second factor has been used with it: a mailbox alone resets nothing. Needs no sign-in."
   confirmTwoFactorReset("The link's token, and the password." input: ConfirmTwoFactorResetInput!): ConfirmTwoFactorResetPayload
   "Ends a request to reset a second factor without effect: as the person, with the mailed link or signed in; as an owner of an organization that has to agree; or, where it was made, as somebody who could make it. With the link it needs no sign-in. Not with an API token."
   declineTwoFactorReset("The request, or the link's token." input: DeclineTwoFactorResetInput!): DeclineTwoFactorResetPayload
