@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"muster/db"
 	"muster/mail"
@@ -20,7 +21,7 @@ func (a *App) alert(ctx context.Context, tx *db.Tx, r *Request, user *org.User, 
 	if user.Email == nil {
 		return e, nil
 	}
-	alert := &db.Alert{Alert: org.Alert{EventID: e.ID, UserID: user.ID, SessionID: r.sessionID(), Email: *user.Email}}
+	alert := &db.Alert{Alert: org.Alert{EventID: e.ID, UserID: user.ID, SessionID: r.sessionID(), Email: *user.Email, Verified: user.Verified()}}
 	if org.MayReport(user, action) {
 		alert.Nonce = secret.NewNonce()
 		alert.TokenHash = secret.Hash(a.Keys.Link(alert.Nonce))
@@ -112,22 +113,28 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		switch {
 		case errors.Is(err, org.ErrNotFound):
 			return org.ErrDeadAlert
-		case err == nil && found.ReportedAt != nil:
+		case err != nil || found.ReportedAt == nil:
+			return err
+		}
+		user, err := tx.User(ctx, found.UserID)
+		if err == nil && (user.FrozenSince == nil || user.Email != nil) {
 			return errReported
 		}
-		return err
+		return err // it was left without an address, since somebody else had proved it; by now it may be free
 	}
 	var all []*org.Alert
 	locked := false
 	err = a.changeAccountOf(ctx, found.UserID, check, func(c *accountChange) error {
-		if all, err = c.Tx.Alerts(ctx, found.UserID); err != nil {
-			return err
+		earliest, err := c.Tx.EarliestAlert(ctx, &found.Alert)
+		if err != nil {
+			return fmt.Errorf("find the earliest alert: %w", err)
 		}
-		if err := a.freeze(ctx, c, found.First(all)); err != nil {
+		first := found.First(earliest)
+		if err := a.freeze(ctx, c, first.Since); err != nil {
 			return err
 		}
 		told := "Your account is locked, as you asked: all sessions have ended, and nobody can sign in until its password has been reset by mail."
-		locked = c.User.Verified()
+		locked = c.User.Verified() || c.User.FrozenSince != nil
 		if locked && c.User.FrozenSince == nil {
 			c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")
 		}
@@ -135,7 +142,7 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		if !locked {
 			// No mail opens an account whose address is only claimed, so it is not locked: the change is undone at once.
 			told = "All sessions have ended, as you asked, and the change is undone. Sign in and change your password."
-			c.User.FrozenSince = &found.First(all).Since
+			c.User.FrozenSince = &first.Since
 			stays, err := a.thaw(ctx, c)
 			if err != nil {
 				return err
@@ -170,13 +177,25 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 }
 
 // freeze ends all access to an account and keeps it so until thaw. The address goes back at once, because that is where the
-// way back leads.
-func (a *App) freeze(ctx context.Context, c *accountChange, first *org.Alert) error {
-	if err := c.Tx.Freeze(ctx, c.User.ID, first.Since); err != nil {
+// way back leads: to the one that the account had proved, never to one that was only claimed, and also from somebody who only
+// claims it now.
+func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) error {
+	if err := c.Tx.Freeze(ctx, c.User.ID, since); err != nil {
 		return fmt.Errorf("freeze the account: %w", err)
 	}
-	if err := c.Tx.RestoreEmail(ctx, c.User.ID, first.Email); err != nil {
-		return fmt.Errorf("give the address back: %w", err)
+	email, err := c.Tx.AddressAt(ctx, c.User.ID, since)
+	if err != nil {
+		return fmt.Errorf("find the address of then: %w", err)
+	}
+	if email != "" && (c.User.Email == nil || !org.SameEmail(*c.User.Email, email)) {
+		if err := releaseAddress(ctx, c.Tx, email, true); err != nil {
+			return fmt.Errorf("take the address from who claims it: %w", err)
+		}
+		if err := c.Tx.RestoreEmail(ctx, c.User.ID, email); errors.Is(err, &org.Error{Code: org.CodeConflict}) {
+			return errTaking
+		} else if err != nil {
+			return fmt.Errorf("give the address back: %w", err)
+		}
 	}
 	// A link to a new password that waits already may be in the wrong hands.
 	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {

@@ -196,8 +196,8 @@ func TestThawTakesNoLastFactor(t *testing.T) {
 	}
 }
 
-// A report gives the address back that was mailed. Where somebody else has it by now there is none, so that the thief's is not
-// the way back in; an address that was never verified gets no link.
+// A report gives the address back that was mailed, also where somebody else claims it by now. Where they have proved it there is
+// none, so that the thief's is not the way back in; an address that was never verified gets no link.
 func TestReportGivesTheAddressBack(t *testing.T) {
 	t.Parallel()
 	a, admin := open(t, "")
@@ -207,15 +207,27 @@ func TestReportGivesTheAddressBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, test := range []struct{ name, taken, want string }{
+	for _, test := range []struct {
+		name, taken  string
+		proved, gone bool // whoever has the address by now has proved it; was removed for 2FA
+		want         string
+	}{
 		{name: "ana", want: "ana@example.com"},
-		{name: "bea", taken: "BEA@example.com"},
+		{name: "bea", taken: "BEA@example.com", want: "bea@example.com"},
+		{name: "gil", taken: "gil@example.com", gone: true, want: "gil@example.com"},
+		{name: "dora", taken: "dora@example.com", proved: true},
 	} {
 		ctx, user := a.person(t, test.name, true)
 		exec(`UPDATE users SET email_verified_at = now() WHERE id = $1`, user.ID)
+		ctx = a.as(t, test.name)
 		must(t, a.moved(ctx, test.name+"@thief.example"))
 		if test.taken != "" {
-			exec(`INSERT INTO users (id, name, email) VALUES ($1, 'Other', $2)`, db.NewID(db.UserID), test.taken)
+			other := db.NewID(db.UserID)
+			exec(`INSERT INTO users (id, name, email, email_verified_at) VALUES ($1, 'Other', $2, CASE WHEN $3 THEN now() END)`, other, test.taken, test.proved)
+			if test.gone {
+				exec(`INSERT INTO organizations (id, slug, name) VALUES ('org_a', 'a', 'A')`)
+				exec(`INSERT INTO members (id, organization_id, user_id, role, status, removed_at, reinstatable_until) VALUES ('mem_a', 'org_a', $1, 'MEMBER', 'REMOVED_FOR_2FA', now(), now())`, other)
+			}
 		}
 		alerts, err := a.DB.Alerts(t.Context(), user.ID)
 		must(t, err)
@@ -235,6 +247,124 @@ func TestReportGivesTheAddressBack(t *testing.T) {
 	must(t, err)
 	if message.To != "cleo@example.com" || strings.Contains(message.Text, "#token=") {
 		t.Errorf("to %s:\n%s", message.To, message.Text)
+	}
+}
+
+// What was mailed to an address that the account had never proved gives it back to nobody, whatever its link still does.
+func TestReportGivesNoClaimBack(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	ctx, user := a.person(t, "typo", true)
+	a.factor(ctx, t, user.ID, "New")
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	if _, err := admin.Exec(t.Context(), `UPDATE users SET email = 'own@example.com', email_verified_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
+	must(t, err)
+	if n := count(t, admin, `SELECT count(*) FROM users WHERE email = 'own@example.com' AND email_verified_at IS NOT NULL`); n != 1 {
+		t.Error("the address is the stranger's again")
+	}
+}
+
+// Where somebody has proved the address, the account is left without one and locked. The same link gives the address back once
+// it is free, and opens nothing until then.
+func TestReportAgainGivesTheAddressBack(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	ctx, user := a.person(t, "vera", true)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := admin.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`UPDATE users SET email_verified_at = now()`)
+	ctx = a.as(t, "vera")
+	must(t, a.moved(ctx, "vera@thief.example"))
+	exec(`INSERT INTO users (id, name, email, email_verified_at) VALUES ('usr_other', 'Other', 'vera@example.com', now())`)
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	for _, want := range []string{"", "", "vera@example.com"} {
+		if want != "" {
+			exec(`UPDATE users SET email = NULL, email_verified_at = NULL WHERE id = 'usr_other'`)
+		}
+		done, err := a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
+		must(t, err)
+		now, err := a.DB.User(t.Context(), user.ID)
+		must(t, err)
+		got := ""
+		if now.Email != nil {
+			got = *now.Email
+		}
+		if !done.Locked || now.FrozenSince == nil || got != want {
+			t.Errorf("locked %v, frozen since %v, address %q; want it locked with %q", done.Locked, now.FrozenSince, got, want)
+		}
+	}
+}
+
+// Somebody who takes the address in the moment of the report does not break it.
+func TestReportWhileTheAddressIsTaken(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	_, user := a.person(t, "vera", true)
+	if _, err := admin.Exec(t.Context(), `UPDATE users SET email_verified_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	must(t, a.moved(a.as(t, "vera"), "vera@thief.example"))
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	tx, err := admin.Begin(t.Context())
+	must(t, err)
+	if _, err := tx.Exec(t.Context(), `INSERT INTO users (id, name, email) VALUES ('usr_other', 'Other', 'vera@example.com')`); err != nil {
+		t.Fatal(err)
+	}
+	reported := make(chan error, 1)
+	go func() {
+		_, err := a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, alerts[0])})
+		reported <- err
+	}()
+	eventually(t, "the report waits for the other", func() bool {
+		var waiting bool
+		return tx.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)`).Scan(&waiting) == nil && waiting
+	})
+	must(t, tx.Commit(t.Context()))
+	must(t, <-reported)
+	if n := count(t, admin, `SELECT count(*) FROM users WHERE id = $1 AND email = 'vera@example.com' AND frozen_since IS NOT NULL`, user.ID); n != 1 {
+		t.Error("the account has not got its address back")
+	}
+}
+
+// A report reaches back to the first change of the same hands, however many came after.
+func TestReportReachesBehindManyAlerts(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	ctx, user := a.person(t, "vera", true)
+	if _, err := admin.Exec(t.Context(), `UPDATE users SET email_verified_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	a.factor(ctx, t, user.ID, "The thief's")
+	alerts, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	for _, sql := range []string{
+		`INSERT INTO security_events (id, user_id, action, message, ip_address) SELECT e.id || n, e.user_id, e.action, 'Again', e.ip_address
+		   FROM security_events e, generate_series(1, 120) n WHERE e.id = $1`,
+		`INSERT INTO account_alerts (event_id, user_id, session_id, email, verified) SELECT a.event_id || n, a.user_id, a.session_id, a.email, true
+		   FROM account_alerts a, generate_series(1, 120) n WHERE a.event_id = $1`,
+	} {
+		if _, err := admin.Exec(t.Context(), sql, alerts[0].EventID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = a.RegenerateRecoveryCodes(ctx, RegenerateRecoveryCodesInput{})
+	must(t, err)
+	newest, err := a.DB.Alerts(t.Context(), user.ID)
+	must(t, err)
+	_, err = a.ReportNotMe(t.Context(), ReportNotMeInput{Token: a.token(t, newest[0])})
+	must(t, err)
+	if n := count(t, admin, `SELECT count(*) FROM users WHERE frozen_since = $1`, alerts[0].Since); n != 1 {
+		t.Error("the thief's authenticator is not part of what was reported")
 	}
 }
 

@@ -230,6 +230,9 @@ type accountChange struct {
 // errGrew says that the person joined another organization between reading and locking.
 var errGrew = errors.New("the set of organizations grew")
 
+// errTaking says that somebody else took an address that was about to be the account's: a new transaction sees them.
+var errTaking = errors.New("the address was taken in this moment")
+
 // changeAccount is the door for what touches all organizations of a person. It locks them in one order, then the user,
 // and starts over if the person has joined another one meanwhile.
 func (a *App) changeAccount(ctx context.Context, decide func(c *accountChange) error, also ...string) error {
@@ -255,7 +258,7 @@ func (a *App) changeAccount(ctx context.Context, decide func(c *accountChange) e
 func (a *App) changeAccountOf(ctx context.Context, userID string, check func(tx *db.Tx) error, decide func(c *accountChange) error, also ...string) error {
 	for {
 		err := a.tryChangeAccount(ctx, request(ctx), userID, also, check, decide)
-		if !errors.Is(err, errGrew) {
+		if !errors.Is(err, errGrew) && !errors.Is(err, errTaking) {
 			return err
 		}
 	}

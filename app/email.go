@@ -201,7 +201,7 @@ func (a *App) VerifyEmail(ctx context.Context, in VerifyEmailInput) (*VerifyEmai
 
 // moveAddress gives the account an address that its holder has just proved, and tells both. Links to the old one are dead.
 func (a *App) moveAddress(ctx context.Context, c *accountChange, email string) error {
-	if err := releaseAddress(ctx, c.Tx, email); err != nil {
+	if err := releaseAddress(ctx, c.Tx, email, false); err != nil {
 		return err
 	}
 	if err := c.Tx.MoveEmail(ctx, c.User.ID, email); err != nil {

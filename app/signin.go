@@ -106,7 +106,7 @@ func proveAddress(ctx context.Context, tx *db.Tx, in SignUpInput, email string) 
 	default:
 		return false, nil
 	}
-	return true, releaseAddress(ctx, tx, email)
+	return true, releaseAddress(ctx, tx, email, false)
 }
 
 func checkInvited(ctx context.Context, tx *db.Tx, token, email string) error {
@@ -126,9 +126,10 @@ func checkInvited(ctx context.Context, tx *db.Tx, token, email string) error {
 	return nil
 }
 
-// releaseAddress takes an address from an account that never proved it, for whoever just has.
-func releaseAddress(ctx context.Context, tx *db.Tx, email string) error {
-	loser, err := tx.ReleaseEmail(ctx, email)
+// releaseAddress takes an address from an account that never proved it, for whoever just has; hadIt says that they had proved
+// it before.
+func releaseAddress(ctx context.Context, tx *db.Tx, email string, hadIt bool) error {
+	loser, err := tx.ReleaseEmail(ctx, email, hadIt)
 	if err != nil || loser == "" {
 		return err
 	}

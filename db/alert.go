@@ -18,7 +18,7 @@ type Alert struct {
 }
 
 const (
-	alertColumns = `a.event_id, a.user_id, a.session_id, a.email, a.since, a.expires_at, a.reported_at,
+	alertColumns = `a.event_id, a.user_id, a.session_id, a.email, a.verified, a.since, a.expires_at, a.reported_at,
        e.action, e.message, e.ip_address, e.user_agent, e.created_at`
 	alertFrom = ` FROM account_alerts a JOIN security_events e ON e.id = a.event_id WHERE `
 )
@@ -26,9 +26,9 @@ const (
 // AddAlert adds an alert; its event follows in the same transaction.
 func (t *Tx) AddAlert(ctx context.Context, a *Alert) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO account_alerts (event_id, user_id, session_id, email, nonce, token_hash, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + interval '`+reportable+`')`,
-		a.EventID, a.UserID, a.SessionID, a.Email, a.Nonce, a.TokenHash)
+INSERT INTO account_alerts (event_id, user_id, session_id, email, verified, nonce, token_hash, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + interval '`+reportable+`')`,
+		a.EventID, a.UserID, a.SessionID, a.Email, a.Verified, a.Nonce, a.TokenHash)
 	return err
 }
 
@@ -42,9 +42,35 @@ func (q Queries) AlertByToken(ctx context.Context, tokenHash []byte) (*Alert, er
 	return one[Alert](ctx, q.pg, `SELECT a.nonce, a.token_hash, `+alertColumns+alertFrom+`a.token_hash = $1 AND a.expires_at > clock_timestamp()`, tokenHash)
 }
 
-// Alerts are the account's that can still be reported, newest first.
+// Alerts are the account's that can still be reported, newest first, at most a hundred.
 func (q Queries) Alerts(ctx context.Context, userID string) ([]*org.Alert, error) {
 	return all[org.Alert](ctx, q.pg, `SELECT `+alertColumns+alertFrom+`a.user_id = $1 AND a.expires_at > clock_timestamp() ORDER BY a.since DESC, a.event_id DESC LIMIT 100`, userID)
+}
+
+// EarliestAlert is the first, of those that can still be reported, that the session made from the network address, if any.
+func (q Queries) EarliestAlert(ctx context.Context, a *org.Alert) ([]*org.Alert, error) {
+	return all[org.Alert](ctx, q.pg, `SELECT `+alertColumns+alertFrom+`a.user_id = $1 AND a.session_id = $2 AND e.ip_address = $3
+   AND a.expires_at > clock_timestamp() ORDER BY a.since, a.event_id LIMIT 1`, a.UserID, a.SessionID, a.IPAddress)
+}
+
+// AddressAt is the address that an account had proved at a moment: the one to which the first alert since then was mailed that
+// went to a verified one. It is "" where none did.
+func (q Queries) AddressAt(ctx context.Context, userID string, since time.Time) (string, error) {
+	emails, err := column[string](ctx, q.pg, `
+SELECT email FROM account_alerts WHERE user_id = $1 AND since >= $2 AND verified ORDER BY since, event_id LIMIT 1`, userID, since)
+	if err != nil || len(emails) == 0 {
+		return "", err
+	}
+	return emails[0], nil
+}
+
+// EndUnprovedAlerts ends the links that were mailed to the address that an account leaves, where it never proved it: whose
+// mailbox that is says nothing about the account any more.
+func (t *Tx) EndUnprovedAlerts(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE account_alerts SET nonce = NULL, token_hash = NULL WHERE user_id = $1 AND NOT verified
+   AND EXISTS (SELECT FROM users WHERE id = $1 AND email_verified_at IS NULL)`, userID)
+	return err
 }
 
 // EventsWithin counts the lines of an action in an account's log that are younger than age.
@@ -71,12 +97,16 @@ func (t *Tx) Freeze(ctx context.Context, userID string, since time.Time) error {
 }
 
 // RestoreEmail gives an account the address back that it had, which its owner has just proved by a link. Where somebody else
-// has it by now the account is left without one, so that whoever changed it cannot reset the password.
+// has it by now the account is left without one, so that whoever changed it cannot reset the password. CONFLICT where somebody
+// takes it in this very moment: nothing happened, and a new transaction sees them.
 func (t *Tx) RestoreEmail(ctx context.Context, userID, email string) error {
 	_, err := t.pg.Exec(ctx, `
 UPDATE users u SET (email, email_verified_at) = (SELECT free.email, CASE WHEN free.email IS NOT NULL THEN clock_timestamp() END
   FROM (SELECT CASE WHEN NOT EXISTS (SELECT FROM users x WHERE lower(x.email) = lower($2) AND x.id <> u.id) THEN $2 END AS email) free)
  WHERE u.id = $1 AND lower(coalesce(u.email, '')) <> lower($2)`, userID, email)
+	if violates(err, "users_email") {
+		return org.Refuse(org.CodeConflict, "Another account takes this address right now. Try again.")
+	}
 	return err
 }
 

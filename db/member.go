@@ -38,7 +38,7 @@ SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2f
        m.removed_at, m.reinstatable_until, m.last_seen_at,
        m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
          WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id
-           AND EXISTS (SELECT FROM credentials c WHERE c.user_id = x.user_id)) AS is_only_owner,
+           AND EXISTS (SELECT FROM credentials c JOIN users y ON y.id = c.user_id WHERE c.user_id = x.user_id AND y.frozen_since IS NULL)) AS is_only_owner,
        coalesce(s.trust_second_factor, false) AS trusted, EXISTS (SELECT FROM identities d
          WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer) AS linked,
        t.ids AS team_ids, t.slugs AS team_slugs, t.names AS team_names
@@ -185,12 +185,13 @@ func (q Queries) MembersToNotify(ctx context.Context, organizationID string, sec
 }
 
 // OtherOwners counts the active owners other than one member who can sign in without a provider, and of them those with an
-// authenticator of their own: an organization must not depend on a provider that its last owner could not even disconnect.
+// authenticator of their own: an organization must not depend on a provider that its last owner could not even disconnect, nor
+// on somebody whose account is locked.
 func (q Queries) OtherOwners(ctx context.Context, organizationID, memberID string) (org.Owners, error) {
 	owners, err := one[org.Owners](ctx, q.pg, `
 SELECT count(*)::int AS active, (count(*) FILTER (WHERE u.two_factor <> 'DISABLED'))::int AS compliant
   FROM members m JOIN users u ON u.id = m.user_id
- WHERE m.organization_id = $1 AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND m.id <> $2
+ WHERE m.organization_id = $1 AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND m.id <> $2 AND u.frozen_since IS NULL
    AND EXISTS (SELECT FROM credentials c WHERE c.user_id = m.user_id)`, organizationID, memberID)
 	if err != nil {
 		return org.Owners{}, err
@@ -202,7 +203,7 @@ SELECT count(*)::int AS active, (count(*) FILTER (WHERE u.two_factor <> 'DISABLE
 func (q Queries) AnOwner(ctx context.Context, organizationID string) (*org.Member, error) {
 	return q.member(ctx, `
 WHERE m.organization_id = $1 AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND u.email IS NOT NULL
- ORDER BY u.two_factor = 'DISABLED', m.id LIMIT 1`, organizationID)
+ ORDER BY u.frozen_since IS NOT NULL, u.two_factor = 'DISABLED', m.id LIMIT 1`, organizationID)
 }
 
 // CreateMember adds a member with an account.

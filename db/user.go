@@ -56,6 +56,9 @@ func (t *Tx) VerifyEmail(ctx context.Context, userID string) error {
 
 // MoveEmail gives the account an address that it has proved. CONFLICT where another account has it.
 func (t *Tx) MoveEmail(ctx context.Context, userID, email string) error {
+	if err := t.EndUnprovedAlerts(ctx, userID); err != nil {
+		return err
+	}
 	_, err := t.pg.Exec(ctx, `UPDATE users SET email = $2, email_verified_at = clock_timestamp() WHERE id = $1`, userID, email)
 	if violates(err, "users_email") {
 		return org.Refuse(org.CodeConflict, "Another account has this address. Sign in to that one, or give it another address first.")
@@ -65,12 +68,15 @@ func (t *Tx) MoveEmail(ctx context.Context, userID, email string) error {
 
 // ReleaseEmail takes the address from an account that never proved it, since somebody else just has. It says whether
 // there was such an account; a proved address stays where it is, and so does one of somebody removed for 2FA, whose way
-// back leads through it.
-func (t *Tx) ReleaseEmail(ctx context.Context, email string) (userID string, err error) {
+// back leads through it, unless the one who has proved it had it before.
+func (t *Tx) ReleaseEmail(ctx context.Context, email string, hadIt bool) (userID string, err error) {
 	ids, err := column[string](ctx, t.pg, `
 UPDATE users u SET email = NULL WHERE lower(email) = lower($1) AND email_verified_at IS NULL
-   AND NOT EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.status = 'REMOVED_FOR_2FA') RETURNING id`, email)
+   AND ($2 OR NOT EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.status = 'REMOVED_FOR_2FA')) RETURNING id`, email, hadIt)
 	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	if err := t.EndUnprovedAlerts(ctx, ids[0]); err != nil {
 		return "", err
 	}
 	_, err = t.pg.Exec(ctx, `DELETE FROM account_links WHERE user_id = $1`, ids[0])

@@ -8,6 +8,7 @@ type Alert struct {
 	UserID     string
 	SessionID  *string // that made the change, if one did
 	Email      string  // the account's before the change: whom to tell
+	Verified   bool    // whether that address was proved then: the account goes back to no other
 	Action     string
 	Message    string
 	IPAddress  *string

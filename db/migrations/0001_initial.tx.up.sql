@@ -197,7 +197,8 @@ CREATE TABLE account_alerts (
   user_id     text NOT NULL REFERENCES users,
   session_id  text, -- that made the change, if one did
   email       text NOT NULL, -- the account's before the change: whom to tell, and where to go back to
-  nonce       bytea, -- null where the address was never verified: its holder may know of a change, and not undo it
+  verified    boolean NOT NULL, -- whether the address was, then: the account goes back to no other
+  nonce       bytea, -- null where the address was never verified and the account has left it: its holder may know, and not undo
   token_hash  bytea UNIQUE,
   since       timestamptz NOT NULL DEFAULT transaction_timestamp(), -- not later than anything that the change has written
   expires_at  timestamptz NOT NULL DEFAULT clock_timestamp() + interval '7 days',
