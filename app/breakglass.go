@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"muster/db"
 	"muster/org"
@@ -38,11 +37,12 @@ func (a *App) OperatorReset(ctx context.Context, email string, force bool) (*Ope
 		return nil, fmt.Errorf("find the account: %w", err)
 	}
 	var also []string
-	switch waiting, err := a.DB.PendingReset(ctx, user.ID); {
-	case err == nil:
-		also = append(also, waiting.OrganizationID)
-	case !errors.Is(err, org.ErrNotFound):
-		return nil, fmt.Errorf("look for a request: %w", err)
+	waiting, err := a.DB.PendingResets(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("look for requests: %w", err)
+	}
+	for _, reset := range waiting {
+		also = append(also, reset.OrganizationID)
 	}
 	done := &OperatorReset{}
 	allowed := func(*db.Tx) error { return nil }
@@ -62,13 +62,6 @@ func (a *App) OperatorReset(ctx context.Context, email string, force bool) (*Ope
 				return err
 			}
 			done.TurnedOff = append(done.TurnedOff, m.Organization.Name)
-		}
-		waiting, err := c.Tx.PendingReset(ctx, c.User.ID)
-		if err == nil && slices.Contains(c.locked, waiting.OrganizationID) {
-			err = a.endReset(ctx, c, waiting, org.ResetVoid, "ended a request to reset the second factor of "+c.User.Label()+", which the operator has reset")
-		}
-		if err != nil && !errors.Is(err, org.ErrNotFound) {
-			return err
 		}
 		says := func(m *org.Member) (string, map[string]any) { return "reset the second factor of " + m.Label(), nil }
 		return a.disarm(ctx, c, says, "Whoever runs this Muster reset your second factor on the command line.")

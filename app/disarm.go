@@ -3,13 +3,16 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"muster/org"
 )
 
 // disarm takes everything from an account that proves a second factor, and every access that rests on it: authenticators,
 // recovery codes, sessions. The password stays and nothing is given: the person comes back by it, by the mailbox where an
-// organization requires 2FA, and by their own new authenticator. It is the end of every reset, whoever asked for it.
+// organization requires 2FA, and by their own new authenticator. It is the end of every reset, whoever asked for it. What it
+// takes never comes back: the phone may be stolen, with the mail on it that says "this was not me", so a report of the reset
+// locks the account and undoes nothing.
 //
 // says is the entry of each of the person's organizations, told the line of the account's own log and the mail.
 func (a *App) disarm(ctx context.Context, c *accountChange, says func(m *org.Member) (message string, data map[string]any), told string) error {
@@ -20,14 +23,11 @@ func (a *App) disarm(ctx context.Context, c *accountChange, says func(m *org.Mem
 	if n == 0 {
 		return org.Refuse(org.CodeConflict, "This account has no second factor: there is nothing to reset.")
 	}
-	if c.User.FrozenSince != nil {
-		// It stays locked until its password has been reset by mail, which then finds nothing to take the factors back to.
-		if err := c.Tx.ForgetRemoved(ctx, c.User.ID); err != nil {
-			return fmt.Errorf("forget the factors: %w", err)
-		}
-	}
 	if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {
 		return fmt.Errorf("end the sessions: %w", err)
+	}
+	if err := a.endOtherResets(ctx, c); err != nil {
+		return err
 	}
 	for _, m := range c.Memberships {
 		message, data := says(m)
@@ -38,6 +38,27 @@ func (a *App) disarm(ctx context.Context, c *accountChange, says func(m *org.Mem
 		return err
 	}
 	return a.lockOut(ctx, c)
+}
+
+// endOtherResets ends what still waits about an account that has been reset: it must not take the next factor. A request of an
+// organization that the person has left is not locked and is left alone: it takes no effect without them, and expires.
+func (a *App) endOtherResets(ctx context.Context, c *accountChange) error {
+	waiting, err := c.Tx.PendingResets(ctx, c.User.ID)
+	if err != nil {
+		return fmt.Errorf("find the other requests: %w", err)
+	}
+	by := c.actor
+	defer func() { c.actor = by }()
+	c.actor = func(string) actor { return actor{label: systemLabel, name: systemLabel} }
+	for _, reset := range waiting {
+		if !slices.Contains(c.locked, reset.OrganizationID) {
+			continue
+		}
+		if err := a.endReset(ctx, c, reset, org.ResetVoid, "ended a request to reset the second factor of "+c.User.Label()+", which has been reset"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockOut follows the loss of an account's last authenticator, in the same transaction: the person is removed from every

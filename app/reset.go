@@ -44,7 +44,7 @@ func (a *App) ResetMemberTwoFactor(ctx context.Context, in ResetMemberTwoFactorI
 	if err := a.spend(ctx, limitFactorReset, target.OrganizationID+" "+target.UserID()); err != nil {
 		return nil, err
 	}
-	if err := a.expireResetOf(ctx, target.UserID()); err != nil {
+	if err := a.expireResetOf(ctx, target.UserID(), target.OrganizationID); err != nil {
 		return nil, err
 	}
 	var by *org.Member
@@ -101,11 +101,12 @@ func (a *App) mayReset(ctx context.Context, q db.Queries, r *Request, target *or
 
 // askReset does it at once, or stores the request and tells those who have to agree.
 func (a *App) askReset(ctx context.Context, c *accountChange, by, target *org.Member, reason string, payload *ResetMemberTwoFactorPayload) error {
-	switch _, err := c.Tx.PendingReset(ctx, c.User.ID); {
-	case err == nil:
-		return org.Refuse(org.CodeConflict, "A request to reset the second factor of %s is waiting already.", target.PublicName())
-	case !errors.Is(err, org.ErrNotFound):
+	waiting, err := pendingResetOf(ctx, c.Tx.Queries, c.User.ID, target.OrganizationID)
+	if err != nil {
 		return err
+	}
+	if waiting != nil {
+		return org.Refuse(org.CodeConflict, "A request to reset the second factor of %s is waiting already.", target.PublicName())
 	}
 	c.actor, c.request = func(string) actor { return actorOf(by.User) }, &Request{}
 	what := fmt.Sprintf("%s of %s", by.User.Label(), by.Organization.Name)
@@ -264,7 +265,7 @@ func (a *App) speaksFor(ctx context.Context, q db.Queries, r *Request, reset *or
 		access := org.Access{Organization: by.Organization, Member: by, Session: r.session}
 		err = access.Gate(org.ManageSecurity, a.Now())
 		switch {
-		case err == nil && org.CheckApprover(by, m):
+		case err == nil && reset.CheckApprover(by, m):
 			voices = append(voices, by)
 		case errors.Is(err, &org.Error{Code: org.CodeTwoFactorRequired}), errors.Is(err, &org.Error{Code: org.CodeStepUpRequired}):
 			refusal = err
@@ -344,7 +345,7 @@ func (a *App) standingApprovals(ctx context.Context, c *accountChange, reset *or
 		if err != nil && !errors.Is(err, org.ErrNotFound) {
 			return nil, fmt.Errorf("find who approved: %w", err)
 		}
-		valid[given.OrganizationID] = err == nil && org.CheckApprover(by, m)
+		valid[given.OrganizationID] = err == nil && reset.CheckApprover(by, m)
 	}
 	return valid, nil
 }
@@ -430,14 +431,25 @@ func (a *App) expireResets(ctx context.Context) error {
 	return nil
 }
 
-// expireResetOf ends the person's request if its time is over and nobody has done so yet.
-func (a *App) expireResetOf(ctx context.Context, userID string) error {
-	reset, err := a.DB.PendingReset(ctx, userID)
-	if errors.Is(err, org.ErrNotFound) || err == nil && reset.Open(a.Now()) {
-		return nil
-	}
+// pendingResetOf is the request of an organization that waits about a person, nil where there is none.
+func pendingResetOf(ctx context.Context, q db.Queries, userID, organizationID string) (*org.Reset, error) {
+	waiting, err := q.PendingResets(ctx, userID)
 	if err != nil {
-		return fmt.Errorf("look for a request: %w", err)
+		return nil, fmt.Errorf("look for requests: %w", err)
+	}
+	for _, reset := range waiting {
+		if reset.OrganizationID == organizationID {
+			return reset, nil
+		}
+	}
+	return nil, nil
+}
+
+// expireResetOf ends an organization's request about a person if its time is over and nobody has done so yet.
+func (a *App) expireResetOf(ctx context.Context, userID, organizationID string) error {
+	reset, err := pendingResetOf(ctx, a.DB.Queries, userID, organizationID)
+	if err != nil || reset == nil || reset.Open(a.Now()) {
+		return err
 	}
 	return a.expireReset(ctx, reset)
 }

@@ -23,6 +23,7 @@ type memberRow struct {
 	InviteExpiresAt                            *time.Time
 	InviteDelivery                             *org.InviteDelivery
 	RemovedAt, ReinstatableUntil, LastSeenAt   *time.Time
+	FrozenSince                                *time.Time
 	IsOnlyOwner                                bool
 	Linked, Trusted                            bool
 	TeamIDs, TeamSlugs, TeamNames              []string
@@ -32,7 +33,7 @@ type memberRow struct {
 const memberQuery = `
 SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2fa AS enforced, m.role, m.status,
        coalesce(u.email, m.email) AS email, u.id AS user_id, u.name AS user_name,
-       u.email_verified_at IS NOT NULL AS email_verified, u.two_factor,
+       u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since,
        m.notify_membership, m.notify_security, b.id AS invited_by_id, b.name AS invited_by_name, b.email AS invited_by_email,
        i.expires_at AS invite_expires_at, i.delivery AS invite_delivery,
        m.removed_at, m.reinstatable_until, m.last_seen_at,
@@ -64,7 +65,7 @@ func (r *memberRow) member() *org.Member {
 		Linked: &r.Linked, Trusted: r.Trusted,
 	}
 	if r.UserID != nil {
-		m.User = &org.User{ID: *r.UserID, Name: *r.UserName, Email: r.Email, EmailVerified: r.EmailVerified, TwoFactor: r.TwoFactor}
+		m.User = &org.User{ID: *r.UserID, Name: *r.UserName, Email: r.Email, EmailVerified: r.EmailVerified, TwoFactor: r.TwoFactor, FrozenSince: r.FrozenSince}
 	}
 	if r.InvitedByID != nil {
 		m.InvitedBy = &org.User{ID: *r.InvitedByID, Name: *r.InvitedByName, Email: r.InvitedByEmail}

@@ -48,9 +48,9 @@ func (q Queries) ResetByToken(ctx context.Context, tokenHash []byte) (*org.Reset
 	return q.reset(ctx, `WHERE r.token_hash = $1`, tokenHash)
 }
 
-// PendingReset is the one that waits about a person; NOT_FOUND where there is none.
-func (q Queries) PendingReset(ctx context.Context, userID string) (*org.Reset, error) {
-	return q.reset(ctx, `WHERE r.user_id = $1 AND r.state = 'PENDING'`, userID)
+// PendingResets are those that wait about a person, at most one of an organization, without the consents that they have got.
+func (q Queries) PendingResets(ctx context.Context, userID string) ([]*org.Reset, error) {
+	return all[org.Reset](ctx, q.pg, resetQuery+`WHERE r.user_id = $1 AND r.state = 'PENDING' ORDER BY r.id`, userID)
 }
 
 // ResetsOver are pending requests whose time is over at a moment; at most limit.
@@ -82,7 +82,8 @@ WHERE r.state = 'PENDING' AND r.expires_at > $2
 	return resets, byUser, err
 }
 
-// CreateReset adds a request. A second one about the same person violates an index: look for a pending one under the lock.
+// CreateReset adds a request. A second one of the organization about the same person violates an index: look for a pending one
+// under the lock.
 func (t *Tx) CreateReset(ctx context.Context, r *org.Reset, tokenHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
 INSERT INTO two_factor_resets (id, user_id, organization_id, requested_by_id, requested_by_label, reason, nonce, token_hash, expires_at)
@@ -106,31 +107,19 @@ ON CONFLICT (reset_id, organization_id) DO UPDATE SET approved_by_id = $3, appro
 	return err
 }
 
-// RemoveFactors makes all of an account's authenticators and recovery codes count for nothing, and ends every set-up. They are
-// kept for as long as that can be reported. It says how many authenticators had counted.
+// RemoveFactors deletes all that an account has, or had and could be given back, to prove a second factor: authenticators,
+// set-ups, recovery codes. It says how many authenticators had counted.
 func (t *Tx) RemoveFactors(ctx context.Context, userID string) (int, error) {
-	if _, err := t.pg.Exec(ctx, `DELETE FROM authenticators WHERE user_id = $1 AND confirmed_at IS NULL AND removed_at IS NULL`, userID); err != nil {
-		return 0, err
-	}
-	tag, err := t.pg.Exec(ctx, `
-UPDATE authenticators SET removed_at = clock_timestamp(), was_confirmed_at = confirmed_at, confirmed_at = NULL
- WHERE user_id = $1 AND confirmed_at IS NOT NULL`, userID)
+	counted, err := column[bool](ctx, t.pg, `DELETE FROM authenticators WHERE user_id = $1 RETURNING confirmed_at IS NOT NULL`, userID)
 	if err != nil {
 		return 0, err
 	}
-	return int(tag.RowsAffected()), t.EndRecoveryCodes(ctx, userID)
-}
-
-// ForgetRemoved deletes the factors that an account had and has no more, which are kept otherwise for as long as their removal
-// can be reported.
-func (t *Tx) ForgetRemoved(ctx context.Context, userID string) error {
-	for _, sql := range []string{
-		`DELETE FROM authenticators WHERE user_id = $1 AND removed_at IS NOT NULL`,
-		`DELETE FROM recovery_codes WHERE user_id = $1 AND replaced_at IS NOT NULL`,
-	} {
-		if _, err := t.pg.Exec(ctx, sql, userID); err != nil {
-			return err
+	n := 0
+	for _, c := range counted {
+		if c {
+			n++
 		}
 	}
-	return nil
+	_, err = t.pg.Exec(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, userID)
+	return n, err
 }

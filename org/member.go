@@ -71,6 +71,9 @@ type Member struct {
 	Trusted              bool  // whether the organization trusts its provider with the second factor
 }
 
+// Frozen says whether the member's account is locked: its owner said that a change was not them.
+func (m *Member) Frozen() bool { return m.User != nil && m.User.FrozenSince != nil }
+
 // Label is how the audit log names the member.
 func (m *Member) Label() string {
 	switch {

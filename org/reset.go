@@ -126,9 +126,9 @@ func CheckReset(by, target *Member) error {
 }
 
 // ResetHolds says whether a request still stands where it was asked for: by, who asked, could still ask for it, and target is
-// still a member. Either is nil for who has gone.
+// still a member. Either is nil for who has gone. What somebody asked whose account is locked since may not have been them.
 func ResetHolds(by, target *Member) bool {
-	return by != nil && target != nil && by.Status == StatusActive && by.Role.AtLeast(RoleManager) &&
+	return by != nil && target != nil && !by.Frozen() && by.Status == StatusActive && by.Role.AtLeast(RoleManager) &&
 		(!by.Organization.Enforced || by.Meets()) && CheckReset(by, target) == nil
 }
 
@@ -140,10 +140,10 @@ func ResetAtOnce(organizationID string, memberships []*Member, now time.Time) bo
 	return !slices.ContainsFunc(memberships, func(m *Member) bool { return m.OrganizationID != organizationID && m.Belongs(now) })
 }
 
-// MustApprove says whether the membership's organization has to agree to a reset that another one asks for: where it
-// requires 2FA, since it relies on the factor, and where the person is an owner, whom no other tenant may disarm.
+// MustApprove says whether the membership's organization has to agree to a reset that another one asks for: every one that the
+// person belongs to, so that a tenant who asks cannot agree by means of one more of their own.
 func (r *Reset) MustApprove(m *Member, now time.Time) bool {
-	return m.OrganizationID != r.OrganizationID && m.Belongs(now) && (m.Organization.Enforced || m.Role == RoleOwner)
+	return m.OrganizationID != r.OrganizationID && m.Belongs(now)
 }
 
 // Approved says whether owners of all organizations that have to agree do. Where none has to, that is nobody's consent: the
@@ -162,10 +162,11 @@ func (r *Reset) Approved(memberships []*Member, stands func(*ResetApproval) bool
 	return needed > 0
 }
 
-// CheckApprover says whether by may speak for their organization about target's second factor: as an active owner, and
-// never about their own.
-func CheckApprover(by, target *Member) bool {
-	return by.Role == RoleOwner && by.Status == StatusActive && by.ID != target.ID && (!by.Organization.Enforced || by.Meets())
+// CheckApprover says whether by may speak for their organization about target's second factor: as an active owner whose
+// account is not locked, never about their own, and never about what they have asked for themselves.
+func (r *Reset) CheckApprover(by, target *Member) bool {
+	return by.Role == RoleOwner && by.Status == StatusActive && !by.Frozen() && by.ID != target.ID && by.UserID() != r.RequestedByID &&
+		(!by.Organization.Enforced || by.Meets())
 }
 
 // LastCompliantOwner says whether the member is all that an organization has of owners who meet its own requirement, others

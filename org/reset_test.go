@@ -109,14 +109,17 @@ func TestApproved(t *testing.T) {
 		fallen string
 		want   bool
 	}{
-		"nobody has a say, which is no consent": {[]*Member{lax}, nil, "", false},
+		"nobody has a say, which is no consent": {nil, nil, "", false},
+		"one that requires nothing has not":     {[]*Member{enforcing, lax}, []string{"b"}, "", false},
+		"nor one that may be come back to":      {[]*Member{enforcing, in("e", RoleMember, StatusRemovedFor2FA, true, TwoFactorDisabled)}, []string{"b"}, "", false},
 		"nobody has agreed":                     {[]*Member{enforcing}, nil, "", false},
-		"the one has":                           {[]*Member{enforcing, lax}, []string{"b"}, "", true},
+		"the one has":                           {[]*Member{enforcing}, []string{"b"}, "", true},
 		"one of two":                            {[]*Member{enforcing, owned}, []string{"b"}, "", false},
 		"the other of two":                      {[]*Member{enforcing, owned}, []string{"d"}, "", false},
 		"both":                                  {[]*Member{enforcing, owned}, []string{"d", "b"}, "", true},
 		"one is no owner any more":              {[]*Member{enforcing, owned}, []string{"d", "b"}, "b", false},
-		"whoever has no say":                    {[]*Member{enforcing, lax}, []string{"c"}, "", false},
+		"one that requires nothing alone":       {[]*Member{enforcing, lax}, []string{"c"}, "", false},
+		"one that requires nothing too":         {[]*Member{enforcing, lax}, []string{"b", "c"}, "", true},
 		"where it was asked for":                {[]*Member{enforcing}, []string{"a"}, "", false},
 	} {
 		r := &Reset{OrganizationID: "a"}
@@ -139,10 +142,13 @@ func TestResetHolds(t *testing.T) {
 		m.ID = "mem_by"
 		return m
 	}
+	frozen := by(RoleManager, StatusActive, TwoFactorSecure)
+	frozen.User = &User{ID: "usr_by", FrozenSince: &noon}
 	for name, c := range map[string]struct {
 		by, target *Member
 		want       bool
 	}{
+		"who asked is locked":    {frozen, target, false},
 		"as it was":              {by(RoleManager, StatusActive, TwoFactorSecure), target, true},
 		"who asked has gone":     {nil, target, false},
 		"the person has gone":    {by(RoleManager, StatusActive, TwoFactorSecure), nil, false},
@@ -153,6 +159,33 @@ func TestResetHolds(t *testing.T) {
 		"no factor left":         {by(RoleManager, StatusActive, TwoFactorSecure), in("a", RoleMember, StatusActive, false, TwoFactorDisabled), false},
 	} {
 		if got := ResetHolds(c.by, c.target); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestCheckApprover: an owner who meets the requirement, is not locked, is not the person and did not ask for it.
+func TestCheckApprover(t *testing.T) {
+	t.Parallel()
+	r := &Reset{OrganizationID: "a", RequestedByID: "usr_asks"}
+	target := in("b", RoleMember, StatusActive, true, TwoFactorSecure)
+	for name, c := range map[string]struct {
+		change func(m *Member)
+		want   bool
+	}{
+		"an owner":               {func(*Member) {}, true},
+		"a manager":              {func(m *Member) { m.Role = RoleManager }, false},
+		"removed for 2FA":        {func(m *Member) { m.Status = StatusRemovedFor2FA }, false},
+		"without a factor":       {func(m *Member) { *m.TwoFactor = TwoFactorDisabled }, false},
+		"locked":                 {func(m *Member) { m.User.FrozenSince = &noon }, false},
+		"the person":             {func(m *Member) { m.ID = target.ID }, false},
+		"who asked for it":       {func(m *Member) { m.User.ID = "usr_asks" }, false},
+		"where nothing is asked": {func(m *Member) { m.Organization.Enforced, *m.TwoFactor = false, TwoFactorDisabled }, true},
+	} {
+		by := in("b", RoleOwner, StatusActive, true, TwoFactorSecure)
+		by.ID, by.User = "mem_by", &User{ID: "usr_by"}
+		c.change(by)
+		if got := r.CheckApprover(by, target); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}

@@ -54,3 +54,52 @@ func TestResetByMailboxAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestResetIsNotApprovedByWhoAsked: not by means of a second organization of theirs, nor by one organization of two.
+func TestResetIsNotApprovedByWhoAsked(t *testing.T) {
+	t.Parallel()
+	x := newTenants(t)
+	second := x.mallory.organization(t)
+	second.join(t, x.olivia, "MEMBER")
+	second.require(t, true)
+	id := x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID
+	x.mallory.refused(t, "NOT_FOUND", approveReset, vars{"i": id})
+	x.otto.do(t, approveReset, vars{"i": id}, nil)
+	if state := x.resetState(t, id); state != "PENDING" || !x.armed(t, x.olivia) {
+		t.Errorf("the request is %s", state)
+	}
+}
+
+// TestResetKeepsNobodyElseOut: each organization of a person may ask, whatever another's request does. The one that takes effect
+// ends the others, so that none of them takes the next factor.
+func TestResetKeepsNobodyElseOut(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	_, o := m.owner(t)
+	other, mia := m.someone(t, "Oscar").organization(t), m.someone(t, "Mia")
+	here, there := o.join(t, mia, "MEMBER"), other.join(t, mia, "MEMBER")
+	first := o.Owner.reset(t, here).ResetMemberTwoFactor.Reset.ID
+	second := other.Owner.reset(t, there).ResetMemberTwoFactor.Reset.ID
+	o.Owner.refused(t, "CONFLICT", resetMember, vars{"m": here, "r": lost})
+	o.Owner.do(t, approveReset, vars{"i": second}, nil)
+	if m.resetState(t, first) != "VOID" || m.resetState(t, second) != "DONE" || m.armed(t, mia) {
+		t.Errorf("the first is %s, the second %s", m.resetState(t, first), m.resetState(t, second))
+	}
+}
+
+// TestResetIsNotUndone: whoever has the stolen phone has the mail on it. "This was not me" about the reset locks the account and
+// gives the phone back nothing.
+func TestResetIsNotUndone(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	_, o := m.owner(t)
+	mia := m.verified(t, "Mia")
+	mia.enroll(t)
+	id := o.join(t, mia, "MEMBER")
+	o.Owner.reset(t, id)
+	m.post(t, "", reportNotMe, vars{"t": m.notMe(t, mia.Email, "reset your second factor")}).gave(t, "")
+	m.reset(t, mia.resetLink(t), "a password by mail").gave(t, "")
+	if m.armed(t, mia) {
+		t.Error("the report gave the old second factor back")
+	}
+}

@@ -320,7 +320,8 @@ CREATE TABLE invitations (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person.
+-- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person in an organization:
+-- one tenant's must not keep another's out.
 CREATE TABLE two_factor_resets (
   id                 text PRIMARY KEY,
   user_id            text NOT NULL REFERENCES users,
@@ -336,7 +337,7 @@ CREATE TABLE two_factor_resets (
   ended_at           timestamptz,
   CHECK ((state = 'PENDING') = (ended_at IS NULL))
 );
-CREATE UNIQUE INDEX two_factor_resets_pending ON two_factor_resets (user_id) WHERE state = 'PENDING';
+CREATE UNIQUE INDEX two_factor_resets_pending ON two_factor_resets (user_id, organization_id) WHERE state = 'PENDING';
 CREATE INDEX two_factor_resets_expires ON two_factor_resets (expires_at) WHERE state = 'PENDING';
 
 CREATE TABLE two_factor_reset_approvals (
