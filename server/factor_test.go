@@ -106,7 +106,7 @@ func TestEnrollTOTP(t *testing.T) {
 		t.Error("the wrong session ended with the second authenticator")
 	}
 	third := p.refused(t, "CONFLICT", enrollTOTP, nil)
-	if !strings.Contains(third.says(), "Remove one first") {
+	if !strings.Contains(third.says(), "remove one first") {
 		t.Errorf("the third is refused with %q", third.says())
 	}
 	m.mailSaying(t, p.Email, `Added the authenticator "Authenticator app".`)
