@@ -29,6 +29,10 @@ func (a *App) alert(ctx context.Context, tx *db.Tx, r *Request, user *org.User, 
 	if err := tx.AddAlert(ctx, alert); err != nil {
 		return nil, fmt.Errorf("store the alert: %w", err)
 	}
+	may, err := mayTell(ctx, tx, user, action)
+	if err != nil || !may {
+		return e, err
+	}
 	return e, tx.Enqueue(ctx, MailJob{Template: templateAlert, EventID: e.ID})
 }
 

@@ -91,7 +91,7 @@ func (a *App) startEnrollment(ctx context.Context, kind org.AuthenticatorKind, n
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the authenticators: %w", err)
 	}
-	if err := org.CheckEnroll(kind, have, replaces); err != nil {
+	if err := org.CheckEnroll(kind, have, org.Displaced(r.session, kind, have, replaces)); err != nil {
 		return nil, nil, err
 	}
 	if err := a.spend(ctx, limitEnroll, r.session.User.ID); err != nil {
@@ -259,7 +259,8 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		if err != nil {
 			return err
 		}
-		if err := org.CheckEnroll(kind, have, pending.ReplacesID); err != nil {
+		replaces := org.Displaced(r.session, kind, have, pending.ReplacesID)
+		if err := org.CheckEnroll(kind, have, replaces); err != nil {
 			return err
 		}
 		used, err := use(c.Tx)
@@ -284,8 +285,8 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		if err := c.alert(ctx, org.EventAuthenticatorAdded, fmt.Sprintf("Added the authenticator %q.", pending.Name)); err != nil {
 			return err
 		}
-		if pending.ReplacesID != nil {
-			gone, err := find(*pending.ReplacesID, have)
+		if replaces != nil {
+			gone, err := find(*replaces, have)
 			if err != nil {
 				return err
 			}
@@ -309,7 +310,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	}
 	forgive()
 	if kind == org.KindPhone {
-		a.forgiveText(ctx, textToEnroll, user.ID, pending.ID)
+		a.forgiveText(ctx, r, textToEnroll, user.ID, pending.ID)
 	}
 	if err := a.raised(ctx, r, cookie); err != nil {
 		return nil, err
@@ -597,7 +598,7 @@ func textKeys(purpose, userID, number string) []string {
 }
 
 // forgiveText takes back what a message has cost whose code came back right: it reached its owner.
-func (a *App) forgiveText(ctx context.Context, purpose, userID, authenticatorID string) {
+func (a *App) forgiveText(ctx context.Context, r *Request, purpose, userID, authenticatorID string) {
 	number, err := a.DB.PhoneNumber(ctx, authenticatorID)
 	if err != nil {
 		a.Log.WarnContext(ctx, "a text message was not taken back", "err", err)
@@ -606,6 +607,7 @@ func (a *App) forgiveText(ctx context.Context, purpose, userID, authenticatorID 
 	for _, key := range textKeys(purpose, userID, number) {
 		a.forgive(ctx, limitText, key)
 	}
+	a.forgive(ctx, limitTextNetwork, purpose+" "+r.network())
 }
 
 // codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
@@ -627,6 +629,9 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
 // The code itself is in no row and no job.
 func (a *App) textCode(ctx context.Context, r *Request, purpose string, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
+	if err := a.spend(ctx, limitTextNetwork, purpose+" "+r.network()); err != nil {
+		return nil, err
+	}
 	for _, key := range textKeys(purpose, stored.UserID, number) {
 		if err := a.spend(ctx, limitText, key); err != nil {
 			return nil, err

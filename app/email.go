@@ -54,6 +54,9 @@ func (a *App) RequestEmailVerification(ctx context.Context, in RequestEmailVerif
 	if err := a.spend(ctx, limitVerify, r.session.User.ID); err != nil {
 		return nil, err
 	}
+	if err := a.spend(ctx, limitUnprovedMail, addressKey(*r.session.User.Email)); err != nil {
+		return nil, err
+	}
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
 		user, err := tx.LockUser(ctx, r.session.User.ID)
 		if err != nil {
@@ -150,7 +153,7 @@ func (a *App) ChangeEmail(ctx context.Context, in ChangeEmailInput) (*ChangeEmai
 
 // PendingEmail is the address that the caller's is about to change to; nil where none is, and of anybody else.
 func (a *App) PendingEmail(ctx context.Context, userID string) (*string, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	link, err := a.DB.AccountLinkOf(ctx, userID, org.PurposeChange)

@@ -39,6 +39,9 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 		if err := org.CheckGrant(c.By, in.Role); err != nil {
 			return err
 		}
+		if err := org.CheckServiceGrant(c.request.session, in.Role); err != nil {
+			return err
+		}
 		if err := a.freshForOwner(c, in.Role); err != nil {
 			return err
 		}
@@ -234,8 +237,8 @@ func (a *App) AcceptInvite(ctx context.Context, in AcceptInviteInput) (*AcceptIn
 		case m.Organization.Enforced && !c.User.Compliant():
 			payload.NextStep, payload.Member = org.NextSetUp2FA, m.Limited()
 			c.event(org.EventMailboxProved, "Used the link of "+m.Organization.Name+", to set up two-factor authentication.")
-			cookie = r.newCookie()
-			return c.Tx.ProveMailbox(ctx, r.session.ID, m.ID, hash, hashOf(cookie))
+			cookie, err = a.proveMailbox(ctx, c.Tx, r, org.ViaAcceptInvite, m.ID, hash)
+			return err
 		case m.Organization.Enforced && !r.session.Proved():
 			return org.Refuse(org.CodeStepUpRequired, "%s requires two-factor authentication. Sign in again with your second factor, then use the link.", m.Organization.Name)
 		case m.Status == org.StatusActive:

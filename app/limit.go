@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"muster/db"
@@ -72,11 +71,38 @@ var (
 		db.Limit{Hits: 60, Window: 24 * time.Hour},
 		"Too many tries to sign up with addresses that have an account.",
 	}
+	// Mails of an account to an address that it has not proved, whatever they are about: they are to a stranger, maybe.
+	limitUnprovedMail = limit{
+		"unproved-mail",
+		db.Limit{Hits: 20, Window: time.Hour},
+		db.Limit{Hits: 40, Window: 24 * time.Hour},
+		"Too many mails to this address.",
+	}
+	limitAlertMail = limit{
+		"alert-mail",
+		db.Limit{Hits: 20, Window: time.Hour},
+		db.Limit{Hits: 60, Window: 24 * time.Hour},
+		"Too many mails about this account.",
+	}
+	// What a victim has to hear of has a budget that nothing else uses up.
+	limitVitalMail = limit{
+		"vital-mail",
+		db.Limit{Hits: 20, Window: time.Hour},
+		db.Limit{Hits: 100, Window: 24 * time.Hour},
+		"Too many mails about this account.",
+	}
 	limitText = limit{
 		"text",
 		db.Limit{Hits: 3, Window: time.Hour},
 		db.Limit{Hits: 10, Window: 24 * time.Hour},
 		"Too many text messages.",
+	}
+	// Numbers and accounts are cheap to whoever earns by text messages, networks less so.
+	limitTextNetwork = limit{
+		"text-network",
+		db.Limit{Hits: 60, Window: time.Hour},
+		db.Limit{Hits: 200, Window: 24 * time.Hour},
+		"Too many text messages were asked for from your network.",
 	}
 	limitEnroll = limit{
 		"enroll",
@@ -290,15 +316,36 @@ func (a *App) forgive(ctx context.Context, l limit, key string) {
 	}
 }
 
-// spendPassword counts a try of a password by network, and by account and network; forgive takes back what it has counted.
+// mayTell counts a mail that tells of a change of an account, in the transaction of the change, and says whether it may go. An
+// address that is not proved has one budget for all, whichever account claims it; an account with a proved one has two.
+func mayTell(ctx context.Context, tx *db.Tx, user *org.User, action string) (bool, error) {
+	l, key := limitAlertMail, user.ID
+	switch {
+	case !user.Verified():
+		l, key = limitUnprovedMail, addressKey(*user.Email)
+	case org.Vital(action):
+		l = limitVitalMail
+	}
+	wait, err := tx.Spend(ctx, l.name+" "+key, l.short, l.long)
+	if err != nil {
+		return false, fmt.Errorf("count a mail: %w", err)
+	}
+	return wait == 0, nil
+}
+
+// passwordKey is what wrong passwords of an account are counted by: its address, as for one that is not there, since the
+// difference would tell.
+func passwordKey(user *org.User) string {
+	if user.Email == nil {
+		return user.ID
+	}
+	return addressKey(*user.Email)
+}
+
+// spendPassword counts a try of a password by network, and by account, under its key, and network; forgive takes back what it has counted.
 // Where that is used up, a browser that signed in to the account before, which its device cookie says, has a budget of its
 // own that nobody else can spend: an attacker cannot lock a victim out.
-func (a *App) spendPassword(ctx context.Context, user *org.User, email string, r *Request) (forgive func(), err error) {
-	// What is typed as an address may be a secret, and longer than a key can be.
-	account := hex.EncodeToString(secret.Hash(strings.ToLower(email)))
-	if user != nil {
-		account = user.ID
-	}
+func (a *App) spendPassword(ctx context.Context, user *org.User, account string, r *Request) (forgive func(), err error) {
 	network := a.spend(ctx, limitPasswordNetwork, r.network())
 	if err = network; err == nil {
 		if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {

@@ -301,6 +301,9 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 		if err := org.CheckRoleChange(c.Organization, c.By, target, in.Role, others); err != nil {
 			return err
 		}
+		if err := org.CheckServiceGrant(c.request.session, in.Role); err != nil {
+			return err
+		}
 		if err := a.freshForOwner(c, in.Role, target.Role); err != nil {
 			return err
 		}
@@ -360,6 +363,9 @@ type LeaveOrganizationPayload struct{ User *org.User }
 // LeaveOrganization ends the caller's own membership.
 func (a *App) LeaveOrganization(ctx context.Context, in LeaveOrganizationInput) (*LeaveOrganizationPayload, error) {
 	err := a.change(ctx, in.OrganizationID, org.Leave, func(c *change) error {
+		if err := a.freshForOwner(c, c.By.Role); err != nil {
+			return err
+		}
 		return c.end(ctx, c.By, org.ActionMemberLeave, "left the organization")
 	})
 	if err != nil {

@@ -258,7 +258,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 		return nil, err
 	}
 	// Who has just forgotten a password has often used the tries up.
-	if err := a.DB.ForgetHits(ctx, limitPassword.name+" "+user.ID+" "+r.network()); err != nil {
+	if err := a.DB.ForgetHits(ctx, limitPassword.name+" "+passwordKey(user)+" "+r.network()); err != nil {
 		a.Log.WarnContext(ctx, "wrong passwords before a reset were not forgotten", "err", err)
 	}
 	return done, nil
@@ -266,7 +266,7 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 
 // PasswordChangedAt is when the caller's password was set; nil where there is none, and of anybody else.
 func (a *App) PasswordChangedAt(ctx context.Context, userID string) (*time.Time, error) {
-	if !own(ctx, userID) {
+	if !held(ctx, userID) {
 		return nil, nil
 	}
 	at, err := a.DB.PasswordChangedAt(ctx, userID)

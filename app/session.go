@@ -46,7 +46,7 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
-	if by.SecondFactor() {
+	if by.SecondFactor() && !via.Confined { // a provider's word is none about the account's own codes
 		if err := tx.ForgetWrongCodes(ctx, userID); err != nil {
 			return nil, fmt.Errorf("forget the wrong codes: %w", err)
 		}
@@ -118,6 +118,15 @@ func (a *App) raise(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, 
 	return cookie, tx.RaiseSession(ctx, r.session.ID, by, hashOf(cookie))
 }
 
+// proveMailbox notes by a route that the request's session has used an emailed link. As with raise, its cookie gets a new value.
+func (a *App) proveMailbox(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, memberID string, linkHash []byte) (cookie string, err error) {
+	if via.Begins || !via.Takes(org.ByMailbox) {
+		return "", fmt.Errorf("no session proves a mailbox via %s", via.Name)
+	}
+	cookie = r.newCookie()
+	return cookie, tx.ProveMailbox(ctx, r.session.ID, memberID, linkHash, hashOf(cookie))
+}
+
 // newCookie is a new value for a browser's cookie, "" for a program, which has none.
 func (r *Request) newCookie() string {
 	if !r.Browser {
@@ -172,7 +181,7 @@ func (a *App) EndSession(ctx context.Context, in EndSessionInput) (*EndSessionPa
 		switch {
 		case err != nil:
 			return "", err
-		case s.User.ID != r.session.User.ID || !s.Alive(a.Now(), a.SessionIdle):
+		case s.User.ID != r.session.User.ID || s.Token != nil || !s.Alive(a.Now(), a.SessionIdle):
 			return "", org.ErrNotFound
 		case s.ID == r.session.ID:
 			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, use signOut.")

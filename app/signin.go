@@ -65,7 +65,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 		if proved {
 			err = tx.VerifyEmail(ctx, user.ID)
 		} else {
-			err = a.mailVerification(ctx, tx, user.ID)
+			err = a.mailFirstVerification(ctx, tx, user)
 		}
 		if err != nil {
 			return nil, err
@@ -85,6 +85,16 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 		return nil, err
 	}
 	return &SignUpPayload{Session: r.begun(session)}, nil
+}
+
+// mailFirstVerification mails the link that verifies the address of a new account, unless the address has had enough mails:
+// whoever wants another asks for it.
+func (a *App) mailFirstVerification(ctx context.Context, tx *db.Tx, user *org.User) error {
+	may, err := mayTell(ctx, tx, user, org.EventSignUp)
+	if err != nil || !may {
+		return err
+	}
+	return a.mailVerification(ctx, tx, user.ID)
 }
 
 // proveAddress says whether a sign-up brings a token that was mailed to its address. If so, the address moves away from an
@@ -165,13 +175,16 @@ const challengeLife = 5 * time.Minute
 func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error) {
 	r := request(ctx)
 	var user *org.User
+	// By one spelling, whether there is an account or not. What is typed as an address may be a secret: the key is a hash.
+	key := addressKey(in.Email)
 	if email, err := org.ParseEmail("email", in.Email); err == nil { // what is no address is no account's
+		key = addressKey(email)
 		user, err = a.DB.UserByEmail(ctx, email)
 		if err != nil && !errors.Is(err, org.ErrNotFound) {
 			return nil, fmt.Errorf("find the account: %w", err)
 		}
 	}
-	forgive, err := a.spendPassword(ctx, user, in.Email, r)
+	forgive, err := a.spendPassword(ctx, user, key, r)
 	if err != nil {
 		return nil, err
 	}
@@ -192,12 +205,38 @@ func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error
 		return nil, org.ErrCredentials
 	}
 	forgive()
+	payload, err := a.rightPassword(ctx, r, user, encoded, in.Password)
+	if !errors.Is(err, errOtherHash) {
+		return payload, err
+	}
+	// A sign-in at the same moment may have hashed the same password anew; a change of it has meant to keep them out.
+	if encoded, err = a.DB.PasswordHash(ctx, user.ID); err != nil {
+		return nil, fmt.Errorf("find the credentials: %w", err)
+	}
+	ok, err = a.Passwords.Verify(ctx, encoded, in.Password)
+	switch {
+	case errors.Is(err, secret.ErrBusy):
+		return nil, errBusy()
+	case err != nil:
+		return nil, fmt.Errorf("verify the password: %w", err)
+	case !ok:
+		return nil, org.ErrCredentials
+	}
+	return a.rightPassword(ctx, r, user, encoded, in.Password)
+}
+
+// errOtherHash refuses a sign-in whose password was compared with a hash that is the account's no more.
+var errOtherHash = fmt.Errorf("the password was hashed anew: %w", org.ErrCredentials)
+
+// rightPassword is a sign-in whose password was found right.
+func (a *App) rightPassword(ctx context.Context, r *Request, user *org.User, encoded, password string) (*SignInPayload, error) {
 	if user.FrozenSince != nil {
 		return nil, org.ErrFrozen
 	}
+	var err error
 	newHash := ""
 	if a.Passwords.NeedsRehash(encoded) {
-		if newHash, err = a.hashPassword(ctx, in.Password); err != nil {
+		if newHash, err = a.hashPassword(ctx, password); err != nil {
 			return nil, err
 		}
 	}
@@ -224,7 +263,7 @@ func lockSigningIn(ctx context.Context, tx *db.Tx, userID, encoded string) (*org
 	}
 	switch {
 	case now != encoded:
-		return nil, org.ErrCredentials
+		return nil, errOtherHash
 	case user.FrozenSince != nil:
 		return nil, org.ErrFrozen
 	}
@@ -380,7 +419,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	}
 	forgive()
 	if proof.phoneCodeID != "" {
-		a.forgiveText(ctx, textToProve, c.UserID, proof.authenticatorID)
+		a.forgiveText(ctx, r, textToProve, c.UserID, proof.authenticatorID)
 	}
 	payload := &VerifySecondFactorPayload{Session: r.begun(session), NextStep: org.NextNothing}
 	if proof.recovery != nil {
@@ -555,7 +594,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	}
 	forgive()
 	if used != nil && used.phoneCodeID != "" {
-		a.forgiveText(ctx, textToProve, user.ID, used.authenticatorID)
+		a.forgiveText(ctx, r, textToProve, user.ID, used.authenticatorID)
 	}
 	if err := a.raised(ctx, r, cookie); err != nil {
 		return nil, err
@@ -565,7 +604,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 
 // checkPassword compares the password of an account, having counted the try, and gives the hash that it was found right by.
 func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (encoded string, forgive func(), err error) {
-	forgive, err = a.spendPassword(ctx, user, user.ID, r)
+	forgive, err = a.spendPassword(ctx, user, passwordKey(user), r)
 	if err != nil {
 		return "", nil, err
 	}

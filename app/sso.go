@@ -429,6 +429,10 @@ func (a *App) linkIdentity(ctx context.Context, o *org.Organization, sso *org.SS
 		if err := c.Tx.LinkIdentity(ctx, o.ID, sso.Issuer, who.Subject, c.User.ID); err != nil {
 			return fmt.Errorf("link the identity: %w", err)
 		}
+		// The account may have been linked with another identity, which signs in to it no more.
+		if err := c.Tx.EndProviderSessionsOf(ctx, o.ID, c.User.ID); err != nil {
+			return fmt.Errorf("end the provider's sessions: %w", err)
+		}
 		c.log(m, org.ActionMemberLinkSSO, m.Label()+" signs in through the provider "+sso.Issuer+" from now on", map[string]any{"issuer": sso.Issuer, "subject": who.Subject})
 		return c.alert(ctx, org.EventSSOLinked, "Linked the account with an identity of the provider of "+o.Name+", which signs in to it there from now on.")
 	}, o.ID)

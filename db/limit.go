@@ -12,11 +12,11 @@ type Limit struct {
 }
 
 // Spend counts one hit of key against up to two limits, the shorter first, and commits it. It answers zero when the hit
-// is within both, else how long to wait; a refused hit is not counted. The window slides: five in five minutes is five
+// is within both, else how long to wait (in a transaction it counts with it); a refused hit is not counted. The window slides: five in five minutes is five
 // in any five minutes. One statement, so that hits at once on several instances are counted one after the other.
-func (d *DB) Spend(ctx context.Context, key string, short, long Limit) (wait time.Duration, err error) {
+func (q Queries) Spend(ctx context.Context, key string, short, long Limit) (wait time.Duration, err error) {
 	var seconds float64
-	err = d.pg.QueryRow(ctx, `
+	err = q.pg.QueryRow(ctx, `
 INSERT INTO rate_limits AS r (key, hits, expires_at) VALUES ($1, ARRAY[clock_timestamp()], clock_timestamp() + $5::interval)
 ON CONFLICT (key) DO UPDATE SET
   hits = CASE WHEN (SELECT count(*) FILTER (WHERE h > clock_timestamp() - $3::interval) < $2 AND count(*) < $4

@@ -50,6 +50,14 @@ UPDATE sessions SET ended_at = clock_timestamp() WHERE organization_id = $1 AND 
 	return err
 }
 
+// EndProviderSessionsOf ends those that an account has from an organization's provider. The account is locked.
+func (t *Tx) EndProviderSessionsOf(ctx context.Context, organizationID, userID string) error {
+	ended, err := column[string](ctx, t.pg, `
+UPDATE sessions SET ended_at = clock_timestamp() WHERE organization_id = $1 AND user_id = $2 AND ended_at IS NULL RETURNING id`, organizationID, userID)
+	t.wakeups = append(t.wakeups, ended...)
+	return err
+}
+
 // SSOAttempt is a browser that has been sent to a provider.
 type SSOAttempt struct {
 	OrganizationID string

@@ -1,6 +1,9 @@
 package org
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Alert is a mail about a change to how an account is protected, with what the account's log says of it.
 type Alert struct {
@@ -54,6 +57,14 @@ type AccountAlert struct {
 	UserAgent *string
 	Reported  bool
 	ExpiresAt time.Time
+}
+
+// Vital says whether an alert is about what a thief does to keep an account: its mail is not kept back for lesser ones.
+func Vital(action string) bool {
+	return slices.Contains([]string{
+		EventAuthenticatorAdded, EventAuthenticatorRemoved, EventPasswordChanged, EventPasswordReset, EventEmailChangeRequested,
+		EventEmailChanged, EventFactorReset, EventSSOLinked, EventRecoveryUsed, EventCodesOff,
+	}, action)
 }
 
 // MayReport says whether the mail about a change carries the link that undoes it. The mail about a new address goes to the old

@@ -115,6 +115,21 @@ func CheckEnroll(kind AuthenticatorKind, have []*Authenticator, replaces *string
 	return nil
 }
 
+// Displaced is what another authenticator of the kind takes the place of: what its set-up says it replaces, or, where there is
+// no more room and the session came back by a recovery code, the oldest. Whoever has lost all that they have can remove none.
+func Displaced(s *Session, kind AuthenticatorKind, have []*Authenticator, replaces *string) *string {
+	if replaces != nil || s.FreshBy != ByRecoveryCode || CheckEnroll(kind, have, nil) == nil {
+		return replaces
+	}
+	var oldest *Authenticator
+	for _, a := range have {
+		if a.Kind == kind && (oldest == nil || a.CreatedAt.Before(oldest.CreatedAt)) {
+			oldest = a
+		}
+	}
+	return &oldest.ID
+}
+
 // CheckFresh says whether its owner has shown within stepUp that they are there: by a second factor, or by the password
 // where the account has none. A recovery code is enough to enroll a factor and for nothing else, and a provider's word for
 // neither: who holds an organization's provider must not hold its security settings through the account of an owner.

@@ -82,6 +82,18 @@ func CheckServiceTarget(s *Session, by, target *Member) error {
 	return CheckOver(by, target)
 }
 
+// MaxServiceGrant is the highest role that a service token gives. A manager resets second factors and acts as only a person
+// may: whoever holds a token must not make themselves one.
+const MaxServiceGrant = RoleAdmin
+
+// CheckServiceGrant keeps a service token from giving a role that has powers which it has not itself.
+func CheckServiceGrant(s *Session, role Role) error {
+	if s.Service() && !MaxServiceGrant.AtLeast(role) {
+		return Refuse(CodeForbidden, "A service token gives roles up to %s. To give the role %s, sign in as a person who has it.", MaxServiceGrant, role)
+	}
+	return nil
+}
+
 // CheckNewToken says whether another token fits.
 func CheckNewToken(living int) error {
 	if living >= MaxTokens {
