@@ -174,3 +174,35 @@ func TestRemoveAuthenticator(t *testing.T) {
 		})
 	}
 }
+
+// Whoever came back by a recovery code enrolls beyond the bound, in the place of the oldest; nobody else does.
+func TestDisplaced(t *testing.T) {
+	t.Parallel()
+	by := func(m org.SignInMethod) *org.Session { return &org.Session{FreshBy: m} }
+	app := func(id string, age time.Duration) *org.Authenticator {
+		return &org.Authenticator{ID: id, Kind: org.KindTOTP, CreatedAt: noon.Add(-age)}
+	}
+	phone := &org.Authenticator{ID: "phone", Kind: org.KindPhone, CreatedAt: noon.Add(-time.Hour * 99)}
+	full := []*org.Authenticator{phone, app("young", time.Hour), app("old", 2*time.Hour)}
+	for _, test := range []struct {
+		sentence string
+		session  *org.Session
+		kind     org.AuthenticatorKind
+		have     []*org.Authenticator
+		replaces *string
+		want     string
+		code     org.ErrorCode
+	}{
+		{"a recovery code takes the oldest's place", by(org.ByRecoveryCode), org.KindTOTP, full, nil, "old", ""},
+		{"of phones there is one", by(org.ByRecoveryCode), org.KindPhone, full, nil, "phone", ""},
+		{"where there is room nothing goes", by(org.ByRecoveryCode), org.KindTOTP, full[:2], nil, "", ""},
+		{"a code of an app takes nobody's place", by(org.ByTOTP), org.KindTOTP, full, nil, "", org.CodeConflict},
+		{"what a set-up replaces stays what it replaces", by(org.ByTOTP), org.KindTOTP, full, ptr("young"), "young", ""},
+	} {
+		got := org.Displaced(test.session, test.kind, test.have, test.replaces)
+		if (got == nil) != (test.want == "") || got != nil && *got != test.want {
+			t.Errorf("%s: got %v, want %q", test.sentence, got, test.want)
+		}
+		wantCode(t, org.CheckEnroll(test.kind, test.have, got), test.code)
+	}
+}

@@ -185,3 +185,16 @@ func TestNewTokens(t *testing.T) {
 		wantBadInput(t, err, "scopes")
 	}
 }
+
+// A service token gives roles up to ADMIN; people, and what stands for them, are asked by CheckGrant alone.
+func TestServiceGrant(t *testing.T) {
+	t.Parallel()
+	service := &org.Session{Token: &org.Token{OrganizationID: ptr("org")}}
+	for role, want := range map[org.Role]org.ErrorCode{
+		org.RoleMember: "", org.RoleAdmin: "", org.RoleManager: org.CodeForbidden, org.RoleOwner: org.CodeForbidden,
+	} {
+		wantCode(t, org.CheckServiceGrant(service, role), want)
+		wantCode(t, org.CheckServiceGrant(&org.Session{}, role), "")
+		wantCode(t, org.CheckServiceGrant(&org.Session{Token: &org.Token{}}, role), "")
+	}
+}

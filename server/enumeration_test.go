@@ -60,6 +60,14 @@ func TestNothingTellsWhoHasAnAccount(t *testing.T) {
 		}
 		return in(email, from)
 	})
+	alike("signing in when it is too much, in another spelling", func(email, _ string) reply {
+		from := "192.0.2.9"
+		b.run(t, `DELETE FROM rate_limits`)
+		for range 10 {
+			in(email, from)
+		}
+		return in(" "+strings.ToUpper(email), from)
+	})
 	// Whoever invites, even as an owner, sees an address and not what is behind it.
 	other, theirs := m.owner(t)
 	ids := map[string]string{}

@@ -107,6 +107,26 @@ func TestReplaceApp(t *testing.T) {
 	b.run(t, `UPDATE authenticators SET replaces_id = $1 WHERE confirmed_at IS NULL AND session_id IS NOT NULL AND user_id = (SELECT id FROM users WHERE email = $2)`, id, lone.Email)
 	lone.refused(t, "STEP_UP_REQUIRED", confirmTOTP, vars{"c": lone.code()})
 
+	// Who has lost both apps comes back by a code, and the new one takes the place of the oldest.
+	lost := m.someone(t, "Lotte")
+	oldest := lost.view(t).Viewer.Authenticators[0].ID
+	codes := lost.Recovery
+	lost.enroll(t)
+	lost.refused(t, "CONFLICT", enrollTOTP, nil)
+	b.forget(t)
+	token, _ = lost.challenge(t)
+	lost.Token = session(t, m.verify(t, token, codes[0]))
+	lost.startTOTP(t)
+	if v := lost.view(t); len(v.Viewer.Authenticators) != 2 || v.Viewer.Authenticators[0].ID != oldest {
+		t.Errorf("before the confirmation there are %+v", v.Viewer.Authenticators)
+	}
+	lost.do(t, confirmTOTP, vars{"c": lost.code()}, nil)
+	if v := lost.view(t); len(v.Viewer.Authenticators) != 2 || v.Viewer.Authenticators[0].ID == oldest || v.Viewer.Authenticators[1].ID == oldest {
+		t.Errorf("after the confirmation there are %+v", v.Viewer.Authenticators)
+	}
+	m.mailSaying(t, lost.Email, "Removed the authenticator")
+	lost.refused(t, "CONFLICT", enrollTOTP, nil) // the session has proved the app now
+
 	// What it was to replace may be gone by the time of the confirmation: then it is one more.
 	gone := m.signUp(t, "Gone")
 	gone.enroll(t)

@@ -38,7 +38,8 @@ func TestAutomationInvitesAMember(t *testing.T) {
 			Member struct{ InvitedBy *struct{ ID string } }
 		}
 	}
-	automation.do(t, inviteByProgram, vars{"i": vars{"organizationId": o.ID, "email": "ivy@people.example", "role": "MANAGER"}}, &out)
+	automation.do(t, inviteByProgram, vars{"i": vars{"organizationId": o.ID, "email": "ivy@people.example", "role": "ADMIN"}}, &out)
+	automation.refused(t, "FORBIDDEN", inviteByProgram, vars{"i": vars{"organizationId": o.ID, "email": "max@people.example", "role": "MANAGER"}})
 	if out.InviteMember.Member.InvitedBy != nil {
 		t.Errorf("invited by %+v, want nobody: a token is no person", out.InviteMember.Member.InvitedBy)
 	}
