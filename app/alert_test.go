@@ -217,9 +217,9 @@ func TestReportGivesTheAddressBack(t *testing.T) {
 		{name: "gil", taken: "gil@example.com", gone: true, want: "gil@example.com"},
 		{name: "dora", taken: "dora@example.com", proved: true},
 	} {
-		ctx, user := a.person(t, test.name, true)
+		_, user := a.person(t, test.name, true)
 		exec(`UPDATE users SET email_verified_at = now() WHERE id = $1`, user.ID)
-		ctx = a.as(t, test.name)
+		ctx := a.as(t, test.name)
 		must(t, a.moved(ctx, test.name+"@thief.example"))
 		if test.taken != "" {
 			other := db.NewID(db.UserID)
@@ -273,7 +273,7 @@ func TestReportGivesNoClaimBack(t *testing.T) {
 func TestReportAgainGivesTheAddressBack(t *testing.T) {
 	t.Parallel()
 	a, admin := open(t, "")
-	ctx, user := a.person(t, "vera", true)
+	_, user := a.person(t, "vera", true)
 	exec := func(sql string) {
 		t.Helper()
 		if _, err := admin.Exec(t.Context(), sql); err != nil {
@@ -281,7 +281,7 @@ func TestReportAgainGivesTheAddressBack(t *testing.T) {
 		}
 	}
 	exec(`UPDATE users SET email_verified_at = now()`)
-	ctx = a.as(t, "vera")
+	ctx := a.as(t, "vera")
 	must(t, a.moved(ctx, "vera@thief.example"))
 	exec(`INSERT INTO users (id, name, email, email_verified_at) VALUES ('usr_other', 'Other', 'vera@example.com', now())`)
 	alerts, err := a.DB.Alerts(t.Context(), user.ID)
