@@ -56,8 +56,11 @@ func LoopbackHost(hostport string) bool {
 		host = name
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if inner, ok := strings.CutPrefix(host, "["); ok {
-		host = strings.TrimSuffix(inner, "]")
+	if inner, open := strings.CutPrefix(host, "["); open {
+		var closed bool
+		if host, closed = strings.CutSuffix(inner, "]"); !closed {
+			return false
+		}
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
