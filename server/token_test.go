@@ -452,7 +452,7 @@ query sweep by id                                         | ok   ROLE ok   404  
 query service token by id                                 | ROLE ROLE ROLE 404  | query($serviceToken: ID!) { node(id: $serviceToken) { id } }
 setMemberTeams of a member                                | ok   ROLE ok   404  | mutation($vic: ID!, $team: ID!) { setMemberTeams(input: {memberId: $vic, teamIds: [$team]}) { member { id } } }
 setMemberTeams of an owner                                | ROLE ROLE ROLE 404  | mutation($olivia: ID!) { setMemberTeams(input: {memberId: $olivia, teamIds: []}) { member { id } } }
-inviteMember, a manager                                   | ok   ROLE ok   404  | mutation($org: ID!) { inviteMember(input: {organizationId: $org, email: "UNIQUE", role: MANAGER}) { member { id } } }
+inviteMember, a manager                                   | ROLE ROLE ok   404  | mutation($org: ID!) { inviteMember(input: {organizationId: $org, email: "UNIQUE", role: MANAGER}) { member { id } } }
 inviteMember, an owner                                    | ROLE ROLE ROLE 404  | mutation($org: ID!) { inviteMember(input: {organizationId: $org, email: "UNIQUE", role: OWNER}) { member { id } } }
 resendInvite                                              | ok   ROLE ok   404  | mutation($ivy: ID!) { resendInvite(input: {memberId: $ivy}) { member { id } } }
 resendInvite of an owner                                  | ROLE ROLE ok   404  | mutation($ownersInvite: ID!) { resendInvite(input: {memberId: $ownersInvite}) { member { id } } }
