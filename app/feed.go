@@ -369,6 +369,56 @@ func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *i
 	}, nil
 }
 
+// WatchViewer gives the caller's own place in an organization, at once and whenever it has changed, to every role. It ends
+// with the gate's refusal as soon as the caller loses access. A place is a state and no history: it is read again, in one
+// query, only after entries that may have changed it, and told once however many they were.
+func (a *App) WatchViewer(ctx context.Context, organizationID string) (iter.Seq2[*org.Member, error], error) {
+	m, err := a.ViewerIn(ctx, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, org.Refuse(org.CodeForbidden, "A service token has no place of its own in the organization. Watch as a person, or by a personal token.")
+	}
+	request(ctx).lasting = true
+	return func(yield func(*org.Member, error) bool) {
+		if err := a.watchViewer(ctx, organizationID, func(m *org.Member) bool { return yield(m, nil) }); err != nil && ctx.Err() == nil {
+			yield(nil, err)
+		}
+	}, nil
+}
+
+// watchViewer hands the caller's place to deliver until it says stop, ctx ends, or the gate refuses.
+func (a *App) watchViewer(ctx context.Context, organizationID string, deliver func(*org.Member) bool) error {
+	w, err := a.feed.join(ctx, organizationID)
+	if err != nil {
+		return err
+	}
+	defer a.feed.leave(w)
+	var told *org.Member
+	for {
+		now, err := a.ViewerIn(ctx, organizationID)
+		if err != nil {
+			return err
+		}
+		if !now.Same(told) {
+			if !deliver(now) {
+				return nil
+			}
+			told = now
+		}
+		for concerned := false; !concerned; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-w.signal:
+			}
+			entries, behind := w.take()
+			concerned = behind || slices.ContainsFunc(entries, func(e *org.AuditLogEntry) bool { return e.Concerns(told) })
+		}
+	}
+}
+
 // removedMember is who an entry tells of, as far as still there and for the caller to see: whoever was removed for 2FA is
 // there, but not for an API token that may see the log alone.
 func (a *App) removedMember(ctx context.Context, organizationID string, e *org.AuditLogEntry) (*org.Member, error) {

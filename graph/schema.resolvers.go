@@ -311,6 +311,11 @@ func (r *require2FAImpactResolver) Members(ctx context.Context, obj *org.Require
 	return r.App.ImpactMembers(ctx, obj.OrganizationID, first, after, unmailable != nil && *unmailable)
 }
 
+func (r *subscriptionResolver) ViewerMember(ctx context.Context, organizationID string) (<-chan *org.Member, error) {
+	events, err := r.App.WatchViewer(ctx, organizationID)
+	return stream.Of(ctx, events), err
+}
+
 func (r *subscriptionResolver) MemberRemoved(ctx context.Context, organizationID string, after *int) (<-chan *org.MemberRemoved, error) {
 	events, err := r.App.WatchRemovals(ctx, organizationID, after)
 	return stream.Of(ctx, events), err

@@ -81,6 +81,16 @@ func (e *AuditLogEntry) ChangesAccess() bool {
 	return false
 }
 
+// Concerns says whether the entry may have changed m, as m sees their own place: it is about m, or about the whole
+// organization. An owner's place also says whether they are the only one, which changes with the others.
+func (e *AuditLogEntry) Concerns(m *Member) bool {
+	switch e.Action {
+	case ActionOrgEdit, ActionSSOEnable, ActionSSODisable:
+		return true
+	}
+	return e.TargetID != nil && *e.TargetID == m.ID || m.Role == RoleOwner && e.ChangesAccess()
+}
+
 // RemovalReason is why somebody is no longer a member.
 type RemovalReason string
 

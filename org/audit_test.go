@@ -106,6 +106,42 @@ func TestWhatEntriesTell(t *testing.T) {
 	}
 }
 
+// A place is read again after entries about it or about the whole organization, an owner's also after all that can make
+// them the only one. What is about others costs nobody a look.
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	own, other := ptr("mem_1"), ptr("mem_2")
+	for _, test := range []struct {
+		action        string
+		target        *string
+		member, owner bool
+	}{
+		{"org.edit", ptr("org_1"), true, true},
+		{"sso.enable", ptr("org_1"), true, true},
+		{"sso.disable", ptr("org_1"), true, true},
+		{"member.edit", own, true, true},
+		{"member.pending", own, true, true},
+		{"member.remove", own, true, true},
+		{"member.2fa-enabled", own, true, true},
+		{"member.email-changed", own, true, true},
+		{"member.edit", other, false, true},
+		{"member.pending", other, false, true},
+		{"member.leave", other, false, true},
+		{"member.invite", other, false, false},
+		{"member.remind", ptr("org_1"), false, false},
+		{"team.create", ptr("team_1"), false, false},
+		{"token.create", nil, false, false},
+	} {
+		e := &org.AuditLogEntry{Action: test.action, TargetID: test.target}
+		if got := e.Concerns(member(org.RoleManager)); got != test.member {
+			t.Errorf("%s concerns a manager: got %v", test.action, got)
+		}
+		if got := e.Concerns(member(org.RoleOwner)); got != test.owner {
+			t.Errorf("%s concerns an owner: got %v", test.action, got)
+		}
+	}
+}
+
 func TestAuditFilterCheck(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -1,6 +1,9 @@
 package org
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Role is what somebody may do in an organization.
 type Role string
@@ -131,6 +134,16 @@ func (m *Member) SeenBy(viewer *Member) *Member {
 		seen.Email, seen.TwoFactor, seen.InvitedBy, seen.Linked = nil, nil, nil, nil
 	}
 	return &seen
+}
+
+// Same says whether other, nil for nobody, shows the same but for when they were last seen, which no entry tells of.
+func (m *Member) Same(other *Member) bool {
+	if other == nil {
+		return false
+	}
+	one, two := *m, *other
+	one.LastSeenAt, two.LastSeenAt = nil, nil
+	return reflect.DeepEqual(one, two)
 }
 
 // VisibleTo says whether viewer may know of m at all: of who is invited, or was removed for 2FA, only managers may.

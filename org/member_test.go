@@ -201,6 +201,31 @@ func TestUserSeenBy(t *testing.T) {
 }
 
 // TestLimited: who was removed sees of their place what helps to find the way back, and nothing else.
+// The same place is one that shows the same, whenever it was last seen.
+func TestSame(t *testing.T) {
+	t.Parallel()
+	one := member(org.RoleMember)
+	seen := member(org.RoleMember)
+	seen.LastSeenAt = &noon
+	if one.Same(nil) || !one.Same(member(org.RoleMember)) || !one.Same(seen) || seen.LastSeenAt == nil {
+		t.Error("a place is not the same as itself, or is the same as nobody's")
+	}
+	for name, change := range map[string]func(m *org.Member){
+		"role":          func(m *org.Member) { m.Role = org.RoleAdmin },
+		"status":        func(m *org.Member) { m.Status = org.StatusRemovedFor2FA },
+		"factor":        func(m *org.Member) { without2FA(m) },
+		"teams":         func(m *org.Member) { m.Teams = []*org.Team{{ID: "team_1"}} },
+		"requirement":   func(m *org.Member) { m.Organization = enforcing() },
+		"notifications": func(m *org.Member) { m.NotificationSettings = &org.NotificationSettings{Security: true} },
+		"another place": func(m *org.Member) { m.ID = "mem_9" },
+	} {
+		other := member(org.RoleMember)
+		if change(other); one.Same(other) {
+			t.Errorf("a change of %s is not seen", name)
+		}
+	}
+}
+
 func TestLimited(t *testing.T) {
 	t.Parallel()
 	seen := full().Limited()

@@ -198,6 +198,8 @@ func (w *watching) watch(t *testing.T) {
 	s.subscribe("log", watchAudit, vars{"o": w.cut.ID, "after": 0})
 	s.subscribe("gone", watchRemovals, vars{"o": w.cut.ID, "after": 0})
 	s.subscribe("sweep", watchSweep, vars{"id": w.cut.holdSweep(t)})
+	s.subscribe("mine", watchViewer, vars{"o": w.cut.ID})
+	s.subscribe("kept mine", watchViewer, vars{"o": w.kept.ID})
 	s.subscribe("kept log", watchAudit, vars{"o": w.kept.ID, "after": 0})
 	s.subscribe("kept gone", watchRemovals, vars{"o": w.kept.ID, "after": 0})
 	w.tape = s.record()
@@ -206,6 +208,9 @@ func (w *watching) watch(t *testing.T) {
 		gone := o.invite(t, w.owner, newAddress(), "MEMBER")
 		w.owner.do(t, `mutation($m: ID!) { removeMember(input: {memberId: $m}) { removedMemberId } }`, vars{"m": gone}, nil)
 		eventually(t, id+" is live", func() bool { return len(w.tape.events(t, id)) == 1 })
+	}
+	for _, id := range []string{"mine", "kept mine"} {
+		eventually(t, id+" is there", func() bool { return len(w.tape.events(t, id)) == 1 })
 	}
 	eventually(t, "the sweep is live", func() bool { return len(w.tape.events(t, "sweep")) == 1 })
 	for id, o := range map[string]*organization{"log": w.cut, "kept log": w.kept} {
@@ -258,6 +263,7 @@ SELECT count(*) FROM unnest($1::text[]) i LEFT JOIN audit_entries e ON e.id = i 
 // How access to one organization is lost, the action of the entry that says so, and the code that the operations end with.
 var losses = []struct {
 	name, action, code string
+	stays              bool // a member, of a role that may see less
 	prepare            func(t *testing.T, w *watching)
 	lose               func(t *testing.T, w *watching)
 }{
@@ -280,7 +286,7 @@ var losses = []struct {
 		},
 	},
 	{
-		name: "the role is lowered", action: "member.edit", code: "FORBIDDEN",
+		name: "the role is lowered", action: "member.edit", code: "FORBIDDEN", stays: true,
 		lose: func(t *testing.T, w *watching) {
 			t.Helper()
 			w.owner.do(t, `mutation($m: ID!) { changeMemberRole(input: {memberId: $m, role: ADMIN}) { member { role } } }`, vars{"m": w.memberID}, nil)
@@ -325,7 +331,16 @@ func TestAccessLostWhileWatching(t *testing.T) {
 					l.lose(t, w)
 					at, cut := w.committed(t, l.action)
 					w.writeOn(t)
-					for _, id := range shutOut {
+					ends := shutOut
+					if l.stays {
+						eventually(t, "their own place is told anew", func() bool { return len(w.tape.events(t, "mine")) == 2 })
+						if mine := w.tape.events(t, "mine")[1].ViewerMember; mine.Role != "ADMIN" || mine.Status != "ACTIVE" {
+							t.Errorf("their own place is %+v now, want an active admin's", mine)
+						}
+					} else {
+						ends = append(slices.Clone(shutOut), "mine")
+					}
+					for _, id := range ends {
 						eventually(t, id+" ends", func() bool { f, _ := w.tape.refusal(t, id); return f != nil })
 						f, refusal := w.tape.refusal(t, id)
 						if refusal.Extensions["code"] != l.code {
@@ -347,7 +362,7 @@ func TestAccessLostWhileWatching(t *testing.T) {
 						}
 					}
 					unbroken(t, "until then", w.tape.sequences(t, "log"), 1, w.tape.last(t, "log"))
-					for _, id := range shutOut {
+					for _, id := range ends {
 						if own := w.tape.of(id); own[len(own)-1].Type != "error" {
 							t.Errorf("%s went on after its end: %s", id, own[len(own)-1].Type)
 						}

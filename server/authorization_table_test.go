@@ -364,6 +364,7 @@ Invitation.reason                     ok    ok    ok    ok        ok    ok    ok
 Invitation.expiresAt                  ok    ok    ok    ok        ok    ok    ok          ok    ok
 Invitation.nextStep                   ok    ok    ok    ok        ok    ok    ok          ok    ok
 
+Subscription.viewerMember             ok    ok    ok    ok        2FA   2FA   STEP        404   401
 Subscription.memberRemoved            ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401
 Subscription.auditLog                 ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401
 Subscription.sweep                    ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401

@@ -109,6 +109,10 @@ var readPlaces = []place{
 	{row: "Organization.serviceTokens", from: "Query.organization", on: "ServiceToken"},
 	{row: "ServiceToken.createdBy", from: "Organization.serviceTokens", on: "User/own"},
 
+	{row: "Subscription.viewerMember", call: "viewerMember(organizationId: $org)", on: "Member/own"},
+	{row: "Member/own.organization", from: "Subscription.viewerMember", name: "watcher's", on: "Organization"},
+	{row: "Member/own.user", from: "Subscription.viewerMember", name: "watcher", on: "User/own"},
+	{row: "Member/own.teams", from: "Subscription.viewerMember", name: "watcher's teams", on: "Team"},
 	{row: "Subscription.auditLog", call: "auditLog(organizationId: $org, after: $before)", on: "AuditLogEntry"},
 	{row: "AuditLogEntry.target", from: "Subscription.auditLog", name: "removed", on: "Member/removed"},
 	{row: "Member/removed.organization", from: "removed", name: "removed's", on: "Organization"},

@@ -28,6 +28,7 @@ var readsByID = map[string]struct{ document, kind string }{
 	"Organization.member(id)":                    {`query($id: ID!, $slug: String!) { organization(slug: $slug) { member(id: $id) { id } } }`, db.MemberID},
 	"AuditLogFilter.actor":                       {`query($id: ID!, $slug: String!) { organization(slug: $slug) { auditLog(filter: {actor: $id}) { nodes { id } } } }`, db.UserID},
 	"AuditLogFilter.target":                      {`query($id: ID!, $slug: String!) { organization(slug: $slug) { auditLog(filter: {target: $id}) { nodes { id } } } }`, db.MemberID},
+	"Subscription.viewerMember(organizationId)":  {`subscription($id: ID!) { viewerMember(organizationId: $id) { id } }`, db.OrganizationID},
 	"Subscription.auditLog(organizationId)":      {`subscription($id: ID!) { auditLog(organizationId: $id) { id } }`, db.OrganizationID},
 	"Subscription.memberRemoved(organizationId)": {`subscription($id: ID!) { memberRemoved(organizationId: $id) { __typename } }`, db.OrganizationID},
 	"Subscription.sweep(id)":                     {`subscription($id: ID!) { sweep(id: $id) { id } }`, db.SweepID},

@@ -160,6 +160,7 @@ func TestScopesOfReads(t *testing.T) {
 	for _, field := range schema(t).Subscription.Fields {
 		scope := promised(t, "Subscription."+field.Name, field.Description)
 		query := map[string]string{
+			"viewerMember":  `subscription($o: ID!) { viewerMember(organizationId: $o) { role } }`,
 			"auditLog":      `subscription($o: ID!) { auditLog(organizationId: $o, after: 0) { sequence } }`,
 			"memberRemoved": `subscription($o: ID!) { memberRemoved(organizationId: $o, after: 0) { reason } }`,
 			"sweep":         `subscription($w: ID!) { sweep(id: $w) { state } }`,

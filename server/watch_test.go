@@ -24,6 +24,8 @@ const (
   auditLog(organizationId: $o, after: $after, filter: $f) { id sequence action } }`
 	watchRemovals = `subscription($o: ID!, $after: Int) {
   memberRemoved(organizationId: $o, after: $after) { reason member { id status } entry { id sequence action } } }`
+	watchViewer = `subscription($o: ID!) {
+  viewerMember(organizationId: $o) { id role status twoFactor isOnlyOwner teams { slug } notificationSettings { membership } organization { require2FA } } }`
 	watchSweep = `subscription($id: ID!) { sweep(id: $id) { id state total done } }`
 )
 
@@ -74,8 +76,9 @@ func (tp *tape) of(id string) []arrival {
 	return own
 }
 
-// event is what a subscription delivered, whichever of the three it is.
+// event is what a subscription delivered, whichever of the four it is.
 type event struct {
+	ViewerMember  *viewerMember
 	AuditLog      *entry
 	MemberRemoved *struct {
 		Reason string
@@ -87,6 +90,16 @@ type event struct {
 		Total, Done int
 	}
 	At time.Time `json:"-"`
+}
+
+// viewerMember is a watcher's own place.
+type viewerMember struct {
+	ID, Role, Status     string
+	TwoFactor            string
+	IsOnlyOwner          bool
+	Teams                []struct{ Slug string }
+	NotificationSettings struct{ Membership bool }
+	Organization         struct{ Require2FA bool }
 }
 
 type entry struct {

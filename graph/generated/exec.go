@@ -548,6 +548,7 @@ type ComplexityRoot struct {
 		AuditLog      func(childComplexity int, organizationID string, after *int, filter *org.AuditLogFilter) int
 		MemberRemoved func(childComplexity int, organizationID string, after *int) int
 		Sweep         func(childComplexity int, id string) int
+		ViewerMember  func(childComplexity int, organizationID string) int
 	}
 
 	Sweep struct {
@@ -709,6 +710,7 @@ type Require2FAImpactResolver interface {
 	Members(ctx context.Context, obj *org.Require2FAImpact, first *int, after *string, unmailable *bool) (*org.Page[org.Member], error)
 }
 type SubscriptionResolver interface {
+	ViewerMember(ctx context.Context, organizationID string) (<-chan *org.Member, error)
 	MemberRemoved(ctx context.Context, organizationID string, after *int) (<-chan *org.MemberRemoved, error)
 	AuditLog(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (<-chan *org.AuditLogEntry, error)
 	Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error)
@@ -2813,6 +2815,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.Sweep(childComplexity, args["id"].(string)), true
+	case "Subscription.viewerMember":
+		if e.ComplexityRoot.Subscription.ViewerMember == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_viewerMember_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.ViewerMember(childComplexity, args["organizationId"].(string)), true
 
 	case "Sweep.done":
 		if e.ComplexityRoot.Sweep.Done == nil {
@@ -3313,7 +3326,7 @@ enum ErrorCode {
 enum Role {
   "Everything, with the 2FA requirement, single sign-on and the organization itself."
   OWNER
-  "Members, invitations, the audit log and all subscriptions."
+  "Members, invitations, the audit log and the subscriptions to all of it."
   MANAGER
   "Teams and projects."
   ADMIN
@@ -4878,10 +4891,16 @@ type DisconnectSSOPayload {
 }
 
 """
-What is pushed as it happens, to managers and owners. Who loses access gets an ` + "`" + `error` + "`" + ` with its code and nothing of what
-comes later. After a reconnect subscribe anew with the last sequence seen: each entry comes once, in order, without a gap.
+What is pushed as it happens: to managers and owners, and ` + "`" + `viewerMember` + "`" + ` to every member. Who loses access gets an ` + "`" + `error` + "`" + `
+with its code and nothing of what comes later. After a reconnect subscribe anew with the last sequence seen: each entry comes
+once, in order, without a gap.
 """
 type Subscription {
+  "Your own place in an organization: at once, and again whenever it or the organization's name or requirement changes; only ` + "`" + `lastSeenAt` + "`" + ` is not waited for. It ends with the code that says why as soon as you lose access. Not for service tokens, which have no place. Scope: ` + "`" + `members:read` + "`" + `."
+  viewerMember(
+    "Which organization."
+    organizationId: ID!
+  ): Member!
   "Each removal of a member; ` + "`" + `member` + "`" + ` is null where an API token lacks ` + "`" + `members:read` + "`" + `. Scope: ` + "`" + `audit:read` + "`" + `."
   memberRemoved(
     "Which organization."
@@ -7011,6 +7030,20 @@ func (ec *executionContext) field_Subscription_sweep_args(ctx context.Context, r
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_viewerMember_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "organizationId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["organizationId"] = arg0
 	return args, nil
 }
 
@@ -15441,6 +15474,50 @@ func (ec *executionContext) _StartSecurityKeyVerificationPayload_expiresAt(ctx c
 }
 func (ec *executionContext) fieldContext_StartSecurityKeyVerificationPayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("StartSecurityKeyVerificationPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Subscription_viewerMember(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_viewerMember(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().ViewerMember(ctx, fc.Args["organizationId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Member) graphql.Marshaler {
+			return ec.marshalNMember2ᚖmusterᚋorgᚐMember(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_viewerMember(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Member(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_viewerMember_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Subscription_memberRemoved(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
@@ -24408,6 +24485,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	}
 
 	switch fields[0].Name {
+	case "viewerMember":
+		return ec._Subscription_viewerMember(ctx, fields[0])
 	case "memberRemoved":
 		return ec._Subscription_memberRemoved(ctx, fields[0])
 	case "auditLog":
