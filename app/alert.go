@@ -101,16 +101,16 @@ var errReported = errors.New("reported already")
 // no session, since the owner may be locked out, and gives none: who has the link can lock the account and nothing else.
 func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotMePayload, error) {
 	r := request(ctx)
-	if err := a.spend(ctx, limitNotMe, r.network()); err != nil {
-		return nil, err
-	}
 	hash := secret.Hash(in.Token)
 	found, err := a.DB.AlertByToken(ctx, hash)
 	if errors.Is(err, org.ErrNotFound) {
-		return nil, org.ErrDeadAlert
+		return nil, a.spendDead(ctx, limitNotMe, r, org.ErrDeadAlert)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the alert: %w", err)
+	}
+	if err := a.spend(ctx, limitNotMe, found.EventID); err != nil {
+		return nil, err
 	}
 	check := func(tx *db.Tx) error {
 		found, err = tx.AlertByToken(ctx, hash)
@@ -182,7 +182,8 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 
 // freeze ends all access to an account and keeps it so until thaw. The address goes back at once, because that is where the
 // way back leads: to the one that the account had proved, never to one that was only claimed, and also from somebody who only
-// claims it now.
+// claims it now. It does so while a membership is REMOVED_FOR_2FA, which else keeps an address where it is: for as long as it
+// stayed at a thief's, the report would hand them the account and the way back into the organization.
 func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) error {
 	if err := c.Tx.Freeze(ctx, c.User.ID, since); err != nil {
 		return fmt.Errorf("freeze the account: %w", err)
@@ -200,10 +201,39 @@ func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) err
 		} else if err != nil {
 			return fmt.Errorf("give the address back: %w", err)
 		}
+		if err := a.moveWayBack(ctx, c); err != nil {
+			return err
+		}
 	}
-	// A link to a new password that waits already may be in the wrong hands.
+	// A link to a new password that waits already may be in the wrong hands. Its owner's own comes at once, also where a
+	// stranger has just used up the mails to the address.
 	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {
 		return fmt.Errorf("end the account's links: %w", err)
+	}
+	if email == "" && c.User.Email != nil {
+		email = *c.User.Email
+	}
+	if err := c.Tx.ForgetHits(ctx, limitResetMail.name+" "+addressKey(email)); err != nil {
+		return fmt.Errorf("forget the mails to the address: %w", err)
+	}
+	return nil
+}
+
+// moveWayBack follows an address that goes back: links into organizations that were mailed to the other one are dead, and who
+// was removed for 2FA gets theirs at the address that is theirs. The window does not grow.
+func (a *App) moveWayBack(ctx context.Context, c *accountChange) error {
+	for _, m := range c.Memberships {
+		if !m.WindowOpen(a.Now()) {
+			if err := c.Tx.DeleteLink(ctx, m.ID); err != nil {
+				return fmt.Errorf("end a link: %w", err)
+			}
+			continue
+		}
+		hash, err := a.setLink(ctx, c.Tx, m.ID, org.ReasonRemovedFor2FA, m.ReinstatableUntil)
+		if err != nil {
+			return err
+		}
+		c.jobs = append(c.jobs, linkMail(m.ID, hash))
 	}
 	return nil
 }

@@ -250,3 +250,64 @@ func TestRehashRefusesNobody(t *testing.T) {
 		t.Errorf("the password was not hashed anew: %v", err)
 	}
 }
+
+// Notices to an address that is not proved are bounded apart from alerts; a proved one hears of everything.
+func TestNoticesToAnUnprovedAddressAreBounded(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	una, user := a.person(t, "una", true)
+	made, err := a.CreateOrganization(una, CreateOrganizationInput{Slug: "acme", Name: "Acme"})
+	must(t, err)
+	m, err := a.ViewerIn(una, made.Organization.ID)
+	must(t, err)
+	jobs := []MailJob{
+		{Template: templateAccount, UserID: user.ID, What: "Something."},
+		{Template: templateSecurity, MemberID: m.ID, What: "Something."},
+		{Template: templateMembership, MemberID: m.ID, What: "Something."},
+	}
+	sent := func() (n int) {
+		for i := range 30 {
+			switch _, err := a.compose(t.Context(), "mail", jobs[i%len(jobs)]); {
+			case err == nil:
+				n++
+			case !errors.Is(err, errNoMail):
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	if n := sent(); n != 20 {
+		t.Errorf("%d of 30 notices were sent, want 20", n)
+	}
+	a.tx(t, func(tx *db.Tx) error {
+		if may, err := mayTell(t.Context(), tx, user, org.EventPasswordChanged); err != nil || !may {
+			t.Errorf("notices have used up what tells of a new password: %v", err)
+		}
+		return nil
+	})
+	if _, err := admin.Exec(t.Context(), `UPDATE users SET email_verified_at = now()`); err != nil {
+		t.Fatal(err)
+	}
+	if n := sent(); n != 30 {
+		t.Errorf("%d of 30 notices were sent to a proved address", n)
+	}
+}
+
+// Accounts that want an address do not flood it, and none is told that it has had enough.
+func TestMailsOfAWishedAddressAreBounded(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	for i := range 5 {
+		ctx, _ := a.person(t, fmt.Sprintf("stranger%d", i), false)
+		for range 5 {
+			_, err := a.ChangeEmail(ctx, ChangeEmailInput{NewEmail: "own@example.com"})
+			must(t, err)
+		}
+	}
+	if n := count(t, admin, `SELECT count(*) FROM river_job WHERE args->>'template' = 'change-email'`); n != 20 {
+		t.Errorf("%d mails were sent, want 20", n)
+	}
+	if n := count(t, admin, `SELECT count(*) FROM security_events WHERE action = 'user.email-change-requested'`); n != 25 {
+		t.Errorf("the logs tell of %d wishes, want 25", n)
+	}
+}

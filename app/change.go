@@ -234,31 +234,44 @@ var errGrew = errors.New("the set of organizations grew")
 var errTaking = errors.New("the address was taken in this moment")
 
 // changeAccount is the door for what touches all organizations of a person. It locks them in one order, then the user,
-// and starts over if the person has joined another one meanwhile.
+// and starts over if the person has joined another one meanwhile: decide may run more than once.
 func (a *App) changeAccount(ctx context.Context, decide func(c *accountChange) error, also ...string) error {
 	r, err := holder(ctx)
 	if err != nil {
 		return err
 	}
-	for {
+	return again(func() error {
 		invited, err := a.invitedOrganization(ctx, r.session.ID)
 		if err != nil {
 			return err
 		}
 		check := func(tx *db.Tx) error { return a.reload(ctx, tx, r) }
-		err = a.tryChangeAccount(ctx, r, r.session.User.ID, append(invited, also...), check, decide)
-		if !errors.Is(err, errGrew) {
-			return err
-		}
-	}
+		return a.tryChangeAccount(ctx, r, r.session.User.ID, append(invited, also...), check, decide)
+	})
 }
 
 // changeAccountOf is changeAccount for who acts on an account without a session of it: by an emailed link, as somebody who
 // may reset it, or from the command line. check says under the locks whether they still may.
 func (a *App) changeAccountOf(ctx context.Context, userID string, check func(tx *db.Tx) error, decide func(c *accountChange) error, also ...string) error {
-	for {
-		err := a.tryChangeAccount(ctx, request(ctx), userID, also, check, decide)
-		if !errors.Is(err, errGrew) && !errors.Is(err, errTaking) {
+	return again(func() error {
+		return a.tryChangeAccount(ctx, request(ctx), userID, also, check, decide)
+	})
+}
+
+// mostDeadlocks is how often a change of an account is begun anew after PostgreSQL has broken a circle of locks.
+const mostDeadlocks = 3
+
+// again begins a transaction over an account anew where what it began with is no longer so, or where it was chosen to break a
+// circle: two accounts that each take the address which the other only claims wait for each other. It did nothing then, and a
+// new one sees what the other has done.
+func again(try func() error) error {
+	for deadlocks := 0; ; {
+		err := try()
+		switch {
+		case errors.Is(err, errGrew), errors.Is(err, errTaking):
+		case db.Deadlock(err) && deadlocks < mostDeadlocks:
+			deadlocks++
+		default:
 			return err
 		}
 	}

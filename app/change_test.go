@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"muster/db"
@@ -84,5 +85,34 @@ func TestAChangeLeavesATrace(t *testing.T) {
 	must(t, err)
 	if o.Slug != "acme" || o.AuditSeq != 1 {
 		t.Errorf("a change without a trace happened: %+v", o)
+	}
+}
+
+// Two accounts each take the address that the other only claims, at once: PostgreSQL ends the circle, and both have what they
+// have proved.
+func TestAddressesAreSwapped(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	ann, _ := a.person(t, "ann", false)
+	bob, _ := a.person(t, "bob", false)
+	var waiting, done sync.WaitGroup
+	waiting.Add(2)
+	for ctx, email := range map[context.Context]string{ann: "bob@example.com", bob: "ann@example.com"} {
+		done.Go(func() {
+			var once sync.Once
+			if err := a.changeAccount(ctx, func(c *accountChange) error {
+				once.Do(func() { // each holds its own account now
+					waiting.Done()
+					waiting.Wait()
+				})
+				return a.moveAddress(ctx, c, email)
+			}); err != nil {
+				t.Errorf("to %s: %v", email, err)
+			}
+		})
+	}
+	done.Wait()
+	if n := count(t, admin, `SELECT count(*) FROM users WHERE name || ' ' || email IN ('ann bob@example.com', 'bob ann@example.com') AND email_verified_at IS NOT NULL`); n != 2 {
+		t.Errorf("%d accounts have the address that they proved, want both", n)
 	}
 }

@@ -78,6 +78,14 @@ var (
 		db.Limit{Hits: 40, Window: 24 * time.Hour},
 		"Too many mails to this address.",
 	}
+	// Notices of organizations and of the account to such an address. They have a budget of their own: what they use up is not
+	// that of what its owner must hear of.
+	limitUnprovedNotice = limit{
+		"unproved-notice",
+		db.Limit{Hits: 20, Window: time.Hour},
+		db.Limit{Hits: 40, Window: 24 * time.Hour},
+		"Too many mails to this address.",
+	}
 	limitAlertMail = limit{
 		"alert-mail",
 		db.Limit{Hits: 20, Window: time.Hour},
@@ -162,7 +170,7 @@ var (
 		"not-me",
 		db.Limit{Hits: 30, Window: 15 * time.Minute},
 		db.Limit{Hits: 100, Window: 24 * time.Hour},
-		"Too many reports from your network.",
+		"Too many reports.",
 	}
 	// A whole company signs in from one network on Monday morning; each try makes us ask a provider.
 	limitSSO = limit{
@@ -192,6 +200,15 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 		return fmt.Errorf("count a try: %w", err)
 	}
 	return l.refuse(wait)
+}
+
+// spendDead counts a token that opens nothing, by network, and gives the refusal. Living ones are never counted by network, so that
+// nobody who sends rubbish keeps a neighbour from using theirs.
+func (a *App) spendDead(ctx context.Context, l limit, r *Request, refusal error) error {
+	if err := a.spend(ctx, l, "dead "+r.network()); err != nil {
+		return err
+	}
+	return refusal
 }
 
 // spendAnswer counts an answer to a challenge, of a security key where there is no code; forgive takes it back. What has the
@@ -326,11 +343,28 @@ func mayTell(ctx context.Context, tx *db.Tx, user *org.User, action string) (boo
 	case org.Vital(action):
 		l = limitVitalMail
 	}
+	return countMail(ctx, tx, l, key)
+}
+
+// countMail counts a mail in the transaction that wants to send it, and says whether it may.
+func countMail(ctx context.Context, tx *db.Tx, l limit, key string) (bool, error) {
 	wait, err := tx.Spend(ctx, l.name+" "+key, l.short, l.long)
 	if err != nil {
 		return false, fmt.Errorf("count a mail: %w", err)
 	}
 	return wait == 0, nil
+}
+
+// checkNotice counts a notice at the moment at which it is sent, and drops it where the address is not proved and has had enough.
+func (a *App) checkNotice(ctx context.Context, user *org.User) error {
+	if user == nil || user.Email == nil || user.Verified() {
+		return nil
+	}
+	err := a.spend(ctx, limitUnprovedNotice, addressKey(*user.Email))
+	if errors.Is(err, &org.Error{Code: org.CodeRateLimited}) {
+		return errNoMail
+	}
+	return err
 }
 
 // passwordKey is what wrong passwords of an account are counted by: its address, as for one that is not there, since the

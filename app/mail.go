@@ -207,6 +207,9 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 		if user.Email == nil {
 			return mail.Message{}, errNoMail
 		}
+		if err := a.checkNotice(ctx, user); err != nil {
+			return mail.Message{}, err
+		}
 		return mail.AccountSecurity{
 			To: mail.Person{Name: user.Name, Email: *user.Email}, What: job.What, At: job.At, IPAddress: job.IP, UserAgent: job.Agent,
 		}.Message(id)
@@ -235,6 +238,9 @@ func (a *App) compose(ctx context.Context, id string, job MailJob) (mail.Message
 	}
 	if m.Status != org.StatusActive {
 		return mail.Message{}, errNoMail
+	}
+	if err := a.checkNotice(ctx, m.User); err != nil {
+		return mail.Message{}, err
 	}
 	organization := m.Organization.Name
 	switch job.Template {

@@ -254,6 +254,9 @@ func (a *App) composeResetRequest(ctx context.Context, id string, job MailJob) (
 	if user.Email == nil || !reset.Open(a.Now()) {
 		return mail.Message{}, errNoMail
 	}
+	if err := a.checkNotice(ctx, user); err != nil {
+		return mail.Message{}, err
+	}
 	return mail.ResetRequested{
 		To: mail.Person{Name: user.Name, Email: *user.Email}, Organization: reset.OrganizationName, By: reset.RequestedByLabel,
 		Why: reset.Reason, Link: a.link("reset-2fa", a.Keys.Link(reset.Nonce)), Until: reset.ExpiresAt,

@@ -530,11 +530,14 @@ func (a *App) SignInWithPasskey(ctx context.Context, in SignInWithPasskeyInput) 
 	if err := a.keysOn(); err != nil {
 		return nil, err
 	}
-	if err := a.spend(ctx, limitPasskeyGuess, r.network()); err != nil {
+	c, err := a.living(ctx, org.CeremonyPasskey, hex.EncodeToString(secret.Hash(in.ChallengeToken)))
+	if errors.Is(err, org.ErrInvalidKey) {
+		return nil, a.spendDead(ctx, limitPasskeyGuess, r, err)
+	}
+	if err != nil {
 		return nil, err
 	}
-	c, err := a.living(ctx, org.CeremonyPasskey, hex.EncodeToString(secret.Hash(in.ChallengeToken)))
-	if err != nil {
+	if err := a.spend(ctx, limitPasskeyGuess, r.network()); err != nil {
 		return nil, err
 	}
 	parsed, err := parseAsserted(in.Credential)

@@ -238,6 +238,12 @@ func violates(err error, constraint string) bool {
 	return errors.As(err, &pgErr) && pgErr.ConstraintName == constraint
 }
 
+// Deadlock says whether err is PostgreSQL's end of a transaction that waited in a circle: nothing of it has happened.
+func Deadlock(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "40P01" // deadlock_detected
+}
+
 // text is a nullable column's value: NULL for "".
 func text(s string) *string {
 	if s == "" {

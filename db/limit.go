@@ -52,8 +52,8 @@ UPDATE rate_limits SET hits = trim_array(array_remove(hits, NULL), 1) WHERE key 
 }
 
 // ForgetHits takes back all hits of a key.
-func (d *DB) ForgetHits(ctx context.Context, key string) error {
-	_, err := d.pg.Exec(ctx, `DELETE FROM rate_limits WHERE key = $1`, key)
+func (q Queries) ForgetHits(ctx context.Context, key string) error {
+	_, err := q.pg.Exec(ctx, `DELETE FROM rate_limits WHERE key = $1`, key)
 	return err
 }
 

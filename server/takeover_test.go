@@ -56,6 +56,9 @@ func TestStrangersUseUpNobodysWayBack(t *testing.T) {
 	}
 	stranger.refused(t, "RATE_LIMITED", invite, vars{"i": vars{"organizationId": stranger.organization(t).ID, "email": mia.Email}})
 	owner.do(t, resendInvite, vars{"i": vars{"memberId": member}}, nil)
+	// Nor the mails about her account.
+	mia.do(t, changePassword, vars{"i": vars{"currentPassword": mia.Password, "newPassword": "another long password"}}, nil)
+	m.notMe(t, mia.Email, "Changed the password")
 }
 
 // Somebody invited or removed is nobody to an ADMIN, whatever the mutation.
