@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 [[ -d node_modules ]] || npm ci
-npm run --silent typecheck
-npm run --silent check-documents
+npm run --silent generate
+npx tsc --noEmit
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT

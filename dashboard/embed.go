@@ -1,20 +1,22 @@
-// Package dashboard holds Muster's web pages and serves them from the binary: the start page, the Playground, and the
-// pages that emailed links lead to. They are a Vite project beside this file (`npm run build` writes dist/, which is
-// committed), clients of the same GraphQL API as everybody else.
+// Package dashboard holds Muster's web app and serves it from the binary: the dashboard with the pages that emailed links
+// lead to, and the Playground. They are a Vite project beside this file (`npm run build` writes dist/, which is committed),
+// clients of the same GraphQL API as everybody else.
 //
-// It refuses to know anything: it asks no database, reads no cookie, and answers the same bytes to everybody. It serves
-// the paths that it names and the files of the build, nothing else, and every answer carries a policy under which the
-// browser loads nothing from another host.
+// It refuses to know anything: it asks no database, reads no cookie, and but for a nonce answers the same bytes to
+// everybody. It serves the paths that it names and the files of the build, nothing else, and every answer carries a policy
+// under which the browser loads nothing from another host.
 package dashboard
 
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
 	"embed"
 	"io"
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,18 +26,20 @@ var build embed.FS
 
 // Options say which of the pages this server has.
 type Options struct {
-	// Playground serves GraphiQL at /playground; false makes that page 404 and leaves it out of the start page.
+	// Playground serves GraphiQL at /playground; false makes that page 404 and leaves it out of the sign-in page.
 	Playground bool
-	// Mailbox says that the server has the development mailbox at /mailbox/, which the start page then links to.
+	// Mailbox says that the server has the development mailbox at /mailbox/, which the sign-in page then links to.
 	Mailbox bool
 }
 
 // The policies follow the strict form of https://www.w3.org/TR/CSP3/: nothing is allowed but what is named.
 const (
-	// A plain page runs its own script and style and asks its own server. Images may be data: URIs because the server
-	// sends the QR code of an authenticator as one. No text ever becomes markup or code (trusted types).
-	pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	// The app runs its own script and asks its own server. Style elements need the answer's nonce, which goes between the
+	// two parts. Images may be data: URIs because the server sends the QR code of an authenticator as one. No text becomes
+	// markup or code (trusted types): the app's one policy refuses whatever has a `<` in it.
+	appPolicyStart = "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"
+	appPolicyEnd   = "'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
 
 	// GraphiQL's editor (Monaco) writes style elements for its colours, starts workers, and brings fonts as data: URIs.
 	playgroundPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; " +
@@ -51,8 +55,18 @@ const (
 	cacheNever   = "no-store"
 )
 
-// The meta element of index.html through which the start page learns what the server offers.
-var offersDefault = []byte(`name="muster-offers" content="playground mailbox"`)
+// The meta elements of index.html through which the app learns what the server offers and what its styles' nonce is.
+var (
+	offersDefault = []byte(`name="muster-offers" content="playground mailbox"`)
+	nonceDefault  = []byte(`property="csp-nonce" nonce=""`)
+)
+
+// appPaths are the app's own addresses, and appTrees the beginnings of more of them: dashboard/src/router.tsx says what is
+// there. An address that is on neither list is 404 without the app.
+var (
+	appPaths = []string{"/", "/sign-in", "/sign-up", "/organizations", "/account", "/rejoin", "/join", "/not-me", "/reset-2fa", "/reset", "/verify", "/claim"}
+	appTrees = []string{"/organizations/", "/account/"}
+)
 
 // contentTypes are those of the build's files. They are named here because the system's table, which package mime reads,
 // differs from machine to machine, and with nosniff a wrong one breaks the page.
@@ -66,7 +80,7 @@ var contentTypes = map[string]string{
 	".ttf":  "font/ttf",
 }
 
-// Handler serves `/`, `/playground`, `/rejoin`, `/join`, `/not-me`, `/reset-2fa`, `/reset`, `/verify`, `/claim`, `/licenses` and `/assets/…` to GET and HEAD; any other method is
+// Handler serves the app at its addresses, `/playground`, `/licenses` and `/assets/…` to GET and HEAD; any other method is
 // 405 and any other path 404. Pages are never stored by a cache, assets for a year.
 func Handler(o Options) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,25 +90,17 @@ func Handler(o Options) http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, "This page can only be read: use GET or HEAD.")
 			return
 		}
+		if isApp(r.URL.Path) {
+			serveApp(w, r, o)
+			return
+		}
 		switch r.URL.Path {
-		case "/":
-			serveStart(w, o)
 		case "/playground":
 			if !o.Playground {
 				notFound(w)
 				return
 			}
 			servePage(w, r, "playground.html", playgroundPolicy)
-		case "/rejoin":
-			servePage(w, r, "rejoin.html", pagePolicy)
-		case "/join":
-			servePage(w, r, "join.html", pagePolicy)
-		case "/not-me":
-			servePage(w, r, "not-me.html", pagePolicy)
-		case "/reset-2fa":
-			servePage(w, r, "reset-2fa.html", pagePolicy)
-		case "/reset", "/verify", "/claim":
-			servePage(w, r, r.URL.Path[1:]+".html", pagePolicy)
 		case "/licenses":
 			servePage(w, r, "licenses.md", filePolicy)
 		default:
@@ -128,11 +134,16 @@ func refuse(w http.ResponseWriter, status int, sentence string) {
 }
 
 func notFound(w http.ResponseWriter) {
-	refuse(w, http.StatusNotFound, "There is no such page. Muster's start page is at /.")
+	refuse(w, http.StatusNotFound, "There is no such page. Muster is at /.")
 }
 
-// serveStart serves the start page with this server's offers written into it.
-func serveStart(w http.ResponseWriter, o Options) {
+func isApp(target string) bool {
+	return slices.Contains(appPaths, target) ||
+		slices.ContainsFunc(appTrees, func(tree string) bool { return strings.HasPrefix(target, tree) })
+}
+
+// serveApp serves the app's page with this server's offers and this answer's nonce written into it.
+func serveApp(w http.ResponseWriter, r *http.Request, o Options) {
 	page, err := build.ReadFile("dist/index.html")
 	if err != nil {
 		notFound(w)
@@ -145,12 +156,17 @@ func serveStart(w http.ResponseWriter, o Options) {
 	if o.Mailbox {
 		offers = append(offers, "mailbox")
 	}
+	nonce := rand.Text() // 130 bits: CSP 3, section 7.1, asks for 128 at least.
 	page = bytes.Replace(page, offersDefault, []byte(`name="muster-offers" content="`+strings.Join(offers, " ")+`"`), 1)
+	page = bytes.Replace(page, nonceDefault, []byte(`property="csp-nonce" nonce="`+nonce+`"`), 1)
 	h := w.Header()
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", appPolicyStart+nonce+appPolicyEnd)
 	h.Set("Content-Type", contentTypes[".html"])
 	h.Set("Content-Length", strconv.Itoa(len(page)))
-	_, _ = w.Write(page) // A client that has gone away has no use for an error; net/http leaves the body out for HEAD.
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(page) // A client that has gone away has no use for an error.
 }
 
 func servePage(w http.ResponseWriter, r *http.Request, name, policy string) {

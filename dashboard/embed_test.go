@@ -56,15 +56,19 @@ func policy(response *httptest.ResponseRecorder) map[string]string {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for target, title := range map[string]string{
-		"/":           "<title>Muster</title>",
-		"/playground": "<title>Muster Playground</title>",
-		"/rejoin":     "<title>Setup Two-Factor Authentication · Muster</title>",
-		"/reset-2fa":  "<title>Reset your second factor? · Muster</title>",
-		"/reset":      "<title>Set a new password · Muster</title>",
-		"/verify":     "<title>Confirm your address · Muster</title>",
-		"/claim":      "<title>Sign up with your address · Muster</title>",
-		"/join":       "<title>Your invitation · Muster</title>",
-		"/not-me":     "<title>Was this you? · Muster</title>",
+		"/":                           "<title>Muster</title>",
+		"/sign-in":                    "<title>Muster</title>",
+		"/organizations":              "<title>Muster</title>",
+		"/organizations/acme/members": "<title>Muster</title>",
+		"/account/security":           "<title>Muster</title>",
+		"/playground":                 "<title>Muster Playground</title>",
+		"/rejoin":                     "<title>Muster</title>",
+		"/reset-2fa":                  "<title>Muster</title>",
+		"/reset":                      "<title>Muster</title>",
+		"/verify":                     "<title>Muster</title>",
+		"/claim":                      "<title>Muster</title>",
+		"/join":                       "<title>Muster</title>",
+		"/not-me":                     "<title>Muster</title>",
 	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
@@ -92,9 +96,9 @@ func TestPages(t *testing.T) {
 			}
 			directives := policy(response)
 			want := map[string]string{
-				"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:",
+				"default-src": "'none'", "script-src": "'self'", "style-src": "'self' 'nonce-" + nonceOf(page) + "'", "img-src": "'self' data:",
 				"connect-src": "'self'", "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'",
-				"require-trusted-types-for": "'script'", "trusted-types": "'none'",
+				"require-trusted-types-for": "'script'", "trusted-types": "default",
 			}
 			if target == "/playground" {
 				delete(want, "require-trusted-types-for")
@@ -111,6 +115,28 @@ func TestPages(t *testing.T) {
 			}
 			checkReferences(t, page)
 		})
+	}
+}
+
+// nonceOf is the nonce that a page was served with; empty where it has none.
+func nonceOf(page []byte) string {
+	match := regexp.MustCompile(`property="csp-nonce" nonce="([^"]*)"`).FindSubmatch(page)
+	if match == nil {
+		return ""
+	}
+	return string(match[1])
+}
+
+// TestNonceIsFresh: a nonce that an answer repeats, or that can be guessed, lets injected styles in.
+func TestNonceIsFresh(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 50 {
+		nonce := nonceOf(get(t, everything, http.MethodGet, "/").Body.Bytes())
+		if len(nonce) < 22 || seen[nonce] {
+			t.Fatalf("nonce %q: short or served before", nonce)
+		}
+		seen[nonce] = true
 	}
 }
 
@@ -141,7 +167,7 @@ func checkReferences(t *testing.T, page []byte) {
 	}
 }
 
-func TestStartPageOffersWhatTheServerHas(t *testing.T) {
+func TestAppOffersWhatTheServerHas(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]dashboard.Options{
 		`content=""`:                   {},

@@ -32,16 +32,14 @@ function storeGzipped(): Plugin {
   };
 }
 
-/** In development, pages are served at the addresses that the Go server gives them. */
-function pageAddresses(): Plugin {
-  const pages = ['playground', 'rejoin', 'join', 'not-me', 'reset-2fa', 'reset', 'verify', 'claim'];
+/** In development, the Playground is served at the address that the Go server gives it. */
+function playgroundAddress(): Plugin {
   return {
     name: 'muster-page-addresses',
     apply: 'serve',
     configureServer(server) {
       server.middlewares.use((request, _response, next) => {
-        const [path = '', query] = (request.url ?? '').split('?');
-        if (pages.includes(path.slice(1))) request.url = `${path}.html${query === undefined ? '' : `?${query}`}`;
+        if (request.url?.split('?')[0] === '/playground') request.url = request.url.replace('/playground', '/playground.html');
         next();
       });
     },
@@ -52,7 +50,7 @@ function pageAddresses(): Plugin {
 const server = process.env.MUSTER_PUBLIC_URL ?? 'http://localhost:8080';
 
 export default defineConfig({
-  plugins: [react(), pageAddresses(), storeGzipped()],
+  plugins: [react(), playgroundAddress(), storeGzipped()],
   build: {
     target: 'es2022',
     outDir: 'dist',
@@ -67,9 +65,7 @@ export default defineConfig({
       onLog(level, log, handler) {
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handler(level, log);
       },
-      input: Object.fromEntries(
-        ['index', 'playground', 'rejoin', 'join', 'not-me', 'reset-2fa', 'reset', 'verify', 'claim'].map((page) => [page, resolve(import.meta.dirname, `${page}.html`)]),
-      ),
+      input: ['index.html', 'playground.html'].map((page) => resolve(import.meta.dirname, page)),
     },
   },
   // GraphiQL's workers are named with a query (`?worker`) that only Vite itself reads, not its packing of dependencies.

@@ -70,7 +70,7 @@ func (d door) finishSSO(w http.ResponseWriter, r *http.Request) {
 		if result.Linked {
 			ssoPage{
 				Title: "Your account is linked", Text: "The provider of " + result.Organization.Name + " signs you in to this account from now on.",
-				Button: "To the start page", Href: "/",
+				Button: "To Muster", Href: "/",
 			}.show(w, http.StatusOK)
 			return nil
 		}
@@ -107,7 +107,7 @@ func (d door) ssoRequest(w http.ResponseWriter, r *http.Request, again string, f
 		status = http.StatusBadRequest
 	}
 	if status == http.StatusNotFound {
-		page.Button, page.Href = "To the start page", "/"
+		page.Button, page.Href = "To Muster", "/"
 	}
 	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))

@@ -118,7 +118,7 @@ await check(
     await press('Use security key or passkey');
     await step(`You are in ${another}`);
     await page.goto('/');
-    await page.getByText(`Signed in as ${email}`).waitFor();
+    await page.getByRole('navigation', { name: 'Main' }).waitFor();
 
     // Alone, the key signs in only where it has verified its user, whatever a page asked it for: here one that names the key,
     // since a key that protects what it holds answers no other request without its user.

@@ -114,7 +114,7 @@ await check(
     await page.reload();
     await step('This link does not work');
     await page.goto('/');
-    await page.getByText(`Signed in as ${email}`).waitFor();
+    await page.getByRole('navigation', { name: 'Main' }).waitFor();
     await shoot('start');
     await page.goto(`/rejoin${new URL(link).hash}`);
     await step('This link does not work');

@@ -1,9 +1,27 @@
-import type { Role } from './api';
+// What the API's names are called in a sentence.
+import type { MemberStatus, Role, TwoFactorState } from './gql';
 
 const roles: Record<Role, string> = { OWNER: 'Owner', MANAGER: 'Manager', ADMIN: 'Admin', MEMBER: 'Member' };
+const rank: Record<Role, number> = { OWNER: 4, MANAGER: 3, ADMIN: 2, MEMBER: 1 };
 
 /** A role as it is said in a sentence. */
-export const roleName = (role: Role) => roles[role] ?? role;
+export const roleName = (role: Role) => roles[role];
+
+/** Whether a role is the other one or above. */
+export const hasRole = (role: Role, least: Role) => rank[role] >= rank[least];
+
+/** Roles from most to least, up to and with the given one: what somebody with it may grant. */
+export const rolesUpTo = (role: Role) => (Object.keys(rank) as Role[]).filter((other) => hasRole(role, other));
+
+const statuses: Record<MemberStatus, string> = { ACTIVE: 'Active', INVITED: 'Invited', REMOVED_FOR_2FA: 'Removed for 2FA' };
+
+/** Where a member stands. */
+export const statusName = (status: MemberStatus) => statuses[status];
+
+const states: Record<TwoFactorState, string> = { SECURE: '2FA', INSECURE: '2FA by phone only', DISABLED: 'No 2FA' };
+
+/** How well an account is protected. */
+export const twoFactorName = (state: TwoFactorState) => states[state];
 
 const moment = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
@@ -16,3 +34,20 @@ const moment = new Intl.DateTimeFormat('en-GB', {
 
 /** A moment in the reader's own time zone, which it names. */
 export const momentName = (rfc3339: string) => moment.format(new Date(rfc3339));
+
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+
+/** The day of a moment, in the reader's own time zone. */
+export const dayName = (rfc3339: string) => day.format(new Date(rfc3339));
+
+const relative = new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' });
+
+/** How long ago a moment is, or how far ahead, in its greatest unit. */
+export function agoName(rfc3339: string, now = Date.now()): string {
+  const seconds = Math.round((new Date(rfc3339).getTime() - now) / 1_000);
+  const size = Math.abs(seconds);
+  if (size < 60) return 'just now';
+  if (size < 3_600) return relative.format(Math.trunc(seconds / 60), 'minute');
+  if (size < 86_400) return relative.format(Math.trunc(seconds / 3_600), 'hour');
+  return relative.format(Math.trunc(seconds / 86_400), 'day');
+}

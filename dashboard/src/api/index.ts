@@ -1,0 +1,76 @@
+// What the pages before the dashboard ask: signing in, links from mails, setting up a factor. Each answers with the payload.
+import type { DocumentType } from './types';
+import {
+  AcceptInviteDocument,
+  AuthenticatorKindsDocument,
+  ConfirmIdentityDocument,
+  ConfirmPhoneDocument,
+  ConfirmSecurityKeyEnrollmentDocument,
+  ConfirmTotpDocument,
+  ConfirmTwoFactorResetDocument,
+  DeclineTwoFactorResetDocument,
+  EnrollPhoneDocument,
+  EnrollTotpDocument,
+  InvitationDocument,
+  NotMeDocument,
+  ReportNotMeDocument,
+  RequestPasswordResetDocument,
+  ResetPasswordDocument,
+  SendSecondFactorCodeDocument,
+  SignInDocument,
+  SignOutDocument,
+  SignUpDocument,
+  StartSecurityKeyEnrollmentDocument,
+  StartSecurityKeyVerificationDocument,
+  TwoFactorResetDocument,
+  VerifyEmailDocument,
+  VerifySecondFactorDocument,
+  ViewerDocument,
+  type ConfirmIdentityInput,
+  type ConfirmTwoFactorResetInput,
+  type ResetPasswordInput,
+  type SignInInput,
+  type SignUpInput,
+  type VerifySecondFactorInput,
+} from '../gql';
+import { ask, change } from './client';
+
+export { ApiError } from './error';
+export type { AuthenticatorKind, NextStep, Role, SecondFactorMethod as Method } from '../gql';
+
+export type Viewer = NonNullable<DocumentType<typeof ViewerDocument>['viewer']>;
+export type Invitation = NonNullable<DocumentType<typeof InvitationDocument>['invitation']>;
+export type Confirmed = NonNullable<DocumentType<typeof ConfirmTotpDocument>['confirmTOTP']>;
+export type Reinstated = Confirmed['reinstated'][number];
+export type Challenge = NonNullable<NonNullable<DocumentType<typeof SignInDocument>['signIn']>['challenge']>;
+export type AccountAlert = NonNullable<DocumentType<typeof NotMeDocument>['notMe']>;
+export type Reported = NonNullable<DocumentType<typeof ReportNotMeDocument>['reportNotMe']>;
+export type TwoFactorResetRequest = NonNullable<DocumentType<typeof TwoFactorResetDocument>['twoFactorReset']>;
+
+export const api = {
+  viewer: async () => (await ask(ViewerDocument, {})).viewer,
+  invitation: (token: string) => ask(InvitationDocument, { token }),
+  signUp: (input: SignUpInput) => change(SignUpDocument, input),
+  signIn: (input: SignInInput) => change(SignInDocument, input),
+  sendSecondFactorCode: (challengeToken: string) => change(SendSecondFactorCodeDocument, { challengeToken }),
+  verifySecondFactor: (input: VerifySecondFactorInput) => change(VerifySecondFactorDocument, input),
+  startSecurityKeyVerification: (challengeToken: string) => change(StartSecurityKeyVerificationDocument, { challengeToken }),
+  confirmIdentity: (input: ConfirmIdentityInput) => change(ConfirmIdentityDocument, input),
+  requestPasswordReset: (email: string) => change(RequestPasswordResetDocument, { email }),
+  resetPassword: (input: ResetPasswordInput) => change(ResetPasswordDocument, input),
+  verifyEmail: (token: string) => change(VerifyEmailDocument, { token }),
+  signOut: () => change(SignOutDocument, {}),
+  acceptInvite: (token: string) => change(AcceptInviteDocument, { token }),
+  notMe: async (token: string) => (await ask(NotMeDocument, { token })).notMe,
+  reportNotMe: (token: string) => change(ReportNotMeDocument, { token }),
+  twoFactorReset: async (token: string) => (await ask(TwoFactorResetDocument, { token })).twoFactorReset,
+  confirmTwoFactorReset: (input: ConfirmTwoFactorResetInput) => change(ConfirmTwoFactorResetDocument, input),
+  declineTwoFactorReset: (token: string) => change(DeclineTwoFactorResetDocument, { token }),
+  authenticatorKinds: async () => (await ask(AuthenticatorKindsDocument, {})).authenticatorKinds,
+  enrollTOTP: () => change(EnrollTotpDocument, {}),
+  confirmTOTP: (code: string) => change(ConfirmTotpDocument, { code }),
+  startSecurityKeyEnrollment: (name: string) => change(StartSecurityKeyEnrollmentDocument, { name }),
+  confirmSecurityKeyEnrollment: (credential: object) => change(ConfirmSecurityKeyEnrollmentDocument, { credential }),
+  enrollPhone: (number: string) => change(EnrollPhoneDocument, { number }),
+  confirmPhone: (code: string) => change(ConfirmPhoneDocument, { code }),
+};

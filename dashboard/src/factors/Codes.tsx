@@ -1,0 +1,71 @@
+import { Button as MantineButton } from '@mantine/core';
+import { type FormEvent, useEffect, useState } from 'react';
+
+import { Button, CopyButton, Title } from '../parts/ui';
+
+/** The ten recovery codes, which the server shows this once. Nobody leaves by accident before they are saved. */
+export function Codes({ codes, organization, next }: { codes: string[]; organization: string; next: () => void }) {
+  const [saved, setSaved] = useState(false);
+  const [asked, setAsked] = useState(false);
+
+  useEffect(() => {
+    if (saved) return;
+    const stay = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener('beforeunload', stay);
+    return () => window.removeEventListener('beforeunload', stay);
+  }, [saved]);
+
+  const file = [
+    'Muster recovery codes',
+    `Account used with ${organization}, made ${new Date().toISOString().slice(0, 10)}`,
+    'Each code works once, in place of the code of your authenticator.',
+    '',
+    ...codes,
+    '',
+  ].join('\r\n');
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (saved) next();
+    else setAsked(true);
+  };
+  return (
+    <>
+      <Title>Save your recovery codes</Title>
+      <p>
+        Two-factor authentication is on. If you lose your authenticator, each of these ten codes gets you in once. They are
+        shown this one time only: keep them where you keep your passwords, or print them, and not on the same device alone.
+      </p>
+      <ol className="codes">
+        {codes.map((code) => (
+          <li key={code}>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ol>
+      <div className="actions">
+        <CopyButton text={codes.join('\n')}>Copy</CopyButton>
+        <MantineButton
+          component="a"
+          variant="default"
+          href={`data:text/plain;charset=utf-8,${encodeURIComponent(file)}`}
+          download="muster-recovery-codes.txt"
+        >
+          Download
+        </MantineButton>
+        <Button secondary onClick={() => window.print()}>
+          Print
+        </Button>
+      </div>
+      <form onSubmit={submit} noValidate>
+        <label className="check">
+          <input type="checkbox" checked={saved} onChange={(event) => setSaved(event.target.checked)} />I saved them
+        </label>
+        <div role="alert" className={asked && !saved ? 'alert' : 'alert-place'}>
+          {asked && !saved && <p>Save the codes first, then tick the box: they cannot be shown again.</p>}
+        </div>
+        <Button type="submit">Go on</Button>
+      </form>
+    </>
+  );
+}

@@ -1,0 +1,170 @@
+import type { ApiError, Invitation, Reinstated, Viewer } from '../../api';
+import { Alert, Button, Title, useAction } from '../../parts/ui';
+import { roleName } from '../../words';
+import type { PageName } from './App';
+
+/** While the link is looked up. */
+export function Loading() {
+  return <p role="status">Looking up your link…</p>;
+}
+
+/** Muster did not answer: nothing is known about the link, and nothing is lost. */
+export function Unreachable({ error, retry }: { error: ApiError; retry: () => Promise<void> }) {
+  const { busy, run } = useAction();
+  return (
+    <>
+      <Title>This did not work</Title>
+      <Alert error={error} />
+      <p>Your link has not been used up.</p>
+      <Button busy={busy} progress="Trying…" onClick={() => void run(retry)}>
+        Try again
+      </Button>
+    </>
+  );
+}
+
+/** A link that leads nowhere: invalid, used and expired look alike, so that nobody learns which it was. */
+export function Dead({ page, viewer }: { page: PageName; viewer: Viewer | null }) {
+  return (
+    <>
+      <Title>This link does not work</Title>
+      <p>It is invalid, has been used, or has expired.</p>
+      <ul className="advice">
+        <li>Have you used it already? Then you are in, and need no link: sign in as usual.</li>
+        <li>Did you get a newer mail? Only the link of the newest one works.</li>
+        <li>
+          Otherwise ask an owner or manager of the organization to resend{' '}
+          {page === 'rejoin' ? 'the mail about two-factor authentication' : 'the invitation'}.
+        </li>
+      </ul>
+      {viewer !== null && (
+        <p>
+          You are signed in as <strong>{viewer.email ?? viewer.name}</strong>.
+        </p>
+      )}
+      <p>
+        <a href="/">Muster's start page</a>
+      </p>
+    </>
+  );
+}
+
+/** The link's own account is signed in, and has nothing left to do with it. */
+export function Finished({ organization }: { organization: string }) {
+  return (
+    <>
+      <Title>{`You are in ${organization}`}</Title>
+      <p>There is nothing left to do with this link: you are a member, and your account passes muster.</p>
+      <p>
+        <a href="/">Go to Muster's start page</a>
+      </p>
+    </>
+  );
+}
+
+interface RefusedProps {
+  error: ApiError;
+  invitation: Invitation;
+  viewer: Viewer | null;
+  signOut: () => Promise<void>;
+  retry: () => Promise<void>;
+}
+
+/** The link is refused to the account that is signed in, or to this session of it. */
+export function Refused({ error, invitation, viewer, signOut, retry }: RefusedProps) {
+  const { busy, error: failure, run } = useAction();
+  const stranger = ['INVALID_LINK', 'FORBIDDEN', 'NOT_FOUND'].includes(error.code);
+  return (
+    <>
+      <Title>{stranger ? 'Not with this account' : 'This did not work'}</Title>
+      <Alert error={error} />
+      {viewer !== null && (
+        <p>
+          You are signed in as <strong>{viewer.email ?? viewer.name}</strong>.{' '}
+          {stranger && (
+            <>
+              The link was sent to {invitation.email}. If that is another account of yours, sign out and go on with it. If it
+              is this one, the link may have been used or replaced by a newer mail.
+            </>
+          )}
+        </p>
+      )}
+      <Alert error={failure} />
+      <div className="actions">
+        {viewer !== null && (
+          <Button busy={busy} progress="Signing out…" onClick={() => void run(signOut)}>
+            {stranger ? 'Sign out and go on' : 'Sign out and sign in again'}
+          </Button>
+        )}
+        <Button secondary onClick={() => void run(retry)}>
+          Start again
+        </Button>
+      </div>
+    </>
+  );
+}
+
+interface DoneProps {
+  page: PageName;
+  invitation: Invitation;
+  reinstated: Reinstated[];
+}
+
+/** In the organization, with what came back and what did not. */
+export function Done({ page, invitation, reinstated }: DoneProps) {
+  const back = page === 'rejoin' || invitation.reason === 'REMOVED_FOR_2FA';
+  return (
+    <>
+      <Title>{`You are ${back ? 'back in' : 'in'} ${invitation.organizationName}`}</Title>
+      {reinstated.length === 0 && (
+        <p>
+          Your role is <strong>{roleName(invitation.role)}</strong>.
+        </p>
+      )}
+      {reinstated.map((place) => (
+        <Place key={place.organization.slug} place={place} heading={reinstated.length > 1} />
+      ))}
+      <p>You can close this page.</p>
+      <p>
+        <a href="/">Go to Muster's start page</a>
+      </p>
+    </>
+  );
+}
+
+function Place({ place, heading }: { place: Reinstated; heading: boolean }) {
+  const teams = place.member.teams ?? [];
+  return (
+    <section aria-label={place.organization.name}>
+      {heading && <h2>{place.organization.name}</h2>}
+      <dl className="facts">
+        <dt>Your role</dt>
+        <dd>{roleName(place.member.role)}</dd>
+        <dt>Your teams</dt>
+        <dd>{teams.length === 0 ? 'None' : teams.map(({ name }) => name).join(', ')}</dd>
+      </dl>
+      {place.restored.length > 0 && (
+        <>
+          <h3>Restored</h3>
+          <ul className="restored">
+            {place.restored.map((what) => (
+              <li key={what}>{what}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      {place.skipped.length > 0 && (
+        <>
+          <h3>Not restored</h3>
+          <ul className="skipped">
+            {place.skipped.map(({ what, reason }) => (
+              <li key={what}>
+                {what}: {reason}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
