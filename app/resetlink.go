@@ -72,9 +72,6 @@ func (a *App) ConfirmTwoFactorReset(ctx context.Context, in ConfirmTwoFactorRese
 		return nil, err
 	}
 	forgive()
-	if user.FrozenSince != nil {
-		return nil, org.ErrFrozen
-	}
 	var void error
 	check := func(tx *db.Tx) error {
 		reset, err = tx.ResetByToken(ctx, hash)

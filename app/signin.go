@@ -229,9 +229,6 @@ var errOtherHash = fmt.Errorf("the password was hashed anew: %w", org.ErrCredent
 
 // rightPassword is a sign-in whose password was found right.
 func (a *App) rightPassword(ctx context.Context, r *Request, user *org.User, encoded, password string) (*SignInPayload, error) {
-	if user.FrozenSince != nil {
-		return nil, org.ErrFrozen
-	}
 	var err error
 	newHash := ""
 	if a.Passwords.NeedsRehash(encoded) {

@@ -555,8 +555,8 @@ func (s *socket) read() frame {
 }
 
 func (s *socket) tryRead() (frame, error) {
+	_ = s.conn.SetReadDeadline(time.Now().Add(patience)) // for all pings together: they must not keep it waiting
 	for {
-		_ = s.conn.SetReadDeadline(time.Now().Add(patience))
 		var f frame
 		if err := s.conn.ReadJSON(&f); err != nil {
 			return f, err

@@ -41,58 +41,6 @@ func (p *person) renewCodes(t testing.TB) {
 	p.Recovery = out.RegenerateRecoveryCodes.RecoveryCodes
 }
 
-// Every change to how an account is protected is told by mail, with the link that undoes it, and stands in the account's log;
-// changes of factors end every other session.
-func TestChangesOfProtectionAreTold(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		do    func(t *testing.T, p *person)
-		says  string // of the mail
-		event string // of the account's log
-		ends  bool   // the other sessions
-	}{
-		"an app is added":   {func(t *testing.T, p *person) { p.enroll(t) }, `Added the authenticator`, "user.2fa-added", true},
-		"a phone is added":  {func(t *testing.T, p *person) { p.addPhone(t) }, `Added the authenticator`, "user.2fa-added", true},
-		"one is removed":    {func(t *testing.T, p *person) { p.do(t, removeFactor, vars{"a": p.authenticator(t)}, nil) }, `Removed the authenticator`, "user.2fa-removed", true},
-		"new codes":         {func(t *testing.T, p *person) { p.renewCodes(t) }, madeCodes, "user.recovery-codes-regenerated", false},
-		"a code is used":    {func(t *testing.T, p *person) { p.m.verify(t, p.challenged(t), p.Recovery[0]) }, "A recovery code was used; 9 are left.", "user.recovery-code-used", false},
-		"a guesser is kept": {func(t *testing.T, p *person) { guessSix(t, p) }, "too many wrong codes", "user.guesses-exhausted", false},
-		"a new browser": {func(t *testing.T, p *person) {
-			p.m.exec(t, `DELETE FROM devices`)
-			p.m.verify(t, p.challenged(t), p.code())
-		}, "has not been used before", "user.new-sign-in", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := start(t)
-			p := m.someone(t, "Pia")
-			other := *p
-			other.signIn(t)
-			c.do(t, p)
-			token := m.notMe(t, p.Email, c.says)
-			got := m.post(t, "", `query($t: String!) { notMe(token: $t) { email what ipAddress userAgent reported } }`, vars{"t": token})
-			if body := string(got.Data); !strings.Contains(body, `"P•••`) && !strings.Contains(body, `"p•••`) || !strings.Contains(body, "127.0.0.1") ||
-				!strings.Contains(body, "Go-http-client") || !strings.Contains(body, `"reported":false`) || strings.Contains(body, p.Email) {
-				t.Errorf("the link is about %s", body)
-			}
-			if ended := string(m.post(t, other.Token, whoami, nil).Data) == `{"viewer":null}`; ended != c.ends {
-				t.Errorf("other sessions ended: %v, want %v", ended, c.ends)
-			}
-			if n := m.find(t, `SELECT count(*)::text FROM security_events WHERE action = $1 AND user_id = (SELECT id FROM users WHERE email = $2)`, c.event, p.Email); n == "0" {
-				t.Errorf("no line %s", c.event)
-			}
-		})
-	}
-}
-
-func guessSix(t testing.TB, p *person) {
-	t.Helper()
-	challenge := p.challenged(t)
-	for range 6 {
-		p.m.verify(t, challenge, "123")
-	}
-}
-
 // A browser or program is new once, and in a day ten at most are told of.
 func TestNewSignInsAreToldOnce(t *testing.T) {
 	t.Parallel()
@@ -199,6 +147,32 @@ func TestReportExpires(t *testing.T) {
 	m.exec(t, `UPDATE account_alerts SET expires_at = clock_timestamp() + interval '5 seconds'`)
 	if got := m.post(t, "", reportNotMe, vars{"t": token}); len(got.Errors) > 0 {
 		t.Errorf("a link that lives: %+v", got.Errors)
+	}
+}
+
+// A report reaches back over what the same session did for as long as that could be reported itself, and no further: what was
+// removed before is kept no longer either. What is older is neither undone nor said to be.
+func TestReportReachesNoFurtherThanLinks(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.verified(t, "Pia")
+	p.enroll(t)
+	p.signIn(t)
+	p.addPhone(t)
+	p.renewCodes(t)
+	token := m.notMe(t, p.Email, madeCodes)
+	const phone = `(SELECT event_id FROM account_alerts a JOIN security_events e ON e.id = a.event_id WHERE e.message = 'Added the authenticator "Phone".')`
+	m.exec(t, `UPDATE account_alerts SET expires_at = clock_timestamp() WHERE event_id = `+phone)
+	got := m.post(t, "", reportNotMe, vars{"t": token})
+	if body := string(got.Data); !strings.Contains(body, `"undone":[]`) || strings.Contains(body, "Phone") || !strings.Contains(body, "Authenticator app") {
+		t.Errorf("the report says %s %+v", body, got.Errors)
+	}
+	if reaches := m.find(t, `SELECT (frozen_since > (SELECT since FROM account_alerts WHERE event_id = `+phone+`))::text FROM users`); reaches != "true" {
+		t.Error("the report reaches back behind what can be reported")
+	}
+	m.reset(t, p.resetLink(t), "her own new password").expect(t, "", "the reset")
+	if n := m.find(t, `SELECT count(*)::text FROM authenticators WHERE confirmed_at IS NOT NULL`); n != "2" {
+		t.Errorf("%s authenticators are left, want the app and the phone", n)
 	}
 }
 

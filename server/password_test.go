@@ -235,6 +235,39 @@ func TestResetsByStrangers(t *testing.T) {
 	m.reset(t, got[3], "a better one of Vera").expect(t, "", "the first mail's link")
 }
 
+// The tries at a password are one budget, however its address is spelled and whether they are to sign in or to confirm who is
+// there; whoever proves the mailbox by a reset has it back.
+func TestOneBudgetForAPassword(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	vera := m.verified(t, "Vera")
+	try := func(spelled string) answer {
+		return m.post(t, "", signInQuery, vars{"i": vars{"email": spelled, "password": "not the password"}})
+	}
+	confirm := func() answer {
+		return m.post(t, vera.Token, confirmIdentity, vars{"i": vars{"password": "not the password"}})
+	}
+	spellings := []string{vera.Email, " " + vera.Email, vera.Email + "\t", strings.ToUpper(vera.Email), "\n" + strings.ToUpper(vera.Email) + "  "}
+	for _, spelled := range spellings {
+		try(spelled).expect(t, "INVALID_CREDENTIALS", "a wrong password")
+		confirm().expect(t, "INVALID_CREDENTIALS", "a wrong password in her session")
+	}
+	for _, spelled := range spellings {
+		try(spelled).expect(t, "RATE_LIMITED", "the eleventh of "+spelled)
+	}
+	confirm().expect(t, "RATE_LIMITED", "the eleventh, in her session")
+	for i := range 11 { // who has no account is counted alike
+		want := "INVALID_CREDENTIALS"
+		if i == 10 {
+			want = "RATE_LIMITED"
+		}
+		try(strings.Repeat(" ", i)+"nobody@people.example").expect(t, want, "an address without an account")
+	}
+	vera.Password = "a better one of Vera"
+	m.reset(t, vera.resetLink(t), vera.Password).expect(t, "", "the reset")
+	vera.signIn(t)
+}
+
 // A link works once, for an hour, for its own account, and only the newest.
 func TestResetLinks(t *testing.T) {
 	t.Parallel()

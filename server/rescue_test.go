@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Somebody signed up with a mistyped address, which is a stranger's, and gave the account their own. The links that the stranger
 // was mailed before are dead then: they neither lock the account nor take its address.
@@ -24,6 +27,31 @@ func TestAlertsOfALeftClaimAreDead(t *testing.T) {
 	m.post(t, "", reportNotMe, vars{"t": m.notMe(t, "own@people.example", madeCodes)}).expect(t, "", "the owner's report")
 	if got := m.find(t, `SELECT email || ' ' || (frozen_since IS NOT NULL) FROM users WHERE email_verified_at IS NOT NULL`); got != "own@people.example true" {
 		t.Errorf("after the owner's report: %s", got)
+	}
+}
+
+// Whoever proves an address that another account only claimed takes it, and the links that were mailed there about that account
+// are dead with the claim.
+func TestAlertsOfATakenClaimAreDead(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	squatter := m.someone(t, "Sid")
+	link := m.notMe(t, squatter.Email, "Added the authenticator")
+	m.post(t, "", signUpQuery, vars{"i": vars{
+		"email": squatter.Email, "name": "Owner", "password": "the owner's password", "addressToken": squatter.claimLink(t),
+	}}).expect(t, "", "taking the address")
+	m.post(t, "", reportNotMe, vars{"t": link}).expect(t, "INVALID_LINK", "a report of the claim")
+	if !m.signedIn(t, squatter.Token) {
+		t.Error("the account that had claimed the address has lost its session")
+	}
+	refusal := squatter.refused(t, "CONFLICT", `mutation { requestEmailVerification(input: {}) { user { id } } }`, nil)
+	if !strings.Contains(refusal.says(), "changeEmail") {
+		t.Errorf("the account without an address is told %q, not what to do", refusal.says())
+	}
+	squatter.do(t, changeEmail, vars{"e": "sid@people.example"}, nil)
+	squatter.do(t, verifyEmail, vars{"t": m.link(t, "sid@people.example", titleConfirm)}, nil)
+	if v := squatter.view(t); v.Viewer.Email != "sid@people.example" || !v.Viewer.EmailVerified {
+		t.Errorf("with an address of their own it is %+v", v.Viewer)
 	}
 }
 

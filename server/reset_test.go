@@ -131,6 +131,9 @@ func TestStoryResetAtOnce(t *testing.T) {
 	mia.refused(t, "UNAUTHENTICATED", `{ node(id: "`+id+`") { id } }`, nil)
 	old := mia.Recovery
 	mia.signIn(t) // by the password alone, which is as it was
+	if v := mia.view(t); v.Viewer.RecoveryCodes != nil {
+		t.Errorf("the recovery codes outlive the reset: %+v", v.Viewer.RecoveryCodes)
+	}
 	mia.refused(t, "TWO_FACTOR_REQUIRED", `query($s: String!) { organization(slug: $s) { members { totalCount } } }`, vars{"s": o.Slug})
 	mia.refused(t, "MAILBOX_PROOF_REQUIRED", enrollTOTP, nil)
 	mia.do(t, acceptInvite, vars{"t": m.link(t, mia.Email, mandatory)}, nil)

@@ -39,7 +39,7 @@ func (p *person) sessions(t testing.TB) []sessionView {
 // closed waits for the end of a socket and is its close code.
 func (s *socket) closed() int {
 	s.t.Helper()
-	for until := time.Now().Add(patience); ; { // pings alone must not keep it waiting
+	for until := time.Now().Add(patience); ; {
 		if time.Now().After(until) {
 			s.t.Fatal("the socket was not closed")
 		}

@@ -40,6 +40,13 @@ func TestAutomationInvitesAMember(t *testing.T) {
 	}
 	automation.do(t, inviteByProgram, vars{"i": vars{"organizationId": o.ID, "email": "ivy@people.example", "role": "ADMIN"}}, &out)
 	automation.refused(t, "FORBIDDEN", inviteByProgram, vars{"i": vars{"organizationId": o.ID, "email": "max@people.example", "role": "MANAGER"}})
+	mia := m.signUp(t, "Mia")
+	mia.enroll(t)
+	o.Owner = second
+	const change = `mutation($m: ID!, $r: Role!) { changeMemberRole(input: {memberId: $m, role: $r}) { member { id } } }`
+	member := o.join(t, mia, "MEMBER")
+	automation.refused(t, "FORBIDDEN", change, vars{"m": member, "r": "MANAGER"})
+	automation.do(t, change, vars{"m": member, "r": "ADMIN"}, nil)
 	if out.InviteMember.Member.InvitedBy != nil {
 		t.Errorf("invited by %+v, want nobody: a token is no person", out.InviteMember.Member.InvitedBy)
 	}
@@ -63,7 +70,7 @@ func TestAutomationInvitesAMember(t *testing.T) {
 	second.do(t, `query($s: String!, $k: ID!) { organization(slug: $s) { auditLog(filter: {actor: $k}) { nodes {
 		action actorLabel actor { __typename ... on ServiceToken { id name scopes } } } } } }`, vars{"s": o.Slug, "k": automation.id}, &log)
 	entries := log.Organization.AuditLog.Nodes
-	if len(entries) != 1 || entries[0].Action != "member.invite" || entries[0].ActorLabel != "Automation" ||
+	if len(entries) != 2 || entries[0].Action != "member.edit" || entries[1].Action != "member.invite" || entries[0].ActorLabel != "Automation" ||
 		entries[0].Actor.TypeName != "ServiceToken" || entries[0].Actor.ID != automation.id || entries[0].Actor.Name != "Automation" || entries[0].Actor.Scopes != nil {
 		t.Errorf("the log says %+v", entries)
 	}
