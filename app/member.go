@@ -147,15 +147,19 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 	if err != nil {
 		return nil, err
 	}
-	var total *int
-	if filter.Empty() && manager { // who sees only some would learn how many there are
-		o, err := a.DB.Organization(ctx, organizationID)
-		if err != nil {
-			return nil, err
-		}
-		total = &o.MemberCount
+	counts, err := a.DB.MemberCounts(ctx, organizationID)
+	if err != nil {
+		return nil, err
 	}
-	return memberPage(members, access.Member, page, total), nil
+	return memberPage(members, access.Member, page, counts.Of(filter, manager)), nil
+}
+
+// MemberCounts are how many members the organization has.
+func (a *App) MemberCounts(ctx context.Context, organizationID string) (*org.MemberCounts, error) {
+	if _, err := a.read(ctx, organizationID, org.SeeSecurity); err != nil {
+		return nil, err
+	}
+	return a.DB.MemberCounts(ctx, organizationID)
 }
 
 // parseMemberPage checks the arguments of a connection of members, whose cursors are members' ids.

@@ -128,6 +128,17 @@ func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *i
 	return memberPage(members, access.Member, page, nil), nil
 }
 
+// ComplianceHistory is how the organization stood on each of the last days, as far back as it has been there.
+func (a *App) ComplianceHistory(ctx context.Context, organizationID string, days int) ([]*org.ComplianceDay, error) {
+	if _, err := a.read(ctx, organizationID, org.SeeSecurity); err != nil {
+		return nil, err
+	}
+	if err := org.CheckHistory(days); err != nil {
+		return nil, err
+	}
+	return a.DB.ComplianceHistory(ctx, organizationID, days)
+}
+
 // Sweep is the organization's latest, nil before the first.
 func (a *App) Sweep(ctx context.Context, organizationID string) (*org.Sweep, error) {
 	if _, err := a.read(ctx, organizationID, org.SeeSecurity); err != nil {

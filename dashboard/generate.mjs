@@ -42,7 +42,7 @@ if (app.length === 0 || problems.length > 0) {
 }
 
 const config = {
-  scalars: { ID: 'string', Time: 'string', JSON: 'object' },
+  scalars: { ID: 'string', Time: 'string', Date: 'string', JSON: 'object' },
   strictScalars: true,
   enumsAsTypes: true,
   skipTypename: true,

@@ -7,7 +7,7 @@ import (
 )
 
 const organizationQuery = `
-SELECT o.id, o.slug, o.name, o.require2fa AS enforced, o.audit_seq, o.member_count, o.reminded_at FROM organizations o `
+SELECT o.id, o.slug, o.name, o.require2fa AS enforced, o.audit_seq, o.reminded_at FROM organizations o `
 
 // Organization finds an organization by id.
 func (q Queries) Organization(ctx context.Context, id string) (*org.Organization, error) {
@@ -122,4 +122,22 @@ SELECT $1::text AS organization_id,
        count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NULL)::int AS unmailable_count,
        count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NOT NULL AND m.role = 'OWNER')::int AS owners_removed_count
   FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.status = 'ACTIVE'`, organizationID)
+}
+
+// MemberCounts are the kept figures of an organization's members.
+func (q Queries) MemberCounts(ctx context.Context, organizationID string) (*org.MemberCounts, error) {
+	return one[org.MemberCounts](ctx, q.pg, `
+SELECT active_count AS active, two_factor_count AS with2fa, invited_count AS invited, removed_count AS removed_for2fa
+  FROM organizations WHERE id = $1`, organizationID)
+}
+
+// ComplianceHistory is how an organization stood at the end of each of the last days, oldest first: what a day with a change
+// left holds until the next one.
+func (q Queries) ComplianceHistory(ctx context.Context, organizationID string, days int) ([]*org.ComplianceDay, error) {
+	return all[org.ComplianceDay](ctx, q.pg, `
+SELECT t.today - ago AS day, d.active, d.two_factor AS with2fa, d.removed AS removed_for2fa
+  FROM (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today) t
+ CROSS JOIN (SELECT *, lead(day) OVER (ORDER BY day) AS next FROM compliance_days WHERE organization_id = $1) d
+ CROSS JOIN generate_series(least(t.today - d.day, $2::int - 1), coalesce(t.today - d.next + 1, 0), -1) ago
+ ORDER BY ago DESC`, organizationID, days)
 }

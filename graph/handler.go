@@ -38,6 +38,7 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.Members = func(child int, first *int, _ *string, _ *org.MemberFilter) int { return paged(child, first) }
 	c.Organization.AuditLog = func(child int, first *int, _ *string, _ *org.AuditLogFilter) int { return paged(child, first) }
 	c.Require2FAImpact.Members = func(child int, first *int, _ *string, _ *bool) int { return paged(child, first) }
+	c.Organization.ComplianceHistory = func(child, days int) int { return 1 + days*child }
 	c.User.Memberships = func(child int) int { return 1 + 20*child }
 	c.User.Sessions = func(child int) int { return 1 + 20*child }
 	c.User.PersonalTokens = func(child int) int { return 1 + 20*child }

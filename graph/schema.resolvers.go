@@ -239,6 +239,10 @@ func (r *organizationResolver) Members(ctx context.Context, obj *org.Organizatio
 	return r.App.Members(ctx, obj.ID, first, after, filter)
 }
 
+func (r *organizationResolver) MemberCounts(ctx context.Context, obj *org.Organization) (*org.MemberCounts, error) {
+	return r.App.MemberCounts(ctx, obj.ID)
+}
+
 func (r *organizationResolver) Member(ctx context.Context, obj *org.Organization, id string) (*org.Member, error) {
 	return r.App.Member(ctx, obj.ID, id)
 }
@@ -265,6 +269,10 @@ func (r *organizationResolver) Projects(ctx context.Context, obj *org.Organizati
 
 func (r *organizationResolver) Require2FAImpact(ctx context.Context, obj *org.Organization) (*org.Require2FAImpact, error) {
 	return r.App.Impact(ctx, obj.ID)
+}
+
+func (r *organizationResolver) ComplianceHistory(ctx context.Context, obj *org.Organization, days int) ([]*org.ComplianceDay, error) {
+	return r.App.ComplianceHistory(ctx, obj.ID, days)
 }
 
 func (r *organizationResolver) Sweep(ctx context.Context, obj *org.Organization) (*org.Sweep, error) {

@@ -105,7 +105,7 @@ func TestRoleChange(t *testing.T) {
 func full() *org.Member {
 	return &org.Member{
 		ID: "mem_9", OrganizationID: "org_1", Organization: &org.Organization{
-			ID: "org_1", Slug: "acme", Name: "Acme", Enforced: true, AuditSeq: 7, MemberCount: 3, RemindedAt: ptr(noon),
+			ID: "org_1", Slug: "acme", Name: "Acme", Enforced: true, AuditSeq: 7, RemindedAt: ptr(noon),
 		},
 		User: &org.User{
 			ID: "usr_9", Name: "Zoe", Email: ptr("zoe@example.com"), EmailVerified: ptr(true), TwoFactor: ptr(org.TwoFactorInsecure),

@@ -1,17 +1,62 @@
 package org
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Organization is the tenant. Only its id, slug and name may be shown without asking the gate: the fields that carry the
 // rest do not have the schema's names, so that GraphQL cannot bind them by accident.
 type Organization struct {
-	ID          string `bun:",pk"`
-	Slug        string
-	Name        string
-	Enforced    bool `bun:"require2fa"` // the requirement: every member must have 2FA
-	AuditSeq    int
-	MemberCount int
-	RemindedAt  *time.Time
+	ID         string `bun:",pk"`
+	Slug       string
+	Name       string
+	Enforced   bool `bun:"require2fa"` // the requirement: every member must have 2FA
+	AuditSeq   int
+	RemindedAt *time.Time
+}
+
+// MemberCounts are the kept figures of an organization's members: by status, and of the active ones those with a confirmed
+// authenticator of their own.
+type MemberCounts struct {
+	Active        int
+	Invited       int
+	RemovedFor2FA int
+	With2FA       int
+}
+
+// Of is how many members pass a filter for somebody who may see them, managers all and others the active ones; nil where
+// they would have to be counted.
+func (c MemberCounts) Of(f *MemberFilter, manager bool) *int {
+	if f != nil && !(&MemberFilter{Role: f.Role, TwoFactor: f.TwoFactor, Query: f.Query}).Empty() {
+		return nil
+	}
+	n := 0
+	for status, count := range map[MemberStatus]int{StatusActive: c.Active, StatusInvited: c.Invited, StatusRemovedFor2FA: c.RemovedFor2FA} {
+		if (manager || status == StatusActive) && (f == nil || len(f.Status) == 0 || slices.Contains(f.Status, status)) {
+			n += count
+		}
+	}
+	return &n
+}
+
+// ComplianceDay is how an organization stood at the end of a day, or stands now.
+type ComplianceDay struct {
+	Day           time.Time // midnight UTC, at which it began
+	Active        int
+	With2FA       int
+	RemovedFor2FA int
+}
+
+// maxHistory is how many days of history are told at a time: a leap year.
+const maxHistory = 366
+
+// CheckHistory refuses a number of days that is not told.
+func CheckHistory(days int) error {
+	if days < 1 || days > maxHistory {
+		return BadInput("days", "Ask for 1 to %d days.", maxHistory)
+	}
+	return nil
 }
 
 // Team gives its members its projects.

@@ -111,3 +111,44 @@ func TestErrors(t *testing.T) {
 		t.Error("refusals do not compare by their code")
 	}
 }
+
+// TestMemberCountsOf: what is kept by status answers for filters by status; managers see all, others the active ones.
+func TestMemberCountsOf(t *testing.T) {
+	t.Parallel()
+	counts := org.MemberCounts{Active: 100, With2FA: 40, Invited: 20, RemovedFor2FA: 3}
+	for name, test := range map[string]struct {
+		filter          *org.MemberFilter
+		manager, member int // -1 for: would have to be counted
+	}{
+		"none":           {nil, 123, 100},
+		"empty":          {&org.MemberFilter{Query: ptr("")}, 123, 100},
+		"active":         {&org.MemberFilter{Status: []org.MemberStatus{org.StatusActive}}, 100, 100},
+		"invited":        {&org.MemberFilter{Status: []org.MemberStatus{org.StatusInvited}}, 20, 0},
+		"not active":     {&org.MemberFilter{Status: []org.MemberStatus{org.StatusRemovedFor2FA, org.StatusInvited}}, 23, 0},
+		"twice the same": {&org.MemberFilter{Status: []org.MemberStatus{org.StatusActive, org.StatusActive}}, 100, 100},
+		"role":           {&org.MemberFilter{Role: []org.Role{org.RoleOwner}}, -1, -1},
+		"2FA":            {&org.MemberFilter{Status: []org.MemberStatus{org.StatusActive}, TwoFactor: []org.TwoFactorState{org.TwoFactorSecure}}, -1, -1},
+		"query":          {&org.MemberFilter{Query: ptr("ada")}, -1, -1},
+	} {
+		for manager, want := range map[bool]int{true: test.manager, false: test.member} {
+			got := -1
+			if n := counts.Of(test.filter, manager); n != nil {
+				got = *n
+			}
+			if got != want {
+				t.Errorf("%s, for a manager %v: got %d, want %d", name, manager, got, want)
+			}
+		}
+	}
+}
+
+func TestHistoryHasBounds(t *testing.T) {
+	t.Parallel()
+	for days, ok := range map[int]bool{-1: false, 0: false, 1: true, 90: true, 366: true, 367: false} {
+		if err := org.CheckHistory(days); ok {
+			wantCode(t, err, "")
+		} else {
+			wantBadInput(t, err, "days")
+		}
+	}
+}

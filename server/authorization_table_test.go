@@ -142,6 +142,7 @@ Organization.sso                      ok    ok    ROLE  ROLE      2FA   2FA   ST
 Organization.viewer                   ok    ok    ok    ok        2FA   2FA   STEP        -     -
 Organization.members                  ok    ok    ok    ok        2FA   2FA   STEP        -     -
 Organization.members(by 2FA)          ok    ok    ROLE  ROLE      -     -     -           -     -
+Organization.memberCounts             ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.member                   ok    ok    ok    ok        2FA   2FA   STEP        -     -
 Organization.member(removed)          ok    ok    404   404       -     -     -           -     -
 Organization.member(invited)          ok    ok    404   404       -     -     -           -     -
@@ -152,6 +153,7 @@ Organization.auditSequence            ok    ok    ROLE  ROLE      2FA   2FA   ST
 Organization.teams                    #2    #2    #2    #2        2FA   2FA   STEP        -     -
 Organization.projects                 #2    #2    #2    #1        2FA   2FA   STEP        -     -
 Organization.require2FAImpact         ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
+Organization.complianceHistory        #1    #1    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.sweep                    ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.serviceTokens            ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        -     -
 
@@ -162,6 +164,7 @@ Organization/new.require2FA           ok    ok    ok    ok        ok    ok    ok
 Organization/new.sso                  any   null  null  null      null  null  null        null  -
 Organization/new.viewer               ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.members              ok    ok    ok    ok        ok    ok    ok          ok    -
+Organization/new.memberCounts         ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.member               404   404   404   404       404   404   404         404   -
 Organization/new.auditLog             ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.auditLogActions      ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -169,6 +172,7 @@ Organization/new.auditSequence        ok    ok    ok    ok        ok    ok    ok
 Organization/new.teams                none  none  none  none      none  none  none        none  -
 Organization/new.projects             none  none  none  none      none  none  none        none  -
 Organization/new.require2FAImpact     ok    ok    ok    ok        ok    ok    ok          ok    -
+Organization/new.complianceHistory    #1    #1    #1    #1        #1    #1    #1          #1    -
 Organization/new.sweep                any   null  null  null      null  null  null        null  -
 Organization/new.serviceTokens        none  none  none  none      none  none  none        none  -
 
@@ -281,11 +285,19 @@ NotificationSettings.security         ok    ok    ok    ok        -     -     - 
 MemberConnection.edges                ok    ok    ok    ok        -     -     -           -     -
 MemberConnection.nodes                ok    ok    ok    ok        -     -     -           -     -
 MemberConnection.pageInfo             ok    ok    ok    ok        -     -     -           -     -
-MemberConnection.totalCount           ok    ok    null  null      -     -     -           -     -
+MemberConnection.totalCount           ok    ok    ok    ok        -     -     -           -     -
 MemberConnection/found.edges          ok    ok    ok    ok        -     -     -           -     -
 MemberConnection/found.nodes          ok    ok    ok    ok        -     -     -           -     -
 MemberConnection/found.pageInfo       ok    ok    ok    ok        -     -     -           -     -
 MemberConnection/found.totalCount     null  null  null  null      -     -     -           -     -
+MemberCounts.active                   ok    ok    -     -         -     -     -           -     -
+MemberCounts.with2FA                  ok    ok    -     -         -     -     -           -     -
+MemberCounts.invited                  ok    ok    -     -         -     -     -           -     -
+MemberCounts.removedFor2FA            ok    ok    -     -         -     -     -           -     -
+ComplianceDay.day                     ok    ok    -     -         -     -     -           -     -
+ComplianceDay.active                  ok    ok    -     -         -     -     -           -     -
+ComplianceDay.with2FA                 ok    ok    -     -         -     -     -           -     -
+ComplianceDay.removedFor2FA           ok    ok    -     -         -     -     -           -     -
 MemberEdge.cursor                     ok    ok    ok    ok        -     -     -           -     -
 MemberEdge.node                       ok    ok    ok    ok        -     -     -           -     -
 PageInfo.hasNextPage                  ok    ok    ok    ok        -     -     -           -     -

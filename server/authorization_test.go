@@ -105,6 +105,8 @@ var readPlaces = []place{
 	{row: "MemberConnection/found.nodes", from: "Require2FAImpact.members", name: "affected", on: "Member/affected"},
 	{row: "Member/affected.organization", from: "affected", on: "Organization"},
 	{row: "Member/affected.user", from: "affected", on: "User/other"},
+	{row: "Organization.memberCounts", from: "Query.organization", on: "MemberCounts"},
+	{row: "Organization.complianceHistory", from: "Query.organization", on: "ComplianceDay"},
 	{row: "Organization.sweep", from: "Query.organization", on: "Sweep"},
 	{row: "Organization.serviceTokens", from: "Query.organization", on: "ServiceToken"},
 	{row: "ServiceToken.createdBy", from: "Organization.serviceTokens", on: "User/own"},

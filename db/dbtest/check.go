@@ -19,8 +19,27 @@ LEFT JOIN (
 WHERE o.audit_seq <> coalesce(e.last, 0) OR o.audit_seq <> coalesce(e.entries, 0)
 ORDER BY o.id`
 
+// Miscounted lists, as one text each, the organizations whose kept figures are not those of their members, or whose newest
+// day of the history does not say the same.
+const Miscounted = `
+SELECT format('%s keeps %s active, %s invited, %s removed, %s with 2FA; there are %s, %s, %s, %s; its newest day says %s active, %s removed, %s with 2FA',
+	o.slug, o.active_count, o.invited_count, o.removed_count, o.two_factor_count, m.active, m.invited, m.removed, m.two_factor, d.active, d.removed, d.two_factor)
+FROM organizations o
+CROSS JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE m.status = 'ACTIVE') AS active, count(*) FILTER (WHERE m.status = 'INVITED') AS invited,
+		count(*) FILTER (WHERE m.status = 'REMOVED_FOR_2FA') AS removed,
+		count(*) FILTER (WHERE m.status = 'ACTIVE' AND EXISTS (
+			SELECT FROM users u WHERE u.id = m.user_id AND u.two_factor <> 'DISABLED')) AS two_factor
+	FROM members m WHERE m.organization_id = o.id
+) m
+LEFT JOIN LATERAL (
+	SELECT * FROM compliance_days d WHERE d.organization_id = o.id ORDER BY d.day DESC LIMIT 1
+) d ON true
+WHERE (o.active_count, o.invited_count, o.removed_count, o.two_factor_count) <> (m.active, m.invited, m.removed, m.two_factor)
+	OR (o.active_count, o.removed_count, o.two_factor_count) <> (coalesce(d.active, 0), coalesce(d.removed, 0), coalesce(d.two_factor, 0))`
+
 // check asks what must hold for each organization after every test: no entry of its audit log is missing, and its
-// counter says so.
+// counters say so.
 func check(url string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
 	defer cancel()
@@ -44,6 +63,15 @@ func check(url string) (err error) {
 	}
 	if len(broken) > 0 {
 		return fmt.Errorf("the audit log has gaps after this test:\n\t%s", strings.Join(broken, "\n\t"))
+	}
+	if rows, err = conn.Query(ctx, Miscounted); err != nil {
+		return fmt.Errorf("check the kept figures: %w", err)
+	}
+	if broken, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return fmt.Errorf("check the kept figures: %w", err)
+	}
+	if len(broken) > 0 {
+		return fmt.Errorf("the kept figures are wrong after this test:\n\t%s", strings.Join(broken, "\n\t"))
 	}
 	return nil
 }

@@ -103,6 +103,23 @@ func TestCheck(t *testing.T) {
 			sql:  `INSERT INTO o VALUES (1, 0), (2, 3); INSERT INTO e VALUES (2, 1), (2, 3)`,
 			says: "organization 2: audit_seq 3, last sequence 3, 2 entries",
 		},
+		"kept figures": {
+			sql: `INSERT INTO o VALUES (1, 0, 2, 1, 1, 1); INSERT INTO d VALUES (1, '2026-01-01', 9, 9, 9), (1, '2026-01-02', 2, 1, 1);
+				INSERT INTO m VALUES (1, 'a', 'ACTIVE'), (1, 'b', 'ACTIVE'), (1, 'a', 'REMOVED_FOR_2FA'), (1, NULL, 'INVITED');
+				INSERT INTO u VALUES ('a', 'SECURE'), ('b', 'DISABLED')`,
+		},
+		"a wrong count": {
+			sql:  `INSERT INTO o VALUES (1, 0, 1, 0, 0, 0); INSERT INTO d VALUES (1, '2026-01-02', 1, 0, 0)`,
+			says: "acme keeps 1 active, 0 invited, 0 removed, 0 with 2FA; there are 0, 0, 0, 0",
+		},
+		"a factor that is not counted": {
+			sql:  `INSERT INTO o VALUES (1, 0, 1, 0, 0, 0); INSERT INTO d VALUES (1, '2026-01-02', 1, 0, 0); INSERT INTO m VALUES (1, 'a', 'ACTIVE'); INSERT INTO u VALUES ('a', 'SECURE')`,
+			says: "there are 1, 0, 0, 1",
+		},
+		"a day that was not written": {
+			sql:  `INSERT INTO o VALUES (1, 0, 1, 0, 0, 0); INSERT INTO d VALUES (1, '2026-01-02', 2, 0, 0); INSERT INTO m VALUES (1, 'a', 'ACTIVE')`,
+			says: "its newest day says 2 active, 0 removed, 0 with 2FA",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,9 +129,14 @@ func TestCheck(t *testing.T) {
 			_, err := conn.Exec(ctx, `
 				ALTER DATABASE `+conn.Config().Database+` SET search_path = small, public;
 				CREATE SCHEMA small; SET search_path = small;
-				CREATE TABLE o (id int, audit_seq bigint); CREATE TABLE e (organization_id int, sequence bigint);
+				CREATE TABLE o (id int, audit_seq bigint, active_count bigint DEFAULT 0, invited_count bigint DEFAULT 0,
+					removed_count bigint DEFAULT 0, two_factor_count bigint DEFAULT 0, slug text DEFAULT 'acme');
+				CREATE TABLE e (organization_id int, sequence bigint); CREATE TABLE m (organization_id int, user_id text, status text);
+				CREATE TABLE d (organization_id int, day date, active bigint, two_factor bigint, removed bigint);
+				CREATE TABLE u (id text, two_factor text);
 				`+test.sql+`;
-				ALTER TABLE o RENAME TO organizations; ALTER TABLE e RENAME TO audit_entries`)
+				ALTER TABLE o RENAME TO organizations; ALTER TABLE e RENAME TO audit_entries; ALTER TABLE m RENAME TO members;
+				ALTER TABLE d RENAME TO compliance_days; ALTER TABLE u RENAME TO users`)
 			if err != nil {
 				t.Fatal(err)
 			}

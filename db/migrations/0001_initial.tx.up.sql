@@ -212,10 +212,35 @@ CREATE TABLE organizations (
   name         text NOT NULL,
   require2fa   boolean NOT NULL DEFAULT false,
   audit_seq    bigint NOT NULL DEFAULT 0,
-  member_count bigint NOT NULL DEFAULT 0,
   reminded_at  timestamptz,
-  created_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+  created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Kept figures of its members, by status, and of the active ones with a second factor.
+  active_count     bigint NOT NULL DEFAULT 0,
+  invited_count    bigint NOT NULL DEFAULT 0,
+  removed_count    bigint NOT NULL DEFAULT 0,
+  two_factor_count bigint NOT NULL DEFAULT 0
 );
+
+-- The kept figures as each day (UTC) with a change left them.
+CREATE TABLE compliance_days (
+  organization_id text NOT NULL REFERENCES organizations,
+  day             date NOT NULL,
+  active          bigint NOT NULL,
+  two_factor      bigint NOT NULL,
+  removed         bigint NOT NULL,
+  PRIMARY KEY (organization_id, day)
+);
+CREATE FUNCTION keep_compliance_day() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO compliance_days (organization_id, day, active, two_factor, removed)
+  VALUES (NEW.id, (clock_timestamp() AT TIME ZONE 'UTC')::date, NEW.active_count, NEW.two_factor_count, NEW.removed_count)
+  ON CONFLICT (organization_id, day) DO UPDATE
+     SET active = EXCLUDED.active, two_factor = EXCLUDED.two_factor, removed = EXCLUDED.removed;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_compliance_day AFTER UPDATE OF active_count, two_factor_count, removed_count ON organizations FOR EACH ROW
+  WHEN ((OLD.active_count, OLD.two_factor_count, OLD.removed_count) IS DISTINCT FROM (NEW.active_count, NEW.two_factor_count, NEW.removed_count))
+  EXECUTE FUNCTION keep_compliance_day();
 
 -- API tokens: an organization's service tokens where it is named, else the personal tokens of who made them.
 CREATE TABLE api_tokens (
@@ -292,22 +317,55 @@ CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
 CREATE UNIQUE INDEX members_invited ON members (organization_id, lower(email)) WHERE status = 'INVITED';
 CREATE INDEX members_window ON members (reinstatable_until) WHERE status = 'REMOVED_FOR_2FA';
 
--- A kept counter instead of count(*): in the organization's row, which every writer of members has locked anyway.
-CREATE FUNCTION keep_member_count() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Kept figures instead of count(*): in the organization's row, which whoever changes a membership's standing has locked
+-- anyway, and by the database, so that no writer can forget them. One update for a statement, however many rows it changes;
+-- none where it changes nobody's standing, since those who only note a visit hold no lock. Who brings a person in holds the
+-- person's lock: no factor comes or goes between the look at it and the commit.
+CREATE TYPE member_move AS (organization_id text, user_id text, status text, n integer);
+CREATE FUNCTION keep_member_counts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  moves member_move[];
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    UPDATE organizations o SET member_count = o.member_count + c.n
-      FROM (SELECT organization_id, count(*) AS n FROM changed GROUP BY 1) c WHERE o.id = c.organization_id;
+  CASE TG_OP
+  WHEN 'INSERT' THEN
+    SELECT array_agg((organization_id, user_id, status, 1)::member_move) INTO moves FROM after;
+  WHEN 'DELETE' THEN
+    SELECT array_agg((organization_id, user_id, status, -1)::member_move) INTO moves FROM before;
   ELSE
-    UPDATE organizations o SET member_count = o.member_count - c.n
-      FROM (SELECT organization_id, count(*) AS n FROM changed GROUP BY 1) c WHERE o.id = c.organization_id;
-  END IF;
+    SELECT array_agg(v::member_move) INTO moves
+      FROM after a JOIN before b USING (id)
+      CROSS JOIN LATERAL (VALUES (a.organization_id, a.user_id, a.status, 1), (b.organization_id, b.user_id, b.status, -1)) v
+     WHERE (a.organization_id, a.user_id, a.status) IS DISTINCT FROM (b.organization_id, b.user_id, b.status);
+  END CASE;
+  UPDATE organizations o
+     SET active_count = active_count + c.active, invited_count = invited_count + c.invited,
+         removed_count = removed_count + c.removed, two_factor_count = two_factor_count + c.two_factor
+    FROM (SELECT m.organization_id,
+                 coalesce(sum(m.n) FILTER (WHERE m.status = 'ACTIVE'), 0) AS active,
+                 coalesce(sum(m.n) FILTER (WHERE m.status = 'INVITED'), 0) AS invited,
+                 coalesce(sum(m.n) FILTER (WHERE m.status = 'REMOVED_FOR_2FA'), 0) AS removed,
+                 coalesce(sum(m.n) FILTER (WHERE m.status = 'ACTIVE' AND u.two_factor <> 'DISABLED'), 0) AS two_factor
+            FROM unnest(moves) m LEFT JOIN users u ON u.id = m.user_id GROUP BY 1) c
+   WHERE o.id = c.organization_id;
   RETURN NULL;
 END $$;
-CREATE TRIGGER keep_member_count_up AFTER INSERT ON members REFERENCING NEW TABLE AS changed
-  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_count();
-CREATE TRIGGER keep_member_count_down AFTER DELETE ON members REFERENCING OLD TABLE AS changed
-  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_count();
+CREATE TRIGGER keep_member_counts_in AFTER INSERT ON members REFERENCING NEW TABLE AS after
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_counts();
+CREATE TRIGGER keep_member_counts_out AFTER DELETE ON members REFERENCING OLD TABLE AS before
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_counts();
+CREATE TRIGGER keep_member_counts_moved AFTER UPDATE ON members REFERENCING OLD TABLE AS before NEW TABLE AS after
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_member_counts();
+
+-- A first factor, or the loss of the last, counts in every organization of the person; all of them are locked for it.
+CREATE FUNCTION keep_two_factor_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE organizations SET two_factor_count = two_factor_count + CASE NEW.two_factor WHEN 'DISABLED' THEN -1 ELSE 1 END
+   WHERE id IN (SELECT organization_id FROM members WHERE user_id = NEW.id AND status = 'ACTIVE');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_two_factor_count AFTER UPDATE OF two_factor ON users FOR EACH ROW
+  WHEN ((OLD.two_factor = 'DISABLED') <> (NEW.two_factor = 'DISABLED'))
+  EXECUTE FUNCTION keep_two_factor_count();
 
 -- The one living link of a member. Its token is derived from the nonce with a key that the database does not have.
 CREATE TABLE invitations (

@@ -112,6 +112,13 @@ type ComplexityRoot struct {
 		User func(childComplexity int) int
 	}
 
+	ComplianceDay struct {
+		Active        func(childComplexity int) int
+		Day           func(childComplexity int) int
+		RemovedFor2FA func(childComplexity int) int
+		With2FA       func(childComplexity int) int
+	}
+
 	ConfirmIdentityPayload struct {
 		FreshUntil func(childComplexity int) int
 	}
@@ -237,6 +244,13 @@ type ComplexityRoot struct {
 		TotalCount func(childComplexity int) int
 	}
 
+	MemberCounts struct {
+		Active        func(childComplexity int) int
+		Invited       func(childComplexity int) int
+		RemovedFor2FA func(childComplexity int) int
+		With2FA       func(childComplexity int) int
+	}
+
 	MemberEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
@@ -308,23 +322,25 @@ type ComplexityRoot struct {
 	}
 
 	Organization struct {
-		AuditLog         func(childComplexity int, first *int, after *string, filter *org.AuditLogFilter) int
-		AuditLogActions  func(childComplexity int) int
-		AuditSequence    func(childComplexity int) int
-		ID               func(childComplexity int) int
-		Member           func(childComplexity int, id string) int
-		Members          func(childComplexity int, first *int, after *string, filter *org.MemberFilter) int
-		Name             func(childComplexity int) int
-		Projects         func(childComplexity int) int
-		Require2FA       func(childComplexity int) int
-		Require2FAImpact func(childComplexity int) int
-		SSO              func(childComplexity int) int
-		ServiceTokens    func(childComplexity int) int
-		Slug             func(childComplexity int) int
-		Sweep            func(childComplexity int) int
-		Teams            func(childComplexity int) int
-		TwoFactorResets  func(childComplexity int) int
-		Viewer           func(childComplexity int) int
+		AuditLog          func(childComplexity int, first *int, after *string, filter *org.AuditLogFilter) int
+		AuditLogActions   func(childComplexity int) int
+		AuditSequence     func(childComplexity int) int
+		ComplianceHistory func(childComplexity int, days int) int
+		ID                func(childComplexity int) int
+		Member            func(childComplexity int, id string) int
+		MemberCounts      func(childComplexity int) int
+		Members           func(childComplexity int, first *int, after *string, filter *org.MemberFilter) int
+		Name              func(childComplexity int) int
+		Projects          func(childComplexity int) int
+		Require2FA        func(childComplexity int) int
+		Require2FAImpact  func(childComplexity int) int
+		SSO               func(childComplexity int) int
+		ServiceTokens     func(childComplexity int) int
+		Slug              func(childComplexity int) int
+		Sweep             func(childComplexity int) int
+		Teams             func(childComplexity int) int
+		TwoFactorResets   func(childComplexity int) int
+		Viewer            func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -686,6 +702,7 @@ type OrganizationResolver interface {
 	SSO(ctx context.Context, obj *org.Organization) (*org.SSO, error)
 	Viewer(ctx context.Context, obj *org.Organization) (*org.Member, error)
 	Members(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.MemberFilter) (*org.Page[org.Member], error)
+	MemberCounts(ctx context.Context, obj *org.Organization) (*org.MemberCounts, error)
 	Member(ctx context.Context, obj *org.Organization, id string) (*org.Member, error)
 	AuditLog(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.AuditLogFilter) (*org.Page[org.AuditLogEntry], error)
 	AuditLogActions(ctx context.Context, obj *org.Organization) ([]string, error)
@@ -693,6 +710,7 @@ type OrganizationResolver interface {
 	Teams(ctx context.Context, obj *org.Organization) ([]*org.Team, error)
 	Projects(ctx context.Context, obj *org.Organization) ([]*org.Project, error)
 	Require2FAImpact(ctx context.Context, obj *org.Organization) (*org.Require2FAImpact, error)
+	ComplianceHistory(ctx context.Context, obj *org.Organization, days int) ([]*org.ComplianceDay, error)
 	Sweep(ctx context.Context, obj *org.Organization) (*org.Sweep, error)
 	ServiceTokens(ctx context.Context, obj *org.Organization) ([]*org.ServiceToken, error)
 	TwoFactorResets(ctx context.Context, obj *org.Organization) ([]*org.TwoFactorReset, error)
@@ -976,6 +994,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangePasswordPayload.User(childComplexity), true
+
+	case "ComplianceDay.active":
+		if e.ComplexityRoot.ComplianceDay.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComplianceDay.Active(childComplexity), true
+	case "ComplianceDay.day":
+		if e.ComplexityRoot.ComplianceDay.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComplianceDay.Day(childComplexity), true
+	case "ComplianceDay.removedFor2FA":
+		if e.ComplexityRoot.ComplianceDay.RemovedFor2FA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComplianceDay.RemovedFor2FA(childComplexity), true
+	case "ComplianceDay.with2FA":
+		if e.ComplexityRoot.ComplianceDay.With2FA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ComplianceDay.With2FA(childComplexity), true
 
 	case "ConfirmIdentityPayload.freshUntil":
 		if e.ComplexityRoot.ConfirmIdentityPayload.FreshUntil == nil {
@@ -1352,6 +1395,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MemberConnection.TotalCount(childComplexity), true
+
+	case "MemberCounts.active":
+		if e.ComplexityRoot.MemberCounts.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberCounts.Active(childComplexity), true
+	case "MemberCounts.invited":
+		if e.ComplexityRoot.MemberCounts.Invited == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberCounts.Invited(childComplexity), true
+	case "MemberCounts.removedFor2FA":
+		if e.ComplexityRoot.MemberCounts.RemovedFor2FA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberCounts.RemovedFor2FA(childComplexity), true
+	case "MemberCounts.with2FA":
+		if e.ComplexityRoot.MemberCounts.With2FA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberCounts.With2FA(childComplexity), true
 
 	case "MemberEdge.cursor":
 		if e.ComplexityRoot.MemberEdge.Cursor == nil {
@@ -1983,6 +2051,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.AuditSequence(childComplexity), true
+	case "Organization.complianceHistory":
+		if e.ComplexityRoot.Organization.ComplianceHistory == nil {
+			break
+		}
+
+		args, err := ec.field_Organization_complianceHistory_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.ComplianceHistory(childComplexity, args["days"].(int)), true
 	case "Organization.id":
 		if e.ComplexityRoot.Organization.ID == nil {
 			break
@@ -2000,6 +2079,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Member(childComplexity, args["id"].(string)), true
+	case "Organization.memberCounts":
+		if e.ComplexityRoot.Organization.MemberCounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.MemberCounts(childComplexity), true
 	case "Organization.members":
 		if e.ComplexityRoot.Organization.Members == nil {
 			break
@@ -3269,6 +3354,9 @@ schema {
 "A moment, RFC 3339 in UTC, for example ` + "`" + `2026-11-21T09:30:00Z` + "`" + `."
 scalar Time
 
+"A day in UTC, ISO 8601, for example ` + "`" + `2026-11-21` + "`" + `."
+scalar Date
+
 "A JSON object with details whose shape depends on where it stands."
 scalar JSON
 
@@ -3645,6 +3733,8 @@ type Organization implements Node {
     "Which ones. Filtering by 2FA state is for managers and owners."
     filter: MemberFilter
   ): MemberConnection
+  "How many members there are by status, kept and not counted. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
+  memberCounts: MemberCounts
   "One of its members. Scope: ` + "`" + `members:read` + "`" + `."
   member(
     "The member's id."
@@ -3669,6 +3759,11 @@ type Organization implements Node {
   projects: [Project!]
   "Who would be removed if 2FA were required now. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   require2FAImpact: Require2FAImpact
+  "How many were active, had 2FA and were removed for it, day by day in UTC, oldest first; the last is today, as it is now. Days without a change say what the day before said; there are none before the organization was created. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
+  complianceHistory(
+    "How many days, 1 to 366, today among them."
+    days: Int! = 90
+  ): [ComplianceDay!]
   "The latest sweep; null before the first. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   sweep: Sweep
   "Its service tokens, newest first: those that nobody revoked, at most 100. Owners. Not with an API token."
@@ -3767,6 +3862,30 @@ type Member implements Node {
   linked: Boolean
 }
 
+"How many members an organization has."
+type MemberCounts {
+  "Active members."
+  active: Int!
+  "Of the active members those with an authenticator of their own; whom a provider answers for without one is not among them."
+  with2FA: Int!
+  "Invited and not yet in."
+  invited: Int!
+  "Removed for 2FA, and able to come back."
+  removedFor2FA: Int!
+}
+
+"How an organization stood at the end of a day, or stands now."
+type ComplianceDay {
+  "The day."
+  day: Date!
+  "Active members."
+  active: Int!
+  "Of the active members those with an authenticator of their own; whom a provider answers for without one is not among them."
+  with2FA: Int!
+  "Members removed for 2FA who could come back."
+  removedFor2FA: Int!
+}
+
 "Which mails of an organization a member wants."
 type NotificationSettings {
   "Members who come, go or change role."
@@ -3783,7 +3902,7 @@ type MemberConnection {
   nodes: [Member!]!
   "Whether there is more."
   pageInfo: PageInfo!
-  "How many there are; null with a filter, where they would have to be counted, and for those who see only the active ones."
+  "How many there are for you to see; null with a filter by more than status, where they would have to be counted."
   totalCount: Int
 }
 
@@ -5075,6 +5194,20 @@ func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ComplianceDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_ComplianceDay_day(ctx, field)
+	case "active":
+		return ec.fieldContext_ComplianceDay_active(ctx, field)
+	case "with2FA":
+		return ec.fieldContext_ComplianceDay_with2FA(ctx, field)
+	case "removedFor2FA":
+		return ec.fieldContext_ComplianceDay_removedFor2FA(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ComplianceDay", field.Name)
+}
+
 func (ec *executionContext) childFields_ConfirmIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "freshUntil":
@@ -5325,6 +5458,20 @@ func (ec *executionContext) childFields_MemberConnection(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type MemberConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_MemberCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "active":
+		return ec.fieldContext_MemberCounts_active(ctx, field)
+	case "with2FA":
+		return ec.fieldContext_MemberCounts_with2FA(ctx, field)
+	case "invited":
+		return ec.fieldContext_MemberCounts_invited(ctx, field)
+	case "removedFor2FA":
+		return ec.fieldContext_MemberCounts_removedFor2FA(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberCounts", field.Name)
+}
+
 func (ec *executionContext) childFields_MemberEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -5373,6 +5520,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_viewer(ctx, field)
 	case "members":
 		return ec.fieldContext_Organization_members(ctx, field)
+	case "memberCounts":
+		return ec.fieldContext_Organization_memberCounts(ctx, field)
 	case "member":
 		return ec.fieldContext_Organization_member(ctx, field)
 	case "auditLog":
@@ -5387,6 +5536,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_projects(ctx, field)
 	case "require2FAImpact":
 		return ec.fieldContext_Organization_require2FAImpact(ctx, field)
+	case "complianceHistory":
+		return ec.fieldContext_Organization_complianceHistory(ctx, field)
 	case "sweep":
 		return ec.fieldContext_Organization_sweep(ctx, field)
 	case "serviceTokens":
@@ -6809,6 +6960,20 @@ func (ec *executionContext) field_Organization_auditLog_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Organization_complianceHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "days",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["days"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Organization_member_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -8069,6 +8234,98 @@ func (ec *executionContext) fieldContext_ChangePasswordPayload_user(_ context.Co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ComplianceDay_day(ctx context.Context, field graphql.CollectedField, obj *org.ComplianceDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComplianceDay_day(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Day, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDate2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComplianceDay_day(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComplianceDay", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _ComplianceDay_active(ctx context.Context, field graphql.CollectedField, obj *org.ComplianceDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComplianceDay_active(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Active, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComplianceDay_active(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComplianceDay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ComplianceDay_with2FA(ctx context.Context, field graphql.CollectedField, obj *org.ComplianceDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComplianceDay_with2FA(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.With2FA, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComplianceDay_with2FA(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComplianceDay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ComplianceDay_removedFor2FA(ctx context.Context, field graphql.CollectedField, obj *org.ComplianceDay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ComplianceDay_removedFor2FA(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedFor2FA, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ComplianceDay_removedFor2FA(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ComplianceDay", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _ConfirmIdentityPayload_freshUntil(ctx context.Context, field graphql.CollectedField, obj *app.ConfirmIdentityPayload) (ret graphql.Marshaler) {
@@ -9651,6 +9908,98 @@ func (ec *executionContext) _MemberConnection_totalCount(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_MemberConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MemberConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _MemberCounts_active(ctx context.Context, field graphql.CollectedField, obj *org.MemberCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberCounts_active(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Active, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberCounts_active(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _MemberCounts_with2FA(ctx context.Context, field graphql.CollectedField, obj *org.MemberCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberCounts_with2FA(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.With2FA, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberCounts_with2FA(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _MemberCounts_invited(ctx context.Context, field graphql.CollectedField, obj *org.MemberCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberCounts_invited(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Invited, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberCounts_invited(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberCounts", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _MemberCounts_removedFor2FA(ctx context.Context, field graphql.CollectedField, obj *org.MemberCounts) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberCounts_removedFor2FA(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemovedFor2FA, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberCounts_removedFor2FA(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberCounts", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _MemberEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *org.Edge[org.Member]) (ret graphql.Marshaler) {
@@ -12285,6 +12634,38 @@ func (ec *executionContext) fieldContext_Organization_members(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Organization_memberCounts(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_memberCounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Organization().MemberCounts(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.MemberCounts) graphql.Marshaler {
+			return ec.marshalOMemberCounts2ᚖmusterᚋorgᚐMemberCounts(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_memberCounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MemberCounts(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Organization_member(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12511,6 +12892,50 @@ func (ec *executionContext) fieldContext_Organization_require2FAImpact(_ context
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Require2FAImpact(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Organization_complianceHistory(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_complianceHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Organization().ComplianceHistory(ctx, obj, fc.Args["days"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.ComplianceDay) graphql.Marshaler {
+			return ec.marshalOComplianceDay2ᚕᚖmusterᚋorgᚐComplianceDayᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_complianceHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ComplianceDay(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Organization_complianceHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -20414,6 +20839,59 @@ func (ec *executionContext) _ChangePasswordPayload(ctx context.Context, sel ast.
 	return out
 }
 
+var complianceDayImplementors = []string{"ComplianceDay"}
+
+func (ec *executionContext) _ComplianceDay(ctx context.Context, sel ast.SelectionSet, obj *org.ComplianceDay) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, complianceDayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ComplianceDay")
+		case "day":
+			out.Values[i] = ec._ComplianceDay_day(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "active":
+			out.Values[i] = ec._ComplianceDay_active(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "with2FA":
+			out.Values[i] = ec._ComplianceDay_with2FA(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removedFor2FA":
+			out.Values[i] = ec._ComplianceDay_removedFor2FA(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var confirmIdentityPayloadImplementors = []string{"ConfirmIdentityPayload"}
 
 func (ec *executionContext) _ConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, obj *app.ConfirmIdentityPayload) graphql.Marshaler {
@@ -21435,6 +21913,59 @@ func (ec *executionContext) _MemberConnection(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var memberCountsImplementors = []string{"MemberCounts"}
+
+func (ec *executionContext) _MemberCounts(ctx context.Context, sel ast.SelectionSet, obj *org.MemberCounts) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, memberCountsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MemberCounts")
+		case "active":
+			out.Values[i] = ec._MemberCounts_active(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "with2FA":
+			out.Values[i] = ec._MemberCounts_with2FA(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invited":
+			out.Values[i] = ec._MemberCounts_invited(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removedFor2FA":
+			out.Values[i] = ec._MemberCounts_removedFor2FA(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var memberEdgeImplementors = []string{"MemberEdge"}
 
 func (ec *executionContext) _MemberEdge(ctx context.Context, sel ast.SelectionSet, obj *org.Edge[org.Member]) graphql.Marshaler {
@@ -22146,6 +22677,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "memberCounts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_memberCounts(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "member":
 			field := field
 
@@ -22384,6 +22953,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._Organization_require2FAImpact(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "complianceHistory":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_complianceHistory(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -25831,6 +26438,16 @@ func (ec *executionContext) unmarshalNChangePasswordInput2musterᚋappᚐChangeP
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNComplianceDay2ᚖmusterᚋorgᚐComplianceDay(ctx context.Context, sel ast.SelectionSet, v *org.ComplianceDay) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ComplianceDay(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNConfirmIdentityInput2musterᚋappᚐConfirmIdentityInput(ctx context.Context, v any) (app.ConfirmIdentityInput, error) {
 	res, err := ec.unmarshalInputConfirmIdentityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -25884,6 +26501,22 @@ func (ec *executionContext) unmarshalNCreateServiceTokenInput2musterᚋappᚐCre
 func (ec *executionContext) unmarshalNCreateTeamInput2musterᚋappᚐCreateTeamInput(ctx context.Context, v any) (app.CreateTeamInput, error) {
 	res, err := ec.unmarshalInputCreateTeamInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDate2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
+	res, err := scalar.UnmarshalDate(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDate2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalDate(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNDeclineTwoFactorResetInput2musterᚋappᚐDeclineTwoFactorResetInput(ctx context.Context, v any) (app.DeclineTwoFactorResetInput, error) {
@@ -26874,6 +27507,25 @@ func (ec *executionContext) marshalOChangePasswordPayload2ᚖmusterᚋappᚐChan
 	return ec._ChangePasswordPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOComplianceDay2ᚕᚖmusterᚋorgᚐComplianceDayᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.ComplianceDay) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNComplianceDay2ᚖmusterᚋorgᚐComplianceDay(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOConfirmIdentityPayload2ᚖmusterᚋappᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *app.ConfirmIdentityPayload) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -27118,6 +27770,13 @@ func (ec *executionContext) marshalOMemberConnection2ᚖmusterᚋorgᚐPage(ctx 
 		return graphql.Null
 	}
 	return ec._MemberConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOMemberCounts2ᚖmusterᚋorgᚐMemberCounts(ctx context.Context, sel ast.SelectionSet, v *org.MemberCounts) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._MemberCounts(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOMemberFilter2ᚖmusterᚋorgᚐMemberFilter(ctx context.Context, v any) (*org.MemberFilter, error) {
@@ -27512,13 +28171,13 @@ func (ec *executionContext) marshalOStartSecurityKeyVerificationPayload2ᚖmuste
 	return ec._StartSecurityKeyVerificationPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]org.Scope, error) {
+func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
 	if v == nil {
 		return nil, nil
 	}
 	vSlice := graphql.CoerceList(v)
 	var err error
-	res := make([]org.Scope, len(vSlice))
+	res := make([]string, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
 		res[i], err = ec.unmarshalNString2string(ctx, vSlice[i])
@@ -27529,7 +28188,7 @@ func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v
 	return res, nil
 }
 
-func (ec *executionContext) marshalOString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Scope) graphql.Marshaler {
+func (ec *executionContext) marshalOString2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

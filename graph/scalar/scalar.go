@@ -61,3 +61,18 @@ func UnmarshalTime(v any) (time.Time, error) {
 	}
 	return t, nil
 }
+
+// MarshalDate writes a day in UTC.
+func MarshalDate(t time.Time) graphql.Marshaler {
+	return graphql.MarshalString(t.UTC().Format(time.DateOnly))
+}
+
+// UnmarshalDate reads a day, as midnight UTC, of a year from 1 to 9999.
+func UnmarshalDate(v any) (time.Time, error) {
+	text, _ := v.(string)
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil || t.Year() < 1 {
+		return time.Time{}, org.Refuse(org.CodeBadInput, "A day is written as ISO 8601, for example 2026-11-21.")
+	}
+	return t, nil
+}

@@ -26,6 +26,18 @@ func TestUnmarshal(t *testing.T) {
 	if b.String() != `"2026-11-21T09:30:00.5Z"` {
 		t.Errorf("the time is written %s", &b)
 	}
+	for _, v := range []any{"yesterday", "", 7, nil, "2026-11-31", "2026-11-21T00:00:00Z", "21.11.2026", "0000-01-01"} {
+		if got, err := UnmarshalDate(v); !errors.Is(err, bad) {
+			t.Errorf("the day %v is %s, %v", v, got, err)
+		}
+	}
+	if got, err = UnmarshalDate("2026-11-21"); err != nil || !got.Equal(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("the day is %s, %v", got, err)
+	}
+	b.Reset()
+	if MarshalDate(got).MarshalGQL(&b); b.String() != `"2026-11-21"` {
+		t.Errorf("the day is written %s", &b)
+	}
 	for name, read := range map[string]func(any) (string, error){"text": UnmarshalString, "id": UnmarshalID} {
 		if got, err := read("Zoë\u200d"); got != "Zoë\u200d" || err != nil {
 			t.Errorf("the %s is %q, %v", name, got, err)
