@@ -21,6 +21,7 @@ type liar struct {
 	mu    sync.Mutex
 	say   map[string]any // guarded by mu: claims of every token
 	nonce string         // guarded by mu: of the last attempt
+	asked func()         // guarded by mu: what else happens while a code is redeemed
 }
 
 func startLiar(t *testing.T) *liar {
@@ -55,6 +56,12 @@ func startLiar(t *testing.T) *liar {
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, _ *http.Request) {
 		l.mu.Lock()
+		asked := l.asked
+		l.mu.Unlock()
+		if asked != nil {
+			asked()
+		}
+		l.mu.Lock()
 		claims := map[string]any{"iss": l.URL, "aud": "muster", "nonce": l.nonce, "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix()}
 		for name, value := range l.say {
 			claims[name] = value
@@ -83,6 +90,13 @@ func (l *liar) claims(claims map[string]any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.say = claims
+}
+
+// meanwhile lets something happen while a code is redeemed.
+func (l *liar) meanwhile(asked func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = asked
 }
 
 // TestLyingProvider: the owner of one organization runs its provider, and wants into other accounts and organizations by it:
