@@ -48,6 +48,8 @@ func relyingParty(publicURL string, origins []string) (rp *webauthn.WebAuthn, of
 			ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: protocol.VerificationPreferred,
 		},
 		Timeouts: webauthn.TimeoutsConfig{Login: life, Registration: life},
+		// Nothing is asked for, and what some password managers send all the same is not looked at.
+		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 	})
 	if err != nil {
 		return nil, fmt.Sprintf("The host of MUSTER_PUBLIC_URL is no name that security keys take: %v.", err)
@@ -275,7 +277,9 @@ func (a *App) wrongKey(ctx context.Context, c *db.Ceremony, why error) error {
 	if err := a.DB.EndCeremony(ctx, c); err != nil {
 		return fmt.Errorf("end what the security key was asked: %w", err)
 	}
-	a.Log.DebugContext(ctx, "a security key was refused", "purpose", c.Purpose, "why", why)
+	kind := &protocol.Error{Type: "another origin"}
+	_ = errors.As(why, &kind) // its sentence repeats what was sent
+	a.Log.DebugContext(ctx, "a security key was refused", "purpose", c.Purpose, "why", kind.Type)
 	return org.ErrInvalidKey
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -32,7 +33,7 @@ var publicArguments = map[string]bool{
 var secretAnswers = regexp.MustCompile(`(?i)^(token|secret|uri|recoveryCodes)$`)
 
 // otherTexts are the variants of a call that take other texts than its first, or take them another way.
-var otherTexts = regexp.MustCompile(`code|message|link`)
+var otherTexts = regexp.MustCompile(`code|message|link|key$`)
 
 // canaries is what a test has put in and got out, and where none of it may be.
 type canaries struct {
@@ -40,7 +41,8 @@ type canaries struct {
 	schema  *ast.Schema
 	typed   map[string]string // all that was sent, by its value: where it was sent
 	secrets map[string]string // the part of it, and of the answers, that is nobody else's business
-	log     *syncBuffer       // of the application, at its most talkative
+	keys    map[string]keyPart
+	log     *syncBuffer // of the application, at its most talkative
 }
 
 // TestNoSecretLeaves puts a value of its own into every text that a mutation takes, in forms that are taken and in forms that
@@ -55,7 +57,7 @@ func TestNoSecretLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := &canaries{schema: schema(t), typed: map[string]string{}, secrets: map[string]string{}, log: &syncBuffer{}}
+	c := &canaries{schema: schema(t), typed: map[string]string{}, secrets: map[string]string{}, keys: map[string]keyPart{}, log: &syncBuffer{}}
 	c.muster = startOn(t, url, "canary", func(_ *settings.Settings, config *app.Config) {
 		config.Log = slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
@@ -69,8 +71,9 @@ func TestNoSecretLeaves(t *testing.T) {
 		t.Run(strings.TrimSpace(call.mutation+" "+call.variant), func(t *testing.T) {
 			c.exec(t, `DELETE FROM rate_limits`)
 			p, input := call.prepare(t, c.muster)
-			for path := range c.texts(call.mutation) {
-				seen[path] = true
+			for path, kind := range c.texts(call.mutation) {
+				_, name, _ := strings.Cut(path, ".")
+				seen[path] = seen[path] || kind.Name() != "JSON" || input[name] != nil
 			}
 			c.attack(t, call, p, input)
 		})
@@ -87,12 +90,12 @@ func TestNoSecretLeaves(t *testing.T) {
 	c.proveTheLogIsRead(t)
 }
 
-// texts are the arguments of a mutation that are texts or ids, by "mutation.argument".
+// texts are the arguments of a mutation that are texts, ids or JSON, by "mutation.argument".
 func (c *canaries) texts(mutation string) map[string]*ast.Type {
 	s, found := c.schema, map[string]*ast.Type{}
 	for _, argument := range s.Mutation.Fields.ForName(mutation).Arguments {
 		for _, field := range s.Types[argument.Type.Name()].Fields {
-			if kind := field.Type.Name(); kind == "String" || kind == "ID" {
+			if kind := field.Type.Name(); kind == "String" || kind == "ID" || kind == "JSON" {
 				found[mutation+"."+field.Name] = field.Type
 			}
 		}
@@ -113,6 +116,9 @@ func (c *canaries) attack(t *testing.T, call loggedCall, p *person, input vars) 
 			for name, value := range input {
 				other[name] = value
 			}
+			if !kind.NonNull {
+				delete(other, "credential") // the right one would be taken, whatever stands beside it
+			}
 			if other[name] = any(value); kind.Elem != nil {
 				other[name] = []string{value}
 			}
@@ -120,8 +126,11 @@ func (c *canaries) attack(t *testing.T, call loggedCall, p *person, input vars) 
 			c.send(t, call.mutation, p, other, path+" "+form)
 		}
 	}
-	for path := range c.texts(call.mutation) {
+	for path, kind := range c.texts(call.mutation) {
 		_, name, _ := strings.Cut(path, ".")
+		if kind.Name() == "JSON" {
+			c.attackKey(t, call, p, input, path, name)
+		}
 		if text, ok := input[name].(string); ok && (len(text) >= 8 || sixDigitsAlone.MatchString(text)) {
 			c.remember(path, text)
 		}
@@ -135,7 +144,9 @@ func (c *canaries) attack(t *testing.T, call loggedCall, p *person, input vars) 
 		c.exec(t, `DROP TRIGGER refuse_canary ON `+table)
 	}
 	c.exec(t, `DELETE FROM rate_limits`)
-	c.send(t, call.mutation, p, input, call.mutation)
+	if got := c.send(t, call.mutation, p, input, call.mutation); input["credential"] != nil && len(got.Errors) > 0 {
+		t.Errorf("%s: the right answer of a key is refused: %s", call.mutation, got.Body)
+	}
 	c.send(t, call.mutation, p, input, call.mutation+" again")
 }
 
@@ -169,7 +180,7 @@ func (c *canaries) remember(path, value string) {
 
 // send sends a call, in which the input may hold what is not UTF-8, and takes the secrets out of the answer. A refusal repeats
 // no secret.
-func (c *canaries) send(t *testing.T, mutation string, p *person, input vars, what string) {
+func (c *canaries) send(t *testing.T, mutation string, p *person, input vars, what string) reply {
 	t.Helper()
 	s := c.schema
 	query := fmt.Sprintf(`mutation($i: %[2]sInput!) { %[1]s(input: $i) { %[3]s } }`, mutation, strings.ToUpper(mutation[:1])+mutation[1:],
@@ -208,6 +219,7 @@ func (c *canaries) send(t *testing.T, mutation string, p *person, input vars, wh
 	var data any
 	_ = json.Unmarshal(got.Data, &data)
 	c.harvest(data, mutation)
+	return got
 }
 
 // selection is everything that a payload shows without arguments, some levels deep.
@@ -287,7 +299,8 @@ func (c *canaries) look(t *testing.T) {
 		"pg_stat_activity": rows(`SELECT query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`), "the metrics": string(metrics),
 	}
 	// Where only secrets may not be.
-	places := map[string]string{"the rows": strings.Join(c.everyRow(t), "\n")}
+	table := c.everyRow(t)
+	places := map[string]string{"the rows": strings.Join(table, "\n")}
 	// A link's token and a text's code are in the one message that is for them, to the one address.
 	for _, m := range c.Mailbox.Messages("") {
 		body := m.Subject + "\n" + m.Text + "\n" + m.HTML
@@ -301,6 +314,9 @@ func (c *canaries) look(t *testing.T) {
 		code := sixDigits.FindString(m.Body)
 		c.secrets[code], c.typed[code] = "a texted code", "a texted code"
 	}
+	mails := maps.Clone(places)
+	delete(mails, "the rows")
+	c.lookForKeys(t, table, logs, mails)
 	for where, text := range logs {
 		for value, from := range c.typed {
 			if holds(text, value) {
