@@ -13,7 +13,7 @@ import { Provider } from 'urql';
 import { client } from './api/client';
 import { StepUpProvider } from './parts/StepUp';
 import { router } from './router';
-import { theme } from './theme';
+import { theme, variables } from './theme';
 import { nonce } from './trusted';
 
 // The library under Mantine's dialogs, which keeps the page behind from scrolling, takes its nonce from here.
@@ -22,7 +22,7 @@ setNonce(nonce);
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root"');
 createRoot(root).render(
-  <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+  <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
     <Provider value={client}>
       <StepUpProvider>
         <Notifications position="bottom-right" />

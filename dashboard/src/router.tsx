@@ -5,6 +5,7 @@ import { Broken, NotFound } from './shell/Broken';
 import { SignedIn } from './shell/SignedIn';
 import { SignInScreen } from './signin/SignInScreen';
 import { links } from './links/Link';
+import { membersSearch } from './organization/members/search';
 
 const root = createRootRoute({ component: Outlet, errorComponent: Broken, notFoundComponent: NotFound });
 
@@ -49,7 +50,14 @@ const overview = createRoute({
   component: lazyRouteComponent(() => import('./organization/Overview'), 'Overview'),
 });
 
-const tree = root.addChildren([signIn, ...mailed, signedIn.addChildren([home, organizations, organization.addChildren([overview])])]);
+const members = createRoute({
+  getParentRoute: () => organization,
+  path: '/members',
+  component: lazyRouteComponent(() => import('./organization/members/Members'), 'Members'),
+  validateSearch: membersSearch,
+});
+
+const tree = root.addChildren([signIn, ...mailed, signedIn.addChildren([home, organizations, organization.addChildren([overview, members])])]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false });
 

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from '@mantine/core';
+import { Badge, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
 
 // Muster's blue in ten shades, light to dark: white on the sixth and text in the eighth have a contrast of at least 4.5
 // (WCAG 2.2, 1.4.3).
@@ -25,4 +25,37 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, 'Cascadia Mono', 'SF Mono', Menlo, Consolas, 'Liberation Mono', monospace",
   headings: { fontWeight: '650' },
   respectReducedMotion: true,
+  components: {
+    Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm' } }),
+  },
+});
+
+/** Where Mantine's own shades have a contrast below 4.5 (WCAG 2.2, 1.4.3): quiet text, and text on a light ground of its colour. */
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': '#555c63',
+    '--mantine-color-placeholder': '#6b7177',
+    '--mantine-color-error': '#c92a2a',
+    '--mantine-color-green-light-color': '#1e6b2d',
+    '--mantine-color-red-light-color': '#a61e1e',
+    '--mantine-color-yellow-light-color': '#7a4b00',
+    '--mantine-color-gray-light-color': '#495057',
+    '--mantine-color-blue-light-color': '#1559a0',
+    '--mantine-color-green-text': '#1e6b2d',
+    '--mantine-color-red-text': '#c92a2a',
+  },
+  dark: {
+    '--mantine-color-anchor': muster[3],
+    '--mantine-color-dimmed': '#a8a8a8',
+    '--mantine-color-placeholder': '#8f8f8f',
+    '--mantine-color-error': '#ff8787',
+    '--mantine-color-green-light-color': '#8ce99a',
+    '--mantine-color-red-light-color': '#ffa8a8',
+    '--mantine-color-yellow-light-color': '#ffe066',
+    '--mantine-color-gray-light-color': '#ced4da',
+    '--mantine-color-blue-light-color': '#a5d8ff',
+    '--mantine-color-green-text': '#69db7c',
+    '--mantine-color-red-text': '#ff8787',
+  },
 });

@@ -1,5 +1,5 @@
 import { NavLink, ScrollArea, Select } from '@mantine/core';
-import { IconBuilding, IconLayoutDashboard } from '@tabler/icons-react';
+import { IconBuilding, IconLayoutDashboard, IconUsers } from '@tabler/icons-react';
 import { createLink, useNavigate, useParams } from '@tanstack/react-router';
 import type { ComponentProps } from 'react';
 
@@ -10,14 +10,17 @@ import type { Account } from './SignedIn';
 const RoutedNavLink = createLink((props: ComponentProps<typeof NavLink<'a'>>) => <NavLink component="a" {...props} />);
 
 interface Place {
-  to: '/organizations/$slug';
+  to: '/organizations/$slug' | '/organizations/$slug/members';
   label: string;
   icon: typeof IconBuilding;
   /** The least role that the screen is for. */
   from: Role;
 }
 
-const places: Place[] = [{ to: '/organizations/$slug', label: 'Overview', icon: IconLayoutDashboard, from: 'MEMBER' }];
+const places: Place[] = [
+  { to: '/organizations/$slug', label: 'Overview', icon: IconLayoutDashboard, from: 'MEMBER' },
+  { to: '/organizations/$slug/members', label: 'Members', icon: IconUsers, from: 'MEMBER' },
+];
 
 /** The organization's screens, and the choice of an organization. */
 export function Navigation({ account }: { account: Account }) {

@@ -1,0 +1,95 @@
+import { Group, NativeSelect, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
+import { IconSearch } from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+
+import type { Role, TwoFactorState } from '../../gql';
+import { roleName, rolesUpTo, twoFactorName } from '../../words';
+import { useOrganization } from '../Organization';
+import type { MembersSearch } from './search';
+
+interface FiltersProps {
+  search: MembersSearch;
+  /** Puts other conditions into the address; the list starts at its first page then. */
+  narrow: (conditions: MembersSearch) => void;
+}
+
+/** How long somebody may pause while typing before the list is asked for, in milliseconds. */
+const typing = 300;
+
+export function Filters({ search, narrow }: FiltersProps) {
+  const { may } = useOrganization();
+  const manages = may('MANAGER');
+  const [text, setText] = useState(search.q ?? '');
+  // The address may change by other ways: back and forward, or a link.
+  useEffect(() => setText(search.q ?? ''), [search.q]);
+  const ask = useDebouncedCallback((q: string) => narrow({ ...without(search, 'q'), ...(q === '' ? {} : { q }) }), typing);
+  return (
+    <Group role="search" aria-label="Members" align="end" gap="sm" mb="md">
+      <TextInput
+        label={manages ? 'Name or email' : 'Name'}
+        type="search"
+        maxLength={100}
+        className="filter-search"
+        leftSection={<IconSearch size={16} aria-hidden />}
+        value={text}
+        onChange={(event) => {
+          setText(event.currentTarget.value);
+          ask(event.currentTarget.value.trim());
+        }}
+      />
+      <NativeSelect
+        label="Role"
+        value={search.role ?? ''}
+        data={[{ value: '', label: 'Any role' }, ...rolesUpTo('OWNER').map((role) => ({ value: role, label: roleName(role) }))]}
+        onChange={({ currentTarget: { value } }) => narrow({ ...without(search, 'role'), ...(value === '' ? {} : { role: value as Role }) })}
+      />
+      {manages && search.status !== 'INVITED' && (
+        <NativeSelect
+          label="2FA"
+          value={search.twoFactor ?? ''}
+          data={[{ value: '', label: 'With and without' }, ...(['SECURE', 'INSECURE', 'DISABLED'] as const).map((state) => ({ value: state, label: twoFactorName(state) }))]}
+          onChange={({ currentTarget: { value } }) => narrow({ ...without(search, 'twoFactor'), ...(value === '' ? {} : { twoFactor: value as TwoFactorState }) })}
+        />
+      )}
+    </Group>
+  );
+}
+
+const without = (search: MembersSearch, key: keyof MembersSearch): MembersSearch =>
+  Object.fromEntries(Object.entries(search).filter(([name]) => name !== key));
+
+const lists: { status: MembersSearch['status']; label: string }[] = [
+  { status: undefined, label: 'Members' },
+  { status: 'INVITED', label: 'Invitations' },
+  { status: 'REMOVED_FOR_2FA', label: 'Removed for 2FA' },
+  { status: 'ALL', label: 'Everybody' },
+];
+
+/** Members, invitations and the removed apart; the conditions stay. */
+export function Lists({ search, slug }: { search: MembersSearch; slug: string }) {
+  return (
+    <nav aria-label="Lists" className="lists">
+      {lists.map(({ status, label }) => (
+        <Link
+          key={label}
+          to="/organizations/$slug/members"
+          params={{ slug }}
+          search={{
+            ...(search.role === undefined ? {} : { role: search.role }),
+            ...(search.q === undefined ? {} : { q: search.q }),
+            ...(search.twoFactor === undefined || status === 'INVITED' ? {} : { twoFactor: search.twoFactor }),
+            ...(status === undefined ? {} : { status }),
+          }}
+          className="list-link"
+          aria-current={search.status === status ? 'page' : undefined}
+          activeProps={{}}
+          activeOptions={{ exact: true }}
+        >
+          {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}
