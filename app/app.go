@@ -68,6 +68,20 @@ func New(c Config) *App {
 	return a
 }
 
+// CheckKey says whether the key is the one that the database's secrets are sealed with and its links are made with. With another
+// one nothing that is sealed opens, and whatever is mailed leads nowhere.
+func (a *App) CheckKey(ctx context.Context) error {
+	ok, err := a.DB.KeepMark(ctx, a.Keys.Mark())
+	if err != nil {
+		return fmt.Errorf("compare the secret key: %w", err)
+	}
+	if !ok {
+		return errors.New("MUSTER_SECRET_KEY is not the key that this database is used with: give the same one to the server and to " +
+			"its commands. If it is lost for good, so are all authenticator apps: empty the table installation, and the next start takes the new one")
+	}
+	return nil
+}
+
 // OnSessionEnd registers who is told when a session ends. It must be called before Start.
 func (a *App) OnSessionEnd(fn func(id string)) { a.sessionEnded = fn }
 

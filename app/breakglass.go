@@ -23,18 +23,72 @@ type OperatorReset struct {
 	TurnedOff []string
 }
 
-// OperatorReset resets the second factor of the account with the address, at once and whoever they are: the operator is the
+// accountOf finds an account by its address or id, since one that has lost its address has no other name.
+func (a *App) accountOf(ctx context.Context, who string) (*org.User, error) {
+	find := a.DB.UserByEmail
+	if db.Kind(who) == db.UserID {
+		find = a.DB.User
+	}
+	user, err := find(ctx, who)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil, org.Refuse(org.CodeNotFound, "There is no account with the address or id %s.", who)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the account: %w", err)
+	}
+	return user, nil
+}
+
+// OperatorSetEmail gives an account that has no address one, for which the operator vouches: after a report by its owner whose
+// address somebody else had proved by then, no mail opens it. Like an address that its owner has proved, it comes to nobody who
+// has proved it for another account, and takes the ways back along.
+func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.User, error) {
+	email, err := org.ParseEmail("email", email)
+	if err != nil {
+		return nil, err
+	}
+	user, err := a.accountOf(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	allowed := func(*db.Tx) error { return nil }
+	err = a.changeAccountOf(ctx, user.ID, allowed, func(c *accountChange) error {
+		if c.User.Email != nil {
+			return org.Refuse(org.CodeConflict, "%s has an address already. Its owner changes it in a session of the account.", c.User.Label())
+		}
+		if err := releaseAddress(ctx, c.Tx, email, false); err != nil {
+			return err
+		}
+		if err := c.Tx.MoveEmail(ctx, c.User.ID, email); err != nil {
+			return err
+		}
+		if err := a.moveWayBack(ctx, c); err != nil {
+			return err
+		}
+		if user, err = c.Tx.User(ctx, c.User.ID); err != nil {
+			return err
+		}
+		c.actor = operator
+		for _, m := range c.Memberships {
+			c.log(m, org.ActionMemberEmail, "gave "+m.Label()+" the address "+email, nil)
+		}
+		told := "Whoever runs this Muster gave the account this address on the command line."
+		c.event(org.EventEmailChanged, told)
+		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, told, a.Now()))
+		return nil
+	})
+	return user, err
+}
+
+// OperatorReset resets the second factor of the account with the address or id, at once and whoever they are: the operator is the
 // last to ask. Where the person is the last compliant owner of an organization that requires 2FA the reset would leave it
 // without one: it is refused, unless force turns the requirement off there, with its entry. Keeping the requirement on instead
 // would lock everybody out of what needs an owner, and keeping the owner in without a factor would make an exception that the
 // gate must never know; the owner sets up a new factor and turns it on again.
-func (a *App) OperatorReset(ctx context.Context, email string, force bool) (*OperatorReset, error) {
-	user, err := a.DB.UserByEmail(ctx, email)
-	if errors.Is(err, org.ErrNotFound) {
-		return nil, org.Refuse(org.CodeNotFound, "There is no account with the address %s.", email)
-	}
+func (a *App) OperatorReset(ctx context.Context, who string, force bool) (*OperatorReset, error) {
+	user, err := a.accountOf(ctx, who)
 	if err != nil {
-		return nil, fmt.Errorf("find the account: %w", err)
+		return nil, err
 	}
 	var also []string
 	waiting, err := a.DB.PendingResets(ctx, user.ID)

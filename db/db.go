@@ -111,6 +111,15 @@ func (d *DB) Close() {
 // Ping says whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
 
+// KeepMark remembers the mark of a new database's key, and says whether this is the one that it remembers.
+func (d *DB) KeepMark(ctx context.Context, mark []byte) (ok bool, err error) {
+	if _, err := d.pool.Exec(ctx, `INSERT INTO installation (key_mark) VALUES ($1) ON CONFLICT DO NOTHING`, mark); err != nil {
+		return false, err
+	}
+	err = d.pool.QueryRow(ctx, `SELECT key_mark = $1 FROM installation`, mark).Scan(&ok)
+	return ok, err
+}
+
 // InTx runs fn in one transaction, read committed, and commits when fn returns nil. Wake-ups ring after the commit.
 func (d *DB) InTx(ctx context.Context, fn func(tx *Tx) error) (err error) {
 	conn, err := d.bundb.Conn(ctx)

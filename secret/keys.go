@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -24,6 +25,7 @@ const (
 	infoSeal = "muster/seal/v1"
 	infoLink = "muster/link/v1"
 	infoCode = "muster/code/v1"
+	infoMark = "muster/mark/v1"
 )
 
 // sealVersion is the first byte of everything that Seal writes, so that another algorithm can follow beside this one.
@@ -42,6 +44,7 @@ type Keys struct {
 	seal cipher.AEAD
 	link []byte
 	code []byte
+	mark []byte
 }
 
 // NewKeys derives the keys from the master key, an opaque text of at least MinMasterLength characters, by HKDF-SHA256
@@ -52,8 +55,8 @@ func NewKeys(master string) (*Keys, error) {
 		return nil, fmt.Errorf("MUSTER_SECRET_KEY needs at least %d characters and has %d: "+
 			"make one with `openssl rand -base64 32` and keep it apart from the database", MinMasterLength, n)
 	}
-	var derived [3][]byte
-	for i, info := range []string{infoSeal, infoLink, infoCode} {
+	var derived [4][]byte
+	for i, info := range []string{infoSeal, infoLink, infoCode, infoMark} {
 		// No salt: the master key is already random, and a salt would have to be kept somewhere (RFC 5869, 3.1).
 		key, err := hkdf.Key(sha256.New, []byte(master), nil, info, sha256.Size)
 		if err != nil {
@@ -69,8 +72,11 @@ func NewKeys(master string) (*Keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare AES-256-GCM: %w", err)
 	}
-	return &Keys{seal: seal, link: derived[1], code: derived[2]}, nil
+	return &Keys{seal: seal, link: derived[1], code: derived[2], mark: derived[3]}, nil
 }
+
+// Mark returns the 32 bytes by which a database knows its master key again. They are derived like the other keys and open nothing.
+func (k *Keys) Mark() []byte { return bytes.Clone(k.mark) }
 
 // NewMaster returns a fresh master key, 256 random bits as 44 characters of base64: what `openssl rand -base64 32`
 // prints. An embedded first run makes its own with it.

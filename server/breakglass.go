@@ -43,18 +43,26 @@ func withApp(ctx context.Context, s settings.Settings, use func(a *app.App) erro
 		return err
 	}
 	defer database.Close()
-	return use(app.New(app.Config{
+	a := app.New(app.Config{
 		DB: database, Keys: keys, Passwords: secret.NewPasswords(1, 1), PublicURL: s.PublicURL, Log: slog.Default(), Now: time.Now,
-	}))
+	})
+	if err := a.CheckKey(ctx); err != nil {
+		return err
+	}
+	return use(a)
 }
 
 // breakGlass runs a command for when nobody inside can help any more.
 func breakGlass(ctx context.Context, s settings.Settings, out io.Writer) error {
 	err := withApp(ctx, s, func(a *app.App) error {
-		if s.Command == settings.ResetTwoFactor {
+		switch s.Command {
+		case settings.ResetTwoFactor:
 			return resetTwoFactor(ctx, a, s, out)
+		case settings.SetEmail:
+			return setEmail(ctx, a, s, out)
+		default:
+			return createOwner(ctx, a, s, out)
 		}
-		return createOwner(ctx, a, s, out)
 	})
 	var refusal *org.Error
 	if errors.As(err, &refusal) { // in its own words, which say what to do
@@ -73,6 +81,15 @@ func resetTwoFactor(ctx context.Context, a *app.App, s settings.Settings, out io
 		_, _ = fmt.Fprintf(out, "%s no longer requires two-factor authentication. Its owner signs in, sets it up and turns it on again.\n", name)
 	}
 	_, _ = fmt.Fprintln(out, "Where it is required they are removed until they set it up; the mail with the link for it is sent by the running server.")
+	return nil
+}
+
+func setEmail(ctx context.Context, a *app.App, s settings.Settings, out io.Writer) error {
+	user, err := a.OperatorSetEmail(ctx, s.BreakGlass.User, s.BreakGlass.Email)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s has this address now, and can ask there for a new password: %s/reset\n", user.Label(), s.PublicURL)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ func TestBreakGlass(t *testing.T) {
 	if status != 1 || stdout != "" {
 		t.Errorf("of nobody: status %d, printed %q", status, stdout)
 	}
-	oneLine(t, stderr, "There is no account with the address nobody@people.example")
+	oneLine(t, stderr, "There is no account with the address or id nobody@people.example")
 	status, stdout, stderr = run(t, bin, env, "reset-2fa", "--user", ren.Email)
 	if status != 1 || stdout != "" {
 		t.Errorf("of the last owner with a factor: status %d, printed %q", status, stdout)
@@ -85,5 +86,81 @@ func TestBreakGlass(t *testing.T) {
 	}
 	if !strings.Contains(stderr, "has no second factor") {
 		t.Errorf("without a server: %s", stderr)
+	}
+
+	// Nor does a server begin with another key.
+	status, _, stderr = run(t, bin, append(env, "MUSTER_SECRET_KEY=a key that this database does not know"))
+	if status != 1 {
+		t.Errorf("with another key: status %d", status)
+	}
+	if !strings.Contains(stderr, "MUSTER_SECRET_KEY is not the key") {
+		t.Errorf("with another key: %s", stderr)
+	}
+}
+
+// TestBreakGlassOfAnInstallation: the commands on a database that others serve. With another secret key they do nothing; what they
+// make the server mail leads where it should; an account that is locked and has lost its address is found by its id.
+func TestBreakGlassOfAnInstallation(t *testing.T) {
+	bin := binary(t)
+	t.Parallel()
+	m := start(t)
+	if err := m.App.CheckKey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const key = "MUSTER_SECRET_KEY=a key for tests that is long enough to be taken"
+	env := []string{"DATABASE_URL=" + m.DBURL, "SMTP_URL=smtp://127.0.0.1:1", "MUSTER_PUBLIC_URL=https://muster.example.com", key}
+	works := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := run(t, bin, env, args...)
+		if status != 0 {
+			t.Fatalf("%v: status %d; %s", args, status, stderr)
+		}
+		return stdout
+	}
+	refuses := func(env []string, says string, args ...string) {
+		t.Helper()
+		status, stdout, stderr := run(t, bin, env, args...)
+		if status != 1 || stdout != "" {
+			t.Errorf("%v: status %d, printed %q", args, status, stdout)
+		}
+		oneLine(t, stderr, says)
+	}
+	ren := &person{m: m, Name: "Ren", Email: "ren@people.example", Password: "a long password of Ren"}
+	create := []string{"create-owner", "--organization", "rescue", "--email", ren.Email, "--name", ren.Name}
+	other := append(slices.Clone(env[:3]), "MUSTER_SECRET_KEY=another key that is long enough to be taken")
+	refuses(other, "MUSTER_SECRET_KEY is not the key", create...)
+	if n := m.find(t, `SELECT count(*)::text FROM users`); n != "0" {
+		t.Errorf("by another key %s accounts were created", n)
+	}
+
+	found := linkPattern.FindStringSubmatch(works(create...))
+	if mailed := m.link(t, ren.Email, titleReset); found == nil || found[1] != mailed {
+		t.Fatalf("printed %v, mailed %q", found, mailed)
+	}
+	m.reset(t, found[1], ren.Password).expect(t, "", "the printed link")
+	ren.signIn(t)
+	ren.enroll(t)
+	id := m.find(t, `SELECT id FROM users`)
+	refuses(other, "MUSTER_SECRET_KEY is not the key", "reset-2fa", "--user", id)
+	refuses(env, "has an address already", "set-email", "--user", id, "--email", "new@people.example")
+
+	// A report left the account locked, and without an address since somebody else had proved it.
+	m.exec(t, `UPDATE users SET email = NULL, email_verified_at = NULL, frozen_since = clock_timestamp()`)
+	sol := m.verified(t, "Sol")
+	refuses(env, "no account with the address or id", "reset-2fa", "--user", ren.Email)
+	refuses(env, "no account with the address or id", "set-email", "--user", ren.Email, "--email", "new@people.example")
+	refuses(env, "Another account has this address", "set-email", "--user", id, "--email", sol.Email)
+	ren.Email = "new@people.example"
+	if out := works("set-email", "--user", id, "--email", ren.Email); !strings.Contains(out, "Ren <new@people.example> has this address now") {
+		t.Errorf("set-email printed %q", out)
+	}
+	m.mailed(t, ren.Email, "", "gave the account this address")
+	works("reset-2fa", "--user", id)
+	ren.Password = "another long password"
+	m.reset(t, ren.resetLink(t), ren.Password).expect(t, "", "the way to a new password")
+	ren.Seed = nil
+	ren.signIn(t)
+	if got := m.find(t, `SELECT string_agg(action, ' ' ORDER BY sequence) FROM audit_entries WHERE actor_label = 'operator (command line)'`); got != "org.create member.edit member.email-changed member.2fa-reset" {
+		t.Errorf("the organization's log tells of %s", got)
 	}
 }

@@ -31,7 +31,7 @@ func main() {
 	switch s.Command {
 	case settings.Code:
 		err = printCode(ctx, s)
-	case settings.ResetTwoFactor, settings.CreateOwner:
+	case settings.ResetTwoFactor, settings.SetEmail, settings.CreateOwner:
 		err = breakGlass(ctx, s, os.Stdout)
 	default:
 		err = serve(ctx, s, log)

@@ -70,6 +70,9 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 	if mailbox != nil {
 		defer func() { err = errors.Join(err, mailbox.Close()) }()
 	}
+	if err := a.CheckKey(ctx); err != nil {
+		return err
+	}
 	handler, sockets := routes(s, a, mailbox, log)
 	a.OnSessionEnd(sockets.CloseSession)
 	var demo *app.Demo

@@ -1,3 +1,9 @@
+-- One row: by what the database knows the key again that its secrets are sealed with, which it does not have.
+CREATE TABLE installation (
+  one      boolean PRIMARY KEY DEFAULT true CHECK (one),
+  key_mark bytea NOT NULL
+);
+
 -- People. The address is a claim until email_verified_at; it is null once somebody else has proved that it is theirs.
 CREATE TABLE users (
   id                text PRIMARY KEY,

@@ -59,9 +59,11 @@ func printHelp(w io.Writer, model *kong.Application) error {
 	b.WriteString(model.Help + "\n\nUsage:\n" +
 		"  muster [flags]             run the server\n" +
 		"  muster code EMAIL          print the current authenticator code of a demo account\n" +
-		"  muster reset-2fa --user EMAIL [--force]\n" +
+		"  muster reset-2fa --user EMAIL|ID [--force]\n" +
 		"                             remove an account's second factor, for who is locked out; --force turns the\n" +
 		"                             requirement off where the account is the last owner who meets it\n" +
+		"  muster set-email --user ID --email EMAIL\n" +
+		"                             give an account that has lost its address one, for who is locked out of it\n" +
 		"  muster create-owner --organization SLUG --email EMAIL --name NAME\n" +
 		"                             make somebody an owner; creates what is not there, and prints a link to set\n" +
 		"                             the password of a new account\n" +

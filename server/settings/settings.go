@@ -28,16 +28,19 @@ const (
 	Code Command = "code"
 	// ResetTwoFactor resets the second factor of [BreakGlass.User] and ends.
 	ResetTwoFactor Command = "reset-2fa"
+	// SetEmail gives [BreakGlass.User], which has no address, that of [BreakGlass.Email] and ends.
+	SetEmail Command = "set-email"
 	// CreateOwner makes somebody an owner of [BreakGlass.Organization] and ends.
 	CreateOwner Command = "create-owner"
 )
 
 // BreakGlass is what the commands take that help when nobody inside can any more.
 type BreakGlass struct {
-	User  string // of reset-2fa
+	User  string // of reset-2fa and set-email: an address, or the id of the account
 	Force bool
 
-	Organization, Email, Name string // of create-owner
+	Email              string // of set-email and create-owner
+	Organization, Name string // of create-owner
 }
 
 // ErrHelp is what [Parse] answers when the help was asked for and has been printed: end with status 0.
@@ -49,7 +52,7 @@ type Settings struct {
 	// Command is what to do; CodeEmail is the account that [Code] asks about, empty otherwise.
 	Command   Command `kong:"-"`
 	CodeEmail string  `kong:"-"`
-	// BreakGlass is what [ResetTwoFactor] and [CreateOwner] take.
+	// BreakGlass is what [ResetTwoFactor], [SetEmail] and [CreateOwner] take.
 	BreakGlass BreakGlass `kong:"-"`
 	// Warnings are sentences to log at start: environment variables that look like settings and are none.
 	Warnings []string `kong:"-"`
@@ -108,9 +111,13 @@ type commands struct {
 		Email string `arg:"" help:"Email address of a demo account."`
 	} `cmd:"" help:"Print the current authenticator code of a demo account."`
 	ResetTwoFactor struct {
-		User  string `required:"" placeholder:"EMAIL" help:"Address of the account."`
+		User  string `required:"" placeholder:"EMAIL|ID" help:"Address or id of the account."`
 		Force bool   `help:"Turn the requirement off where the account is the last owner who meets it."`
 	} `cmd:"" name:"reset-2fa" help:"Remove an account's authenticators and recovery codes, and end its sessions."`
+	SetEmail struct {
+		User  string `required:"" placeholder:"ID" help:"Id of the account."`
+		Email string `required:"" placeholder:"EMAIL" help:"Its address from now on: make sure that it is the person's."`
+	} `cmd:"" help:"Give an account that has no address one, for who is locked out of it."`
 	CreateOwner struct {
 		Organization string `required:"" placeholder:"SLUG" help:"Short name of the organization; created where there is none."`
 		Email        string `required:"" placeholder:"EMAIL" help:"Address of the account; created where there is none."`
@@ -179,6 +186,9 @@ func Parse(args, environ []string, stdout io.Writer) (Settings, error) {
 	s.BreakGlass = BreakGlass{
 		User: c.ResetTwoFactor.User, Force: c.ResetTwoFactor.Force,
 		Organization: c.CreateOwner.Organization, Email: c.CreateOwner.Email, Name: c.CreateOwner.Name,
+	}
+	if s.Command == SetEmail {
+		s.BreakGlass.User, s.BreakGlass.Email = c.SetEmail.User, c.SetEmail.Email
 	}
 	s.Warnings = unknown(parser, env)
 	if err := s.check(); err != nil {
