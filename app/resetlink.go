@@ -27,10 +27,27 @@ func (a *App) TwoFactorReset(ctx context.Context, token string) (*org.TwoFactorR
 	if user.Email == nil {
 		return nil, nil
 	}
-	return &org.TwoFactorResetRequest{
-		OrganizationName: reset.OrganizationName, RequestedBy: reset.RequestedByLabel, Reason: reset.Reason,
-		Email: org.MaskEmail(*user.Email), ExpiresAt: reset.ExpiresAt,
-	}, nil
+	return reset.SeenByPerson(user), nil
+}
+
+// OwnTwoFactorResets are the requests that wait about the caller's own second factor, so that the account itself can end them;
+// nil of anybody else.
+func (a *App) OwnTwoFactorResets(ctx context.Context, userID string) ([]*org.TwoFactorResetRequest, error) {
+	if !held(ctx, userID) {
+		return nil, nil
+	}
+	user := request(ctx).session.User
+	waiting, err := a.DB.PendingResets(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("find the requests: %w", err)
+	}
+	seen := []*org.TwoFactorResetRequest{}
+	for _, reset := range waiting[:min(len(waiting), maxResets)] {
+		if reset.Open(a.Now()) {
+			seen = append(seen, reset.SeenByPerson(user))
+		}
+	}
+	return seen, nil
 }
 
 // ConfirmTwoFactorResetInput is what confirmTwoFactorReset takes.

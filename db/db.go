@@ -194,6 +194,7 @@ const (
 	PhoneCodeID     = "cod"
 	SecurityEventID = "evt"
 	ResetID         = "rst"
+	IdentityID      = "idn"
 )
 
 // Kind is the type in front of an id, "" for what is no id of Muster.

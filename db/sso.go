@@ -98,7 +98,29 @@ DELETE FROM identities WHERE organization_id = $1 AND issuer = $2 AND (subject =
 		return err
 	}
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO identities (organization_id, issuer, subject, user_id) VALUES ($1, $2, $3, $4)`, organizationID, issuer, subject, userID)
+INSERT INTO identities (id, organization_id, issuer, subject, user_id) VALUES ($1, $2, $3, $4, $5)`,
+		NewID(IdentityID), organizationID, issuer, subject, userID)
+	return err
+}
+
+const identityQuery = `
+SELECT i.id, i.organization_id, o.name AS organization_name, i.issuer, i.created_at AS linked_at, c.organization_id IS NOT NULL AS current
+  FROM identities i JOIN organizations o ON o.id = i.organization_id
+  LEFT JOIN sso_connections c ON c.organization_id = i.organization_id AND c.issuer = i.issuer WHERE `
+
+// Identities are those of providers that sign in to an account, oldest first; at most limit.
+func (q Queries) Identities(ctx context.Context, userID string, limit int) ([]*org.LinkedIdentity, error) {
+	return all[org.LinkedIdentity](ctx, q.pg, identityQuery+`i.user_id = $1 ORDER BY i.created_at, i.id LIMIT $2`, userID, limit)
+}
+
+// Identity is one of those of an account; NOT_FOUND for another's.
+func (q Queries) Identity(ctx context.Context, userID, id string) (*org.LinkedIdentity, error) {
+	return one[org.LinkedIdentity](ctx, q.pg, identityQuery+`i.user_id = $1 AND i.id = $2`, userID, id)
+}
+
+// UnlinkIdentity makes a provider's subject mean no account any more.
+func (t *Tx) UnlinkIdentity(ctx context.Context, id string) error {
+	_, err := t.pg.Exec(ctx, `DELETE FROM identities WHERE id = $1`, id)
 	return err
 }
 

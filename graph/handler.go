@@ -41,6 +41,8 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.ComplianceHistory = func(child, days int) int { return 1 + days*child }
 	c.User.Memberships = func(child int) int { return 1 + 20*child }
 	c.User.Sessions = func(child int) int { return 1 + 20*child }
+	c.User.Identities = func(child int) int { return 1 + 20*child }
+	c.User.TwoFactorResets = func(child int) int { return 1 + 20*child }
 	c.User.PersonalTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.ServiceTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
@@ -68,7 +70,7 @@ var Sensitive = map[string]bool{
 	"startPasskeySignIn": true, "signInWithPasskey": true,
 	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
 	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,
-	"resetMemberTwoFactor": true, "approveTwoFactorReset": true, "confirmTwoFactorReset": true, "declineTwoFactorReset": true,
+	"resetMemberTwoFactor": true, "approveTwoFactorReset": true, "confirmTwoFactorReset": true, "declineTwoFactorReset": true, "unlinkIdentity": true,
 }
 
 // presenter decides what of an error leaves the house: refusals as they are, GraphQL's own complaints as they are, and of

@@ -91,6 +91,10 @@ func (r *mutationResolver) EndOtherSessions(ctx context.Context, input app.EndOt
 	return r.App.EndOtherSessions(ctx, input)
 }
 
+func (r *mutationResolver) UnlinkIdentity(ctx context.Context, input app.UnlinkIdentityInput) (*app.UnlinkIdentityPayload, error) {
+	return r.App.UnlinkIdentity(ctx, input)
+}
+
 func (r *mutationResolver) EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error) {
 	return r.App.EnrollTOTP(ctx, input)
 }
@@ -369,6 +373,14 @@ func (r *userResolver) Sessions(ctx context.Context, obj *org.User) ([]*org.Sess
 
 func (r *userResolver) PersonalTokens(ctx context.Context, obj *org.User) ([]*org.PersonalToken, error) {
 	return r.App.PersonalTokens(ctx, obj.ID)
+}
+
+func (r *userResolver) Identities(ctx context.Context, obj *org.User) ([]*org.LinkedIdentity, error) {
+	return r.App.Identities(ctx, obj.ID)
+}
+
+func (r *userResolver) TwoFactorResets(ctx context.Context, obj *org.User) ([]*org.TwoFactorResetRequest, error) {
+	return r.App.OwnTwoFactorResets(ctx, obj.ID)
 }
 
 func (r *Resolver) AuditLogEntry() generated.AuditLogEntryResolver { return &auditLogEntryResolver{r} }

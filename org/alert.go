@@ -63,7 +63,7 @@ type AccountAlert struct {
 func Vital(action string) bool {
 	return slices.Contains([]string{
 		EventAuthenticatorAdded, EventAuthenticatorRemoved, EventPasswordChanged, EventPasswordReset, EventEmailChangeRequested,
-		EventEmailChanged, EventFactorReset, EventSSOLinked, EventRecoveryUsed, EventCodesOff,
+		EventEmailChanged, EventFactorReset, EventSSOLinked, EventSSOUnlinked, EventRecoveryUsed, EventCodesOff,
 	}, action)
 }
 

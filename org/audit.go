@@ -53,6 +53,7 @@ const (
 	ActionMemberEmail       = "member.email-changed"
 	ActionMemberJoinSSO     = "member.join-sso"
 	ActionMemberLinkSSO     = "member.link-sso"
+	ActionMemberUnlinkSSO   = "member.unlink-sso"
 )
 
 // AuditActions are all action names, sorted.
@@ -63,7 +64,7 @@ var AuditActions = func() []string {
 		ActionMember2FAEnabled, ActionMember2FADisabled, ActionMember2FAChanged, ActionReset, ActionResetRequested, ActionResetApproved,
 		ActionResetEnded, ActionTeamCreate, ActionProjectCreate,
 		ActionTokenCreate, ActionTokenRevoke,
-		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionMemberEmail,
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionMemberUnlinkSSO, ActionMemberEmail,
 	}
 	slices.Sort(names)
 	return names
@@ -75,7 +76,7 @@ func (e *AuditLogEntry) ChangesAccess() bool {
 	switch e.Action {
 	case ActionOrgEdit, ActionMemberPending, ActionMemberEdit, ActionMemberRemove, ActionMemberLeave, ActionMemberExpired,
 		ActionMember2FADisabled, ActionMember2FAChanged, ActionMember2FAEnabled, ActionReset, ActionMemberAccept,
-		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionTokenRevoke:
+		ActionSSOEnable, ActionSSODisable, ActionMemberJoinSSO, ActionMemberLinkSSO, ActionMemberUnlinkSSO, ActionTokenRevoke:
 		return true
 	}
 	return false

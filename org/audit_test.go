@@ -85,6 +85,7 @@ func TestWhatEntriesTell(t *testing.T) {
 		"sso.disable":                {true, ""},
 		"member.join-sso":            {true, ""},
 		"member.link-sso":            {true, ""},
+		"member.unlink-sso":          {true, ""},
 	}
 	for _, action := range org.AuditActions {
 		want, ok := tests[action]

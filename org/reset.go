@@ -61,8 +61,9 @@ type TwoFactorReset struct {
 	ExpiresAt     time.Time
 }
 
-// TwoFactorResetRequest is what the link to a request leads its person to.
+// TwoFactorResetRequest is what its person sees of a request, by the link of the mail or in a session of the account.
 type TwoFactorResetRequest struct {
+	ID               string
 	OrganizationName string
 	RequestedBy      string
 	Reason           string
@@ -93,6 +94,17 @@ func (r *Reset) SeenBy(viewer, m *Member) *TwoFactorReset {
 	}
 	if a := r.ApprovalIn(m.OrganizationID); a != nil {
 		seen.ApprovedBy = &a.ApprovedByLabel
+	}
+	return seen
+}
+
+// SeenByPerson is what the person whose factor it is sees of the request.
+func (r *Reset) SeenByPerson(u *User) *TwoFactorResetRequest {
+	seen := &TwoFactorResetRequest{
+		ID: r.ID, OrganizationName: r.OrganizationName, RequestedBy: r.RequestedByLabel, Reason: r.Reason, ExpiresAt: r.ExpiresAt,
+	}
+	if u.Email != nil {
+		seen.Email = MaskEmail(*u.Email)
 	}
 	return seen
 }

@@ -90,6 +90,28 @@ func CheckSSOLink(a *Access, holder *Member, now time.Time, stepUp time.Duration
 	return nil
 }
 
+// LinkedIdentity is whom an organization's provider knows, who signs in there to the account that it is linked to.
+type LinkedIdentity struct {
+	ID               string
+	OrganizationID   string
+	OrganizationName string
+	Issuer           string
+	LinkedAt         time.Time
+	Current          bool // the organization's provider is the one of this identity still
+}
+
+// CheckUnlink says whether an identity may go from an account, given its place there (nil for none) and whether it signs in by
+// anything else. Where the provider's factor is all that meets the organization's requirement, an authenticator comes first.
+func (i *LinkedIdentity) CheckUnlink(m *Member, otherWays bool) error {
+	switch {
+	case !otherWays:
+		return Refuse(CodeConflict, "This is the only way to sign in to your account. Set a password or a passkey first.")
+	case i.Current && m != nil && m.Status == StatusActive && m.Organization.Enforced && m.Vouched() && !m.Compliant():
+		return Refuse(CodeLastAuthenticator, "Your second factor is this provider's and two-factor authentication is required by: %s. Add an authenticator of your own first.", m.Organization.Name)
+	}
+	return nil
+}
+
 // ClaimedName makes an account's name of what a provider calls somebody: what ParseName takes, cut to its length.
 func ClaimedName(claim string, o *Organization) string {
 	claim = strings.TrimSpace(strings.ToValidUTF8(claim, ""))

@@ -201,3 +201,30 @@ func TestClaimedName(t *testing.T) {
 		}
 	}
 }
+
+func TestUnlink(t *testing.T) {
+	t.Parallel()
+	without := func(m *org.Member) *org.Member { m.TwoFactor = ptr(org.TwoFactorDisabled); return m }
+	removed := vouched(without(in(enforcing(), member(org.RoleMember))))
+	removed.Status = org.StatusRemovedFor2FA
+	for name, test := range map[string]struct {
+		current, otherWays bool
+		m                  *org.Member
+		want               org.ErrorCode
+	}{
+		"the only way in":                       {true, false, vouched(member(org.RoleMember)), org.CodeConflict},
+		"a password beside it":                  {true, true, vouched(member(org.RoleMember)), ""},
+		"gone from the organization":            {true, true, nil, ""},
+		"the provider's factor is all there is": {true, true, vouched(without(in(enforcing(), member(org.RoleMember)))), org.CodeLastAuthenticator},
+		"an authenticator of one's own":         {true, true, vouched(in(enforcing(), member(org.RoleOwner))), ""},
+		"nothing is required":                   {true, true, vouched(without(member(org.RoleMember))), ""},
+		"the factor is not trusted":             {true, true, linked(without(in(enforcing(), member(org.RoleMember)))), ""},
+		"of a provider before":                  {false, true, vouched(without(in(enforcing(), member(org.RoleMember)))), ""},
+		"out already":                           {true, true, removed, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantCode(t, (&org.LinkedIdentity{Current: test.current}).CheckUnlink(test.m, test.otherWays), test.want)
+		})
+	}
+}

@@ -102,6 +102,7 @@ const (
 	EventMailboxProofSent     = "user.mailbox-proof-sent"
 	EventAddressReleased      = "user.address-released"
 	EventSSOLinked            = "user.sso-linked"
+	EventSSOUnlinked          = "user.sso-unlinked"
 	EventMadeOwner            = "user.made-owner"
 	EventFactorReset          = "user.2fa-reset"
 	EventFactorResetRequested = "user.2fa-reset-requested"

@@ -84,6 +84,11 @@ var alertCases = map[string]alertCase{
 		b.signInHere(p)
 		b.get(b.callback("/sso/"+o.Slug+"?link=1", "same-origin", "pia"))
 	}, "Linked the account with an identity", "user.sso-linked", false, false},
+	"an identity is unlinked": {func(t *testing.T, m *muster, p *person) {
+		_, o := m.owner(t)
+		o.join(t, p, "MEMBER")
+		p.do(t, unlinkIdentity, vars{"i": p.linkTo(t, o.ID, "https://login.example.com")}, nil)
+	}, "Unlinked the account from an identity", "user.sso-unlinked", false, false},
 }
 
 // TestChangesOfProtectionAreTold: every change to how an account is protected is told by mail, at the address that it had, with

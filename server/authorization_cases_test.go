@@ -219,6 +219,18 @@ var mutationCases = []mutationCase{
 			return a.person, vars{"personalTokenId": a.keepToken(t)}
 		},
 	},
+	{
+		own: true,
+		places: at("Mutation.unlinkIdentity", "UnlinkIdentityPayload",
+			place{row: "UnlinkIdentityPayload.user", from: "Mutation.unlinkIdentity", on: "User/own"}),
+		by: func(t *testing.T, w *world, a *actor) (*person, vars) {
+			if a.column == "anonymous" {
+				return a.person, vars{"identityId": w.vars["identity"]}
+			}
+			return a.person, vars{"identityId": a.linkTo(t, w.o.ID, "https://next.example.com")}
+		},
+	},
+	{places: at("Mutation.unlinkIdentity(another's)", ""), by: with(vars{"identityId": "$identity"})},
 	{places: at("Mutation.revokePersonalToken(another's)", ""), by: with(vars{"personalTokenId": "$personalToken"})},
 	{own: true, places: at("Mutation.enrollTOTP", "EnrollTOTPPayload"), by: with(vars{})},
 	{own: true, places: at("Mutation.confirmTOTP(wrong code)", ""), by: with(vars{"code": "12345"})},

@@ -85,6 +85,9 @@ CreatePersonalTokenPayload.personalToken  ok    ok    ok    ok        ok    ok  
 Mutation.revokePersonalToken              ok    ok    ok    ok        ok    ok    STEP        ok    401
 Mutation.revokePersonalToken(another's)   404   404   404   404       404   404   STEP        404   401
 RevokePersonalTokenPayload.user           ok    ok    ok    ok        ok    ok    -           ok    -
+Mutation.unlinkIdentity                   ok    ok    ok    ok        ok    ok    STEP        ok    401
+Mutation.unlinkIdentity(another's)        404   404   404   404       404   404   404         404   401
+UnlinkIdentityPayload.user                ok    ok    ok    ok        ok    ok    -           ok    -
 
 Mutation.enrollTOTP                       ok    ok    ok    ok        MAIL  MAIL  STEP        ok    401
 EnrollTOTPPayload.secret                  ok    ok    ok    ok        -     -     -           ok    -

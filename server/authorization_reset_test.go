@@ -8,6 +8,7 @@ const resetTable = `
                                           owner manager admin member  removed without unproved outsider anonymous
 Query.twoFactorReset                      ok    ok    ok    ok        ok    ok    ok          ok    ok
 Query.twoFactorReset(dead)                null  null  null  null      null  null  null        null  null
+TwoFactorResetRequest.id                  ok    ok    ok    ok        ok    ok    ok          ok    ok
 TwoFactorResetRequest.organizationName    ok    ok    ok    ok        ok    ok    ok          ok    ok
 TwoFactorResetRequest.requestedBy         ok    ok    ok    ok        ok    ok    ok          ok    ok
 TwoFactorResetRequest.reason              ok    ok    ok    ok        ok    ok    ok          ok    ok

@@ -61,6 +61,8 @@ User/own.securityEvents               ok    ok    ok    ok        ok    ok    ok
 User/own.recoveryCodes                ok    ok    ok    ok        null  null  ok          any   -
 User/own.sessions                     ok    ok    ok    ok        ok    ok    ok          ok    -
 User/own.personalTokens               ok    ok    ok    ok        any   any   ok          any   -
+User/own.identities                   ok    ok    ok    ok        ok    ok    ok          any   -
+User/own.twoFactorResets              none  none  none  none      none  none  none        none  -
 
 User/changing.id                      -     -     -     -         -     -     -           ok    -
 User/changing.name                    -     -     -     -         -     -     -           ok    -
@@ -75,6 +77,8 @@ User/changing.securityEvents          -     -     -     -         -     -     - 
 User/changing.recoveryCodes           -     -     -     -         -     -     -           any   -
 User/changing.sessions                -     -     -     -         -     -     -           any    -
 User/changing.personalTokens           -     -     -     -         -     -     -           any   -
+User/changing.identities              -     -     -     -         -     -     -           any   -
+User/changing.twoFactorResets         -     -     -     -         -     -     -           any   -
 
 User/other.id                         ok    ok    ok    ok        -     -     -           -     -
 User/other.name                       ok    ok    ok    ok        -     -     -           -     -
@@ -89,6 +93,8 @@ User/other.securityEvents             null  null  null  null      -     -     - 
 User/other.recoveryCodes              null  null  null  null      -     -     -           -     -
 User/other.sessions                   null  null  null  null      -     -     -           -     -
 User/other.personalTokens             null  null  null  null      -     -     -           -     -
+User/other.identities                 null  null  null  null      -     -     -           -     -
+User/other.twoFactorResets            null  null  null  null      -     -     -           -     -
 
 User/gone.id                          -     ok    ok    ok        -     -     -           -     -
 User/gone.name                        -     ok    ok    ok        -     -     -           -     -
@@ -103,6 +109,8 @@ User/gone.securityEvents              -     ok    ok    ok        -     -     - 
 User/gone.recoveryCodes               -     ok    ok    ok        -     -     -           -     -
 User/gone.sessions                    -     ok    ok    ok        -     -     -           -     -
 User/gone.personalTokens              -     none  none  none      -     -     -           -     -
+User/gone.identities                  -     any   any   any       -     -     -           -     -
+User/gone.twoFactorResets             -     none  none  none      -     -     -           -     -
 
 Authenticator.id                      ok    ok    ok    ok        -     -     ok          -     -
 Authenticator.kind                    ok    ok    ok    ok        -     -     ok          -     -
@@ -120,6 +128,11 @@ Session.createdAt                     ok    ok    ok    ok        ok    ok    ok
 Session.lastUsedAt                    ok    ok    ok    ok        ok    ok    ok          ok    -
 Session.expiresAt                     ok    ok    ok    ok        ok    ok    ok          ok    -
 Session.organizationId                null  null  null  null      null  null  null        null  -
+LinkedIdentity.id                     ok    ok    ok    ok        ok    ok    ok          -     -
+LinkedIdentity.organizationName       ok    ok    ok    ok        ok    ok    ok          -     -
+LinkedIdentity.issuer                 ok    ok    ok    ok        ok    ok    ok          -     -
+LinkedIdentity.current                ok    ok    ok    ok        ok    ok    ok          -     -
+LinkedIdentity.linkedAt               ok    ok    ok    ok        ok    ok    ok          -     -
 PersonalToken.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
 PersonalToken.name                    ok    ok    ok    ok        ok    ok    ok          ok    -
 PersonalToken.scopes                  ok    ok    ok    ok        ok    ok    ok          ok    -

@@ -53,6 +53,8 @@ var readPlaces = []place{
 	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEvent"},
 	{row: "User/own.sessions", from: "Query.viewer", on: "Session"},
 	{row: "User/own.personalTokens", from: "Query.viewer", on: "PersonalToken"},
+	{row: "User/own.identities", from: "Query.viewer", on: "LinkedIdentity"},
+	{row: "User/own.twoFactorResets", from: "Query.viewer", on: "TwoFactorResetRequest"},
 	{row: "User/own.memberships", from: "Query.viewer", on: "Member/own"},
 	// Past the gate by one's own account: here each field of the organization has to ask for itself.
 	{row: "Member/own.organization", from: "User/own.memberships", on: "Organization"},

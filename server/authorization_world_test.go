@@ -114,6 +114,7 @@ func newWorld(t *testing.T) *world {
 	theirs := stan.serviceToken(t, w.foreign, "teams:write")
 	w.vars["serviceToken"], w.vars["foreignServiceToken"] = automation.id, theirs.id
 	w.vars["personalToken"] = vic.personalToken(t, "members:read").id
+	w.vars["identity"] = vic.linkTo(t, w.o.ID, "https://former.example.com")
 
 	w.act(t, "owner", olivia, w.vars["olivia"])
 	w.act(t, "manager", max, places["Max"])
@@ -135,6 +136,7 @@ func (w *world) act(t *testing.T, column string, p *person, place any) {
 	t.Helper()
 	a := &actor{person: p, column: column, vars: vars{"mine": place, "me": w.vars["vicUser"], "myFactor": w.vars["factor"]}}
 	if p.Token != "" {
+		p.linkTo(t, w.o.ID, "https://former.example.com")
 		if column != "outsider" {
 			a.keepToken(t)
 		}

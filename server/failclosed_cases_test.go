@@ -280,6 +280,10 @@ var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 		p := m.signUp(t, "Lou")
 		return p, vars{"personalTokenId": p.personalToken(t, "members:read").id}
 	}},
+	{mutation: "unlinkIdentity", writes: []string{"organization member.unlink-sso", "account user.sso-unlinked"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
+		p, o := m.owner(t)
+		return p, vars{"identityId": p.linkTo(t, o.ID, "https://login.example.com")}
+	}},
 	{mutation: "createServiceToken", writes: []string{"organization token.create"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p, o := m.owner(t)
 		return p, vars{"organizationId": o.ID, "name": "Ours", "scopes": []string{"members:read"}}

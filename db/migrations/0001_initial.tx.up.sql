@@ -276,6 +276,7 @@ CREATE TABLE sso_connections (
 
 -- Whom a provider means: an issuer's subject, within one organization. No address stands here, since none is believed.
 CREATE TABLE identities (
+  id              text NOT NULL UNIQUE,
   organization_id text NOT NULL REFERENCES organizations,
   issuer          text NOT NULL,
   subject         text NOT NULL,

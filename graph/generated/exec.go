@@ -216,6 +216,14 @@ type ComplexityRoot struct {
 		User func(childComplexity int) int
 	}
 
+	LinkedIdentity struct {
+		Current          func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Issuer           func(childComplexity int) int
+		LinkedAt         func(childComplexity int) int
+		OrganizationName func(childComplexity int) int
+	}
+
 	Member struct {
 		Email                func(childComplexity int) int
 		ID                   func(childComplexity int) int
@@ -310,6 +318,7 @@ type ComplexityRoot struct {
 		StartPasskeySignIn           func(childComplexity int, input app.StartPasskeySignInInput) int
 		StartSecurityKeyEnrollment   func(childComplexity int, input app.StartSecurityKeyEnrollmentInput) int
 		StartSecurityKeyVerification func(childComplexity int, input app.StartSecurityKeyVerificationInput) int
+		UnlinkIdentity               func(childComplexity int, input app.UnlinkIdentityInput) int
 		UpdateNotificationSettings   func(childComplexity int, input app.UpdateNotificationSettingsInput) int
 		UpdateOrganization           func(childComplexity int, input app.UpdateOrganizationInput) int
 		VerifyEmail                  func(childComplexity int, input app.VerifyEmailInput) int
@@ -598,9 +607,14 @@ type ComplexityRoot struct {
 	TwoFactorResetRequest struct {
 		Email            func(childComplexity int) int
 		ExpiresAt        func(childComplexity int) int
+		ID               func(childComplexity int) int
 		OrganizationName func(childComplexity int) int
 		Reason           func(childComplexity int) int
 		RequestedBy      func(childComplexity int) int
+	}
+
+	UnlinkIdentityPayload struct {
+		User func(childComplexity int) int
 	}
 
 	UpdateNotificationSettingsPayload struct {
@@ -616,6 +630,7 @@ type ComplexityRoot struct {
 		Email             func(childComplexity int) int
 		EmailVerified     func(childComplexity int) int
 		ID                func(childComplexity int) int
+		Identities        func(childComplexity int) int
 		Memberships       func(childComplexity int) int
 		Name              func(childComplexity int) int
 		PasswordChangedAt func(childComplexity int) int
@@ -625,6 +640,7 @@ type ComplexityRoot struct {
 		SecurityEvents    func(childComplexity int, first *int) int
 		Sessions          func(childComplexity int) int
 		TwoFactor         func(childComplexity int) int
+		TwoFactorResets   func(childComplexity int) int
 	}
 
 	VerifyEmailPayload struct {
@@ -663,6 +679,7 @@ type MutationResolver interface {
 	SignOut(ctx context.Context, input app.SignOutInput) (*app.SignOutPayload, error)
 	EndSession(ctx context.Context, input app.EndSessionInput) (*app.EndSessionPayload, error)
 	EndOtherSessions(ctx context.Context, input app.EndOtherSessionsInput) (*app.EndOtherSessionsPayload, error)
+	UnlinkIdentity(ctx context.Context, input app.UnlinkIdentityInput) (*app.UnlinkIdentityPayload, error)
 	EnrollTOTP(ctx context.Context, input app.EnrollTOTPInput) (*app.EnrollTOTPPayload, error)
 	ConfirmTOTP(ctx context.Context, input app.ConfirmTOTPInput) (*app.Confirmation, error)
 	EnrollPhone(ctx context.Context, input app.EnrollPhoneInput) (*app.CodeSent, error)
@@ -743,6 +760,8 @@ type UserResolver interface {
 	RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error)
 	Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error)
 	PersonalTokens(ctx context.Context, obj *org.User) ([]*org.PersonalToken, error)
+	Identities(ctx context.Context, obj *org.User) ([]*org.LinkedIdentity, error)
+	TwoFactorResets(ctx context.Context, obj *org.User) ([]*org.TwoFactorResetRequest, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1261,6 +1280,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LeaveOrganizationPayload.User(childComplexity), true
+
+	case "LinkedIdentity.current":
+		if e.ComplexityRoot.LinkedIdentity.Current == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkedIdentity.Current(childComplexity), true
+	case "LinkedIdentity.id":
+		if e.ComplexityRoot.LinkedIdentity.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkedIdentity.ID(childComplexity), true
+	case "LinkedIdentity.issuer":
+		if e.ComplexityRoot.LinkedIdentity.Issuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkedIdentity.Issuer(childComplexity), true
+	case "LinkedIdentity.linkedAt":
+		if e.ComplexityRoot.LinkedIdentity.LinkedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkedIdentity.LinkedAt(childComplexity), true
+	case "LinkedIdentity.organizationName":
+		if e.ComplexityRoot.LinkedIdentity.OrganizationName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LinkedIdentity.OrganizationName(childComplexity), true
 
 	case "Member.email":
 		if e.ComplexityRoot.Member.Email == nil {
@@ -1970,6 +2020,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StartSecurityKeyVerification(childComplexity, args["input"].(app.StartSecurityKeyVerificationInput)), true
+	case "Mutation.unlinkIdentity":
+		if e.ComplexityRoot.Mutation.UnlinkIdentity == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_unlinkIdentity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UnlinkIdentity(childComplexity, args["input"].(app.UnlinkIdentityInput)), true
 	case "Mutation.updateNotificationSettings":
 		if e.ComplexityRoot.Mutation.UpdateNotificationSettings == nil {
 			break
@@ -3041,6 +3102,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TwoFactorResetRequest.ExpiresAt(childComplexity), true
+	case "TwoFactorResetRequest.id":
+		if e.ComplexityRoot.TwoFactorResetRequest.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TwoFactorResetRequest.ID(childComplexity), true
 	case "TwoFactorResetRequest.organizationName":
 		if e.ComplexityRoot.TwoFactorResetRequest.OrganizationName == nil {
 			break
@@ -3059,6 +3126,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TwoFactorResetRequest.RequestedBy(childComplexity), true
+
+	case "UnlinkIdentityPayload.user":
+		if e.ComplexityRoot.UnlinkIdentityPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnlinkIdentityPayload.User(childComplexity), true
 
 	case "UpdateNotificationSettingsPayload.member":
 		if e.ComplexityRoot.UpdateNotificationSettingsPayload.Member == nil {
@@ -3098,6 +3172,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.ID(childComplexity), true
+	case "User.identities":
+		if e.ComplexityRoot.User.Identities == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Identities(childComplexity), true
 	case "User.memberships":
 		if e.ComplexityRoot.User.Memberships == nil {
 			break
@@ -3157,6 +3237,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.TwoFactor(childComplexity), true
+	case "User.twoFactorResets":
+		if e.ComplexityRoot.User.TwoFactorResets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.TwoFactorResets(childComplexity), true
 
 	case "VerifyEmailPayload.user":
 		if e.ComplexityRoot.VerifyEmailPayload.User == nil {
@@ -3235,6 +3321,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputStartPasskeySignInInput,
 		ec.unmarshalInputStartSecurityKeyEnrollmentInput,
 		ec.unmarshalInputStartSecurityKeyVerificationInput,
+		ec.unmarshalInputUnlinkIdentityInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateOrganizationInput,
 		ec.unmarshalInputVerifyEmailInput,
@@ -3598,6 +3685,24 @@ type User implements Node {
   sessions: [Session!]
   "Your personal API tokens, newest first: those that nobody revoked, at most 100. Own account only."
   personalTokens: [PersonalToken!]
+  "Identities at organizations' single sign-on providers that sign in to this account, oldest first, at most 100. Own account only."
+  identities: [LinkedIdentity!]
+  "Requests to reset your second factor that wait, oldest first, at most 100. If you did not ask for one, end it with ` + "`" + `declineTwoFactorReset` + "`" + `. Own account only."
+  twoFactorResets: [TwoFactorResetRequest!]
+}
+
+"An identity at an organization's single sign-on provider, which signs in to an account in that organization."
+type LinkedIdentity {
+  "Opaque id, for ` + "`" + `unlinkIdentity` + "`" + `."
+  id: ID!
+  "The organization whose provider it is."
+  organizationName: String!
+  "The provider, as an OpenID Connect issuer."
+  issuer: String!
+  "Whether that is the organization's provider still; of another one the identity signs in to nothing."
+  current: Boolean!
+  "When it was linked."
+  linkedAt: Time!
 }
 
 "An API token of a person: it acts as that person, as far as its scopes go."
@@ -3794,8 +3899,10 @@ type TwoFactorReset {
   expiresAt: Time!
 }
 
-"What the mailed link of a request to reset a second factor leads to."
+"A request to reset a second factor, as the person whose factor it is sees it."
 type TwoFactorResetRequest {
+  "Opaque id, for ` + "`" + `declineTwoFactorReset` + "`" + `."
+  id: ID!
   "The organization that asks."
   organizationName: String!
   "Who asks there."
@@ -4174,6 +4281,9 @@ type Mutation {
   endSession("Which session." input: EndSessionInput!): EndSessionPayload
   "Ends all sessions of your account but this one; their sockets close at once. Not with an API token."
   endOtherSessions("Nothing that has to be said." input: EndOtherSessionsInput!): EndOtherSessionsPayload
+
+  "Unlinks an identity at a single sign-on provider from your account and ends the sessions that began there: it signs in to the account no more, and makes an account of its own when it comes again. ` + "`" + `CONFLICT` + "`" + ` where the account has no other way to sign in; ` + "`" + `LAST_AUTHENTICATOR` + "`" + ` where your second factor is the provider's and the organization requires one. Needs a fresh session. Not with an API token."
+  unlinkIdentity("The identity." input: UnlinkIdentityInput!): UnlinkIdentityPayload
 
   "Starts the set-up of an authenticator app: show ` + "`" + `qrCode` + "`" + ` or ` + "`" + `secret` + "`" + `, then call ` + "`" + `confirmTOTP` + "`" + ` with the first code. Starting again replaces an unconfirmed one. Not with an API token."
   enrollTOTP("What to call the app, and which one it replaces." input: EnrollTOTPInput!): EnrollTOTPPayload
@@ -4647,6 +4757,18 @@ input RemoveAuthenticatorInput {
 
 "Of ` + "`" + `removeAuthenticator` + "`" + `."
 type RemoveAuthenticatorPayload {
+  "Your account."
+  user: User!
+}
+
+"For ` + "`" + `unlinkIdentity` + "`" + `."
+input UnlinkIdentityInput {
+  "Which one, of ` + "`" + `User.identities` + "`" + `."
+  identityId: ID!
+}
+
+"Of ` + "`" + `unlinkIdentity` + "`" + `."
+type UnlinkIdentityPayload {
   "Your account."
   user: User!
 }
@@ -5402,6 +5524,22 @@ func (ec *executionContext) childFields_LeaveOrganizationPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type LeaveOrganizationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_LinkedIdentity(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LinkedIdentity_id(ctx, field)
+	case "organizationName":
+		return ec.fieldContext_LinkedIdentity_organizationName(ctx, field)
+	case "issuer":
+		return ec.fieldContext_LinkedIdentity_issuer(ctx, field)
+	case "current":
+		return ec.fieldContext_LinkedIdentity_current(ctx, field)
+	case "linkedAt":
+		return ec.fieldContext_LinkedIdentity_linkedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LinkedIdentity", field.Name)
+}
+
 func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6020,6 +6158,8 @@ func (ec *executionContext) childFields_TwoFactorReset(ctx context.Context, fiel
 
 func (ec *executionContext) childFields_TwoFactorResetRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_TwoFactorResetRequest_id(ctx, field)
 	case "organizationName":
 		return ec.fieldContext_TwoFactorResetRequest_organizationName(ctx, field)
 	case "requestedBy":
@@ -6032,6 +6172,14 @@ func (ec *executionContext) childFields_TwoFactorResetRequest(ctx context.Contex
 		return ec.fieldContext_TwoFactorResetRequest_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TwoFactorResetRequest", field.Name)
+}
+
+func (ec *executionContext) childFields_UnlinkIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UnlinkIdentityPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnlinkIdentityPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateNotificationSettingsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6078,6 +6226,10 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_sessions(ctx, field)
 	case "personalTokens":
 		return ec.fieldContext_User_personalTokens(ctx, field)
+	case "identities":
+		return ec.fieldContext_User_identities(ctx, field)
+	case "twoFactorResets":
+		return ec.fieldContext_User_twoFactorResets(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
@@ -6866,6 +7018,20 @@ func (ec *executionContext) field_Mutation_startSecurityKeyVerification_args(ctx
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (app.StartSecurityKeyVerificationInput, error) {
 			return ec.unmarshalNStartSecurityKeyVerificationInput2musterᚋappᚐStartSecurityKeyVerificationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_unlinkIdentity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (app.UnlinkIdentityInput, error) {
+			return ec.unmarshalNUnlinkIdentityInput2musterᚋappᚐUnlinkIdentityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9332,6 +9498,121 @@ func (ec *executionContext) fieldContext_LeaveOrganizationPayload_user(_ context
 	return fc, nil
 }
 
+func (ec *executionContext) _LinkedIdentity_id(ctx context.Context, field graphql.CollectedField, obj *org.LinkedIdentity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkedIdentity_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkedIdentity_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LinkedIdentity", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _LinkedIdentity_organizationName(ctx context.Context, field graphql.CollectedField, obj *org.LinkedIdentity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkedIdentity_organizationName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrganizationName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkedIdentity_organizationName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LinkedIdentity", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LinkedIdentity_issuer(ctx context.Context, field graphql.CollectedField, obj *org.LinkedIdentity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkedIdentity_issuer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Issuer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkedIdentity_issuer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LinkedIdentity", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LinkedIdentity_current(ctx context.Context, field graphql.CollectedField, obj *org.LinkedIdentity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkedIdentity_current(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Current, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkedIdentity_current(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LinkedIdentity", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _LinkedIdentity_linkedAt(ctx context.Context, field graphql.CollectedField, obj *org.LinkedIdentity) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LinkedIdentity_linkedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LinkedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LinkedIdentity_linkedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LinkedIdentity", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _Member_id(ctx context.Context, field graphql.CollectedField, obj *org.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10930,6 +11211,50 @@ func (ec *executionContext) fieldContext_Mutation_endOtherSessions(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_endOtherSessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_unlinkIdentity(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_unlinkIdentity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UnlinkIdentity(ctx, fc.Args["input"].(app.UnlinkIdentityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *app.UnlinkIdentityPayload) graphql.Marshaler {
+			return ec.marshalOUnlinkIdentityPayload2ᚖmusterᚋappᚐUnlinkIdentityPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_unlinkIdentity(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UnlinkIdentityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_unlinkIdentity_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -16523,6 +16848,29 @@ func (ec *executionContext) fieldContext_TwoFactorReset_expiresAt(_ context.Cont
 	return graphql.NewScalarFieldContext("TwoFactorReset", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _TwoFactorResetRequest_id(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TwoFactorResetRequest_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_TwoFactorResetRequest_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _TwoFactorResetRequest_organizationName(ctx context.Context, field graphql.CollectedField, obj *org.TwoFactorResetRequest) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16636,6 +16984,38 @@ func (ec *executionContext) _TwoFactorResetRequest_expiresAt(ctx context.Context
 }
 func (ec *executionContext) fieldContext_TwoFactorResetRequest_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TwoFactorResetRequest", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _UnlinkIdentityPayload_user(ctx context.Context, field graphql.CollectedField, obj *app.UnlinkIdentityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnlinkIdentityPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖmusterᚋorgᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_UnlinkIdentityPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "UnlinkIdentityPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _UpdateNotificationSettingsPayload_member(ctx context.Context, field graphql.CollectedField, obj *app.MemberPayload) (ret graphql.Marshaler) {
@@ -17062,6 +17442,70 @@ func (ec *executionContext) fieldContext_User_personalTokens(_ context.Context, 
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_PersonalToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_identities(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_identities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().Identities(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.LinkedIdentity) graphql.Marshaler {
+			return ec.marshalOLinkedIdentity2ᚕᚖmusterᚋorgᚐLinkedIdentityᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_identities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LinkedIdentity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _User_twoFactorResets(ctx context.Context, field graphql.CollectedField, obj *org.User) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_User_twoFactorResets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.User().TwoFactorResets(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.TwoFactorResetRequest) graphql.Marshaler {
+			return ec.marshalOTwoFactorResetRequest2ᚕᚖmusterᚋorgᚐTwoFactorResetRequestᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_User_twoFactorResets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "User",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_TwoFactorResetRequest(ctx, field)
 		},
 	}
 	return fc, nil
@@ -20018,6 +20462,36 @@ func (ec *executionContext) unmarshalInputStartSecurityKeyVerificationInput(ctx 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputUnlinkIdentityInput(ctx context.Context, obj any) (app.UnlinkIdentityInput, error) {
+	var it app.UnlinkIdentityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"identityId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "identityId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identityId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdentityID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputUpdateNotificationSettingsInput(ctx context.Context, obj any) (app.UpdateNotificationSettingsInput, error) {
 	var it app.UpdateNotificationSettingsInput
 	if obj == nil {
@@ -21737,6 +22211,64 @@ func (ec *executionContext) _LeaveOrganizationPayload(ctx context.Context, sel a
 	return out
 }
 
+var linkedIdentityImplementors = []string{"LinkedIdentity"}
+
+func (ec *executionContext) _LinkedIdentity(ctx context.Context, sel ast.SelectionSet, obj *org.LinkedIdentity) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, linkedIdentityImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LinkedIdentity")
+		case "id":
+			out.Values[i] = ec._LinkedIdentity_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "organizationName":
+			out.Values[i] = ec._LinkedIdentity_organizationName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "issuer":
+			out.Values[i] = ec._LinkedIdentity_issuer(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "current":
+			out.Values[i] = ec._LinkedIdentity_current(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "linkedAt":
+			out.Values[i] = ec._LinkedIdentity_linkedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var memberImplementors = []string{"Member", "Node"}
 
 func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, obj *org.Member) graphql.Marshaler {
@@ -22199,6 +22731,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "endOtherSessions":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_endOtherSessions(ctx, field)
+			})
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "unlinkIdentity":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_unlinkIdentity(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
@@ -25311,6 +25850,11 @@ func (ec *executionContext) _TwoFactorResetRequest(ctx context.Context, sel ast.
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("TwoFactorResetRequest")
+		case "id":
+			out.Values[i] = ec._TwoFactorResetRequest_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "organizationName":
 			out.Values[i] = ec._TwoFactorResetRequest_organizationName(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -25333,6 +25877,44 @@ func (ec *executionContext) _TwoFactorResetRequest(ctx context.Context, sel ast.
 			}
 		case "expiresAt":
 			out.Values[i] = ec._TwoFactorResetRequest_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var unlinkIdentityPayloadImplementors = []string{"UnlinkIdentityPayload"}
+
+func (ec *executionContext) _UnlinkIdentityPayload(ctx context.Context, sel ast.SelectionSet, obj *app.UnlinkIdentityPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, unlinkIdentityPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("UnlinkIdentityPayload")
+		case "user":
+			out.Values[i] = ec._UnlinkIdentityPayload_user(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -25746,6 +26328,82 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 					}
 				}()
 				res = ec._User_personalTokens(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "identities":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_identities(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "twoFactorResets":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._User_twoFactorResets(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -26659,6 +27317,16 @@ func (ec *executionContext) unmarshalNLeaveOrganizationInput2musterᚋappᚐLeav
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNLinkedIdentity2ᚖmusterᚋorgᚐLinkedIdentity(ctx context.Context, sel ast.SelectionSet, v *org.LinkedIdentity) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._LinkedIdentity(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Member) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -27190,6 +27858,16 @@ func (ec *executionContext) marshalNTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorRe
 	return ec._TwoFactorReset(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorResetRequest) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._TwoFactorResetRequest(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNTwoFactorResetState2musterᚋorgᚐTwoFactorResetState(ctx context.Context, v any) (org.TwoFactorResetState, error) {
 	tmp, err := scalar.UnmarshalString(v)
 	res := org.TwoFactorResetState(tmp)
@@ -27222,6 +27900,11 @@ func (ec *executionContext) marshalNTwoFactorState2musterᚋorgᚐTwoFactorState
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNUnlinkIdentityInput2musterᚋappᚐUnlinkIdentityInput(ctx context.Context, v any) (app.UnlinkIdentityInput, error) {
+	res, err := ec.unmarshalInputUnlinkIdentityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNUpdateNotificationSettingsInput2musterᚋappᚐUpdateNotificationSettingsInput(ctx context.Context, v any) (app.UpdateNotificationSettingsInput, error) {
@@ -27737,6 +28420,25 @@ func (ec *executionContext) marshalOLeaveOrganizationPayload2ᚖmusterᚋappᚐL
 		return graphql.Null
 	}
 	return ec._LeaveOrganizationPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOLinkedIdentity2ᚕᚖmusterᚋorgᚐLinkedIdentityᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.LinkedIdentity) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLinkedIdentity2ᚖmusterᚋorgᚐLinkedIdentity(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Member) graphql.Marshaler {
@@ -28294,6 +28996,25 @@ func (ec *executionContext) marshalOTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorRe
 	return ec._TwoFactorReset(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOTwoFactorResetRequest2ᚕᚖmusterᚋorgᚐTwoFactorResetRequestᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.TwoFactorResetRequest) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorResetRequest) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28354,6 +29075,13 @@ func (ec *executionContext) marshalOTwoFactorState2ᚖmusterᚋorgᚐTwoFactorSt
 	_ = ctx
 	res := scalar.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalOUnlinkIdentityPayload2ᚖmusterᚋappᚐUnlinkIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *app.UnlinkIdentityPayload) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._UnlinkIdentityPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOUpdateNotificationSettingsPayload2ᚖmusterᚋappᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v *app.MemberPayload) graphql.Marshaler {
