@@ -5,6 +5,7 @@ import { Broken, NotFound } from './shell/Broken';
 import { SignedIn } from './shell/SignedIn';
 import { SignInScreen } from './signin/SignInScreen';
 import { links } from './links/Link';
+import { logSearch } from './organization/log/search';
 import { membersSearch } from './organization/members/search';
 
 const root = createRootRoute({ component: Outlet, errorComponent: Broken, notFoundComponent: NotFound });
@@ -57,7 +58,14 @@ const members = createRoute({
   validateSearch: membersSearch,
 });
 
-const tree = root.addChildren([signIn, ...mailed, signedIn.addChildren([home, organizations, organization.addChildren([overview, members])])]);
+const auditLog = createRoute({
+  getParentRoute: () => organization,
+  path: '/audit-log',
+  component: lazyRouteComponent(() => import('./organization/log/AuditLog'), 'AuditLog'),
+  validateSearch: logSearch,
+});
+
+const tree = root.addChildren([signIn, ...mailed, signedIn.addChildren([home, organizations, organization.addChildren([overview, members, auditLog])])]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false });
 

@@ -40,6 +40,18 @@ const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', ye
 /** The day of a moment, in the reader's own time zone. */
 export const dayName = (rfc3339: string) => day.format(new Date(rfc3339));
 
+const clock = new Intl.DateTimeFormat('en-GB', {
+  day: '2-digit',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
+/** A moment to the second, in the reader's own time zone. */
+export const clockName = (rfc3339: string) => clock.format(new Date(rfc3339));
+
 const relative = new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' });
 
 /** How long ago a moment is, or how far ahead, in its greatest unit. */

@@ -11,22 +11,26 @@ export class ApiError extends Error {
   readonly field: string | undefined;
   /** Where more of them come after a pause: how many seconds it has to be. */
   readonly retryAfter: number | undefined;
+  /** Where what was asked for has been trimmed: the first sequence that is kept. */
+  readonly first: number | undefined;
 
-  constructor(message: string, code: ApiError['code'], details: { field?: string; retryAfter?: number } = {}) {
+  constructor(message: string, code: ApiError['code'], details: { field?: string; retryAfter?: number; first?: number } = {}) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
     this.field = details.field;
     this.retryAfter = details.retryAfter;
+    this.first = details.first;
   }
 }
 
 /** The first error of an answer, which is the one that the server refused for. */
 export function refusal(error: Pick<GraphQLError, 'message' | 'extensions'>): ApiError {
-  const { code, field, retryAfter } = error.extensions as { code?: ErrorCode; field?: string; retryAfter?: number };
+  const { code, field, retryAfter, first } = error.extensions as { code?: ErrorCode; field?: string; retryAfter?: number; first?: number };
   return new ApiError(error.message, code ?? 'INTERNAL', {
     ...(field === undefined ? {} : { field }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(first === undefined ? {} : { first }),
   });
 }
 

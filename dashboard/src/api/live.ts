@@ -1,8 +1,8 @@
 // Subscriptions that survive. graphql-ws would send a subscription's first variables again after a reconnect, and so miss
 // or repeat what came in between: here each subscription is made anew with the last sequence that arrived.
-import { createClient } from 'graphql-ws';
-import { type ExecutionResult, print } from 'graphql';
 import type { TypedDocumentNode } from '@urql/core';
+import { type ExecutionResult, type GraphQLError, print } from 'graphql';
+import { createClient } from 'graphql-ws';
 
 import { ApiError, refusal } from './error';
 import { session } from './session';
@@ -10,21 +10,30 @@ import { session } from './session';
 /** How a live view stands with the server. */
 export type LiveStatus =
   | { at: 'connecting' }
-  | { at: 'live'; /** How many came that had been missed while the line was broken. */ caughtUp: number }
-  | { at: 'waiting'; until: number }
+  | { at: 'catching-up'; /** How many were written while the line was broken. */ missed: number }
+  | { at: 'live'; /** How many of them have arrived since. */ caughtUp: number }
+  | { at: 'waiting'; /** When the next try is made, in milliseconds since 1970. */ until: number }
   | { at: 'ended'; error: ApiError };
 
 const pingEvery = 10_000;
 const pongWithin = 5_000;
+/** As long as a socket may take to open and to be acknowledged. */
+const openWithin = 10_000;
 const firstWait = 500;
 const longestWait = 15_000;
+/** A line that has held for so long begins again with the shortest wait when it breaks. */
+const steady = 10_000;
 
 // What trying again may mend; any other refusal ends a subscription.
 const passing: ApiError['code'][] = ['INTERNAL', 'RATE_LIMITED', 'UNREACHABLE'];
 
 // Every subscription of the page shares one socket. It is never retried by the client itself: `follow` does that.
+let line: WebSocket | null = null;
 let silence: ReturnType<typeof setTimeout> | undefined;
-let open = false;
+const unlessHeard = (within: number) => {
+  clearTimeout(silence);
+  silence = setTimeout(() => socket.terminate(), within);
+};
 const socket = createClient({
   url: `${window.location.origin.replace(/^http/, 'ws')}/graphql`,
   lazy: true,
@@ -32,120 +41,168 @@ const socket = createClient({
   retryAttempts: 0,
   keepAlive: pingEvery,
   on: {
+    connecting: () => unlessHeard(openWithin),
+    connected: (opened) => {
+      clearTimeout(silence);
+      line = opened as WebSocket;
+    },
     // A computer that slept, or a network that went away, leaves a socket that looks open and says nothing.
     ping: (received) => {
-      if (!received) silence = setTimeout(() => socket.terminate(), pongWithin);
+      if (!received) unlessHeard(pongWithin);
     },
-    pong: () => clearTimeout(silence),
-    connected: () => {
-      open = true;
+    message: () => {
+      if (line !== null) clearTimeout(silence);
     },
     closed: () => {
-      open = false;
+      line = null;
       clearTimeout(silence);
     },
   },
 });
 
+const waiting = new Set<() => void>();
+
+/** Makes every subscription that waits for its next try try at once. */
+export function tryNow() {
+  for (const resume of [...waiting]) resume();
+}
+
+// Somebody who looks at the page again, or has a network again, does not wait: neither for the next try, nor for the next
+// ping to find out that the line is dead.
+function look() {
+  tryNow();
+  if (line?.readyState !== WebSocket.OPEN) return;
+  line.send(JSON.stringify({ type: 'ping' }));
+  unlessHeard(pongWithin);
+}
+window.addEventListener('online', look);
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') look();
+});
+window.addEventListener('offline', () => socket.terminate());
+
 interface Following<Data, Variables> {
   document: TypedDocumentNode<Data, Variables>;
   variables: Variables;
-  /** The sequence of what arrived, for subscriptions that have one: the next attempt goes on after it. */
-  sequence?: (data: Data) => number;
-  /** Asks for the newest sequence there is: what comes up to it after a broken line was missed, what comes later is new. */
-  newest?: () => Promise<number>;
+  /** Of a subscription to a whole log, whose sequences have no gap: what it takes to go on where it was. */
+  log?: {
+    sequence: (data: Data) => number;
+    /** Asks for the newest sequence there is: it begins after that, and what comes up to it after a broken line was missed. */
+    newest: () => Promise<number>;
+    /** From where on everything will come: at the start, and again where what is missing cannot be had any more. */
+    begins: (after: number, trimmed: boolean) => void;
+  };
   next: (data: Data) => void;
   status: (status: LiveStatus) => void;
 }
 
 /**
  * Follows a subscription until the returned function is called, or until the server ends it for a reason that trying
- * again does not mend: no access any more, or no session.
+ * again does not mend: no access any more, or no session. Of a log each entry comes once and in order, however often the
+ * line breaks.
  */
 export function follow<Data, Variables extends object>(o: Following<Data, Variables>): () => void {
-  let stopped = false;
+  let attempt = 0;
   let unsubscribe = () => {};
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wait = firstWait;
-  let after = (o.variables as { after?: number | null }).after ?? undefined;
+  let liveSince: number | null = null;
+  let after: number | undefined;
 
+  const leave = () => {
+    attempt++; // what an earlier attempt still says, as that it is complete, is not listened to
+    clearTimeout(timer);
+    waiting.delete(begin);
+    unsubscribe();
+    unsubscribe = () => {};
+  };
   const end = (error: ApiError) => {
     leave();
     o.status({ at: 'ended', error });
     if (error.code === 'UNAUTHENTICATED') session.ended();
   };
   const failed = (reason: unknown) => {
-    if (stopped) return;
-    unsubscribe();
+    leave();
     if (reason instanceof CloseEvent && reason.code === 4401) return end(new ApiError('You have been signed out.', 'UNAUTHENTICATED'));
-    const error = reason instanceof ApiError ? reason : Array.isArray(reason) ? refusal(reason[0]) : null;
-    if (error !== null && !passing.includes(error.code)) return end(error);
+    const error = reason instanceof ApiError ? reason : Array.isArray(reason) ? refusal(reason[0] as GraphQLError) : null;
+    if (o.log !== undefined && error?.code === 'HISTORY_TRIMMED' && error.first !== undefined) {
+      after = error.first - 1;
+      o.log.begins(after, true);
+    } else if (error !== null && !passing.includes(error.code)) {
+      return end(error);
+    }
+    if (liveSince !== null && Date.now() - liveSince > steady) wait = firstWait;
+    liveSince = null;
     // A server that comes back is not to be met by all its pages at once.
-    const pause = wait * (0.5 + Math.random());
+    const pause = Math.max(wait * (0.5 + Math.random()), (error?.retryAfter ?? 0) * 1_000);
     wait = Math.min(wait * 2, longestWait);
     o.status({ at: 'waiting', until: Date.now() + pause });
-    timer = setTimeout(() => void resume(), pause);
+    waiting.add(begin);
+    timer = setTimeout(begin, pause);
   };
-  const begin = (newest: number) => {
-    let caughtUp = 0;
-    const live = () => {
-      wait = firstWait;
-      o.status({ at: 'live', caughtUp });
+  /** Where to go on, and how many have been missed there. */
+  const position = async (mine: number): Promise<number> => {
+    if (o.log === undefined) return 0;
+    const newest = await o.log.newest();
+    if (mine !== attempt) return 0;
+    // A log that is shorter than what was seen of it is another one, as after a backup was restored.
+    if (after === undefined || newest < after) {
+      after = newest;
+      o.log.begins(after, false);
+    }
+    return newest - after;
+  };
+  const begin = () => {
+    leave();
+    const mine = attempt;
+    o.status({ at: 'connecting' });
+    position(mine).then(
+      (missed) => {
+        if (mine === attempt) subscribe(mine, missed);
+      },
+      (reason: unknown) => {
+        if (mine === attempt) failed(reason);
+      },
+    );
+  };
+  const subscribe = (mine: number, missed: number) => {
+    const goal = (after ?? 0) + missed;
+    const connected = () => {
+      liveSince = Date.now();
+      o.status((after ?? 0) < goal ? { at: 'catching-up', missed } : { at: 'live', caughtUp: missed });
     };
-    if (open) live();
-    const forget = socket.on('connected', live);
-    const leaveSocket = socket.subscribe(
+    const forget = socket.on('connected', connected);
+    const complete = socket.subscribe(
       { query: print(o.document), variables: { ...o.variables, ...(after === undefined ? {} : { after }) } },
       {
         next: (result: ExecutionResult) => {
-          if (stopped) return;
+          if (mine !== attempt) return;
           if (result.errors !== undefined && result.errors.length > 0) return failed(result.errors);
           const data = result.data as Data;
-          if (o.sequence !== undefined) {
-            after = o.sequence(data);
-            if (after <= newest) {
-              caughtUp++;
-              live();
-            }
+          if (o.log !== undefined && after !== undefined) {
+            const sequence = o.log.sequence(data);
+            if (sequence <= after) return;
+            if (sequence > after + 1) return failed(null);
+            after = sequence;
           }
           o.next(data);
+          if (after === goal && missed > 0) o.status({ at: 'live', caughtUp: missed });
         },
-        error: failed,
+        error: (reason) => {
+          if (mine === attempt) failed(reason);
+        },
         // The server ends a subscription that has no end of its own only when it stops.
-        complete: () => failed(null),
+        complete: () => {
+          if (mine === attempt) failed(null);
+        },
       },
     );
     unsubscribe = () => {
       forget();
-      leaveSocket();
+      complete();
     };
+    if (line !== null) connected();
   };
-  const resume = async () => {
-    timer = undefined;
-    o.status({ at: 'connecting' });
-    try {
-      const newest = (await o.newest?.()) ?? 0;
-      if (!stopped) begin(newest);
-    } catch (reason) {
-      failed(reason);
-    }
-  };
-  // Somebody who looks at the page again, or has a network again, does not wait for the next attempt.
-  const hurry = () => {
-    if (document.visibilityState !== 'visible' || timer === undefined) return;
-    clearTimeout(timer);
-    void resume();
-  };
-  const leave = () => {
-    stopped = true;
-    clearTimeout(timer);
-    window.removeEventListener('online', hurry);
-    document.removeEventListener('visibilitychange', hurry);
-    unsubscribe();
-  };
-  window.addEventListener('online', hurry);
-  document.addEventListener('visibilitychange', hurry);
-  o.status({ at: 'connecting' });
-  begin(0);
+  begin();
   return leave;
 }

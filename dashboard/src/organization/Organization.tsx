@@ -1,15 +1,21 @@
-// The frame of an organization's screens: passes its gate, follows its log, and says so at once when access is lost.
+// The frame of an organization's screens: passes its gate, follows its log and the viewer's own place, and says so at once
+// when access is lost.
 import { Loader } from '@mantine/core';
-import { Outlet, useParams } from '@tanstack/react-router';
-import { createContext, useCallback, useContext, useEffect, useMemo } from 'react';
+import { notifications } from '@mantine/notifications';
+import { Outlet, useNavigate, useParams, useRouterState } from '@tanstack/react-router';
+import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 
+import { client } from '../api/client';
 import { type ApiError, failure } from '../api/error';
+import type { LiveStatus } from '../api/live';
 import type { DocumentType } from '../api/types';
 import { OrganizationDocument, type Role } from '../gql';
 import { useAccount } from '../shell/SignedIn';
-import { hasRole } from '../words';
-import { type Feed, useOrganizationFeed } from './feed';
+import { hasRole, roleName } from '../words';
+import { bells, type Feed, type Log, useLog } from './feed';
+import { LineBanner } from './Line';
+import { type Place as Standing, usePlace } from './place';
 import { Refused } from './Refused';
 
 type Shown = NonNullable<DocumentType<typeof OrganizationDocument>['organization']>;
@@ -24,12 +30,20 @@ interface Place {
 }
 
 const Context = createContext<Place | null>(null);
+const LogContext = createContext<Log | null>(null);
 
 /** The organization whose screens are open. */
 export function useOrganization(): Place {
   const place = useContext(Context);
   if (place === null) throw new Error('useOrganization needs Organization around it');
   return place;
+}
+
+/** How the log of the organization whose screens are open is followed. It changes often: only for what shows it. */
+export function useOrganizationLog(): Log {
+  const log = useContext(LogContext);
+  if (log === null) throw new Error('useOrganizationLog needs Organization around it');
+  return log;
 }
 
 export function Organization() {
@@ -44,48 +58,106 @@ function Gate({ slug }: { slug: string }) {
   const again = useCallback(() => ask({ requestPolicy: 'network-only' }), [ask]);
   const organization = data?.organization ?? null;
   const member = organization?.viewer ?? null;
-  const manages = member !== null && hasRole(member.role, 'MANAGER');
-  const feed = useOrganizationFeed(organization === null || !manages ? null : { id: organization.id, slug });
+  // What was open before access was lost: who loses it is told about what they had.
+  const [opened, setOpened] = useState<Shown | null>(null);
+  if (organization !== null && member !== null && organization !== opened) setOpened(organization);
 
-  // The requirement, the name, and the viewer's own role may have changed.
-  useEffect(
-    () =>
-      feed.onEntry((entry) => {
-        if (entry.action === 'org.edit' || entry.target?.id === member?.id) {
-          again();
-          reload();
-        }
-      }),
-    [feed, again, reload, member?.id],
-  );
+  const [ring] = useState(bells);
+  const renamed = useRenamed(slug);
+  const place = usePlace(member === null ? undefined : organization?.id, (now, before) => {
+    if (before === null) return;
+    tell(now, before);
+    again();
+    reload();
+    ring.change();
+    renamed(now.organization.slug);
+  });
+  const manages = member !== null && hasRole(member.role, 'MANAGER');
+  const id = organization?.id;
+  const log = useLog(id === undefined || !manages ? null : { id, slug }, ring);
   useEffect(() => localStorage.setItem('muster.organization', slug), [slug]);
+
+  const lost = whyLost(place.status, log.status) ?? (stale ? null : failure(error));
+  const code = lost?.code;
+  const latestReload = useRef(reload);
+  latestReload.current = reload;
+  useEffect(() => {
+    if (code !== undefined) latestReload.current();
+  }, [code]);
+  // The gate is asked first: what was on the screen comes back only when it is open again.
+  const { restart } = place;
+  const retry = useCallback(async () => {
+    const { error: still } = await client.query(OrganizationDocument, { slug }, { requestPolicy: 'network-only' }).toPromise();
+    if (still !== undefined) return;
+    restart();
+    latestReload.current();
+  }, [slug, restart]);
 
   const value = useMemo(
     () =>
       organization === null || member === null
         ? null
-        : { organization, member, feed, may: (role: Role) => hasRole(member.role, role) },
-    [organization, member, feed],
+        : { organization, member, feed: ring, may: (role: Role) => hasRole(member.role, role) },
+    [organization, member, ring],
   );
 
-  const lost: ApiError | null = feed.lost ?? (stale ? null : failure(error));
   if (lost !== null) {
     return (
       <Refused
         error={lost}
         slug={slug}
-        again={() => {
-          feed.restart();
-          reload();
-          again();
-        }}
+        lost={opened}
+        again={retry}
       />
     );
   }
   if (value === null) return <Loader aria-label="Loading" />;
   return (
     <Context value={value}>
-      <Outlet />
+      <LogContext value={log}>
+        <LineBanner status={place.status} />
+        <Outlet />
+      </LogContext>
     </Context>
   );
+}
+
+/** Why the organization is closed. That the log alone is, as to somebody who is no manager any more, closes nothing else. */
+function whyLost(...lines: LiveStatus[]): ApiError | null {
+  for (const line of lines) {
+    if (line.at === 'ended' && line.error.code !== 'FORBIDDEN') return line.error;
+  }
+  return null;
+}
+
+/** Says what has changed for the viewer by somebody else's hand. */
+function tell(now: Standing, before: Standing) {
+  const { organization } = now;
+  if (now.role !== before.role) {
+    notifications.show({
+      title: `You are now ${roleName(now.role)} of ${organization.name}`,
+      message: `You were ${roleName(before.role)}. The screens show what you may do now.`,
+      autoClose: 15_000,
+    });
+  }
+  if (organization.require2FA !== before.organization.require2FA) {
+    notifications.show({
+      title: organization.require2FA === true ? `${organization.name} now requires 2FA` : `${organization.name} no longer requires 2FA`,
+      message: organization.require2FA === true ? 'You have it, so nothing changes for you.' : 'Your own second factor stays as it is.',
+      autoClose: 15_000,
+    });
+  }
+}
+
+/** Goes on at the organization's new address when its short name is changed while it is open. */
+function useRenamed(slug: string) {
+  const navigate = useNavigate();
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const here = useRef(path);
+  here.current = path;
+  return (now: string) => {
+    const base = `/organizations/${slug}`;
+    if (now === slug || !here.current.startsWith(base)) return;
+    void navigate({ to: `/organizations/${now}${here.current.slice(base.length)}`, replace: true });
+  };
 }

@@ -1,56 +1,56 @@
-import { Anchor } from '@mantine/core';
+import { Anchor, Group } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
 
 import type { ApiError } from '../api/error';
+import { offers } from '../offers';
 import { Alert, Button, Title } from '../parts/ui';
+import { useAccount } from '../shell/SignedIn';
 import { Prove } from '../signin/Prove';
+import { dayName } from '../words';
 
 interface RefusedProps {
   error: ApiError;
   slug: string;
+  /** The organization, where it was open until just now. */
+  lost: { name: string; slug: string } | null;
   again: () => void;
 }
 
-/** The organization's gate says no: why, and where to go. */
-export function Refused({ error, slug, again }: RefusedProps) {
+/** The organization's gate says no: what happened, and where to go. */
+export function Refused({ error, slug, lost, again }: RefusedProps) {
   switch (error.code) {
     case 'TWO_FACTOR_REQUIRED':
-      return (
-        <>
-          <Title>Two-factor authentication is required</Title>
-          <p>
-            <strong>{slug}</strong> requires two-factor authentication, and your account has none: its members, projects and
-            notifications are closed to you until you set it up.
-          </p>
-          <p>
-            A mail titled <em>Mandatory: Enable Two-Factor Authentication</em> is on its way to your address. Its button brings
-            you back, with your role, teams and settings as they were.
-          </p>
-          <Button secondary onClick={again}>
-            I have set it up: try again
-          </Button>
-        </>
-      );
+      return <TwoFactorRequired slug={slug} lost={lost} again={again} />;
     case 'STEP_UP_REQUIRED':
       return (
         <>
           <Title>Confirm that it is you</Title>
           <p>
-            <strong>{slug}</strong> requires two-factor authentication, and this session has not proved yours yet.
+            <strong>{lost?.name ?? slug}</strong> {lost === null ? 'requires' : 'now requires'} two-factor authentication, and this
+            session has not proved yours yet.
           </p>
           <Prove proved={again} />
         </>
       );
     case 'NOT_FOUND':
+      if (lost !== null) {
+        return (
+          <>
+            <Title>{`You are no longer a member of ${lost.name}`}</Title>
+            <p>
+              You left it, or an owner or manager has removed you, just now. Its members, projects and notifications are closed to
+              you. If that surprises you, ask one of them.
+            </p>
+            <YourOrganizations />
+          </>
+        );
+      }
       return (
         <>
           <Title>Nothing to see here</Title>
           <p>There is no organization at this address, or you are not a member of it (any more).</p>
-          <p>
-            <Anchor component={Link} to="/organizations">
-              Your organizations
-            </Anchor>
-          </p>
+          <YourOrganizations />
         </>
       );
     default:
@@ -62,4 +62,57 @@ export function Refused({ error, slug, again }: RefusedProps) {
         </>
       );
   }
+}
+
+function YourOrganizations() {
+  return (
+    <p>
+      <Anchor component={Link} to="/organizations">
+        Your organizations
+      </Anchor>
+    </p>
+  );
+}
+
+function TwoFactorRequired({ slug, lost, again }: Omit<RefusedProps, 'error'>) {
+  const { account } = useAccount();
+  const mine = account.memberships?.find(({ organization }) => organization.slug === slug);
+  const name = lost?.name ?? mine?.organization.name ?? slug;
+  useReturn(again);
+  return (
+    <>
+      <Title>{lost === null ? 'Two-factor authentication is required' : `You have lost access to ${name}`}</Title>
+      <p>
+        <strong>{name}</strong> {lost === null ? 'requires' : 'now requires'} two-factor authentication, and your account has none.
+        Its members, projects and notifications are closed to you until you set it up.
+      </p>
+      <p>
+        Open the mail titled <em>Mandatory: Enable Two-Factor Authentication</em>, which is on its way to{' '}
+        <strong>{account.email ?? 'your address'}</strong>. Its button brings you back, with your role, teams and settings as they
+        were{mine?.reinstatableUntil === undefined || mine.reinstatableUntil === null ? '' : `, until ${dayName(mine.reinstatableUntil)}`}.
+      </p>
+      <Group>
+        {offers.mailbox && <Anchor href="/mailbox/">Open the mailbox of this server</Anchor>}
+        <Button secondary onClick={again}>
+          I have set it up: try again
+        </Button>
+        <Anchor component={Link} to="/organizations">
+          Your organizations
+        </Anchor>
+      </Group>
+    </>
+  );
+}
+
+/** Asks again when somebody comes back to this page: the mail is opened in another tab, or on another screen. */
+function useReturn(again: () => void) {
+  const latest = useRef(again);
+  latest.current = again;
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === 'visible') latest.current();
+    };
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
+  }, []);
 }

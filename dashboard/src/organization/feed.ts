@@ -1,10 +1,9 @@
 // One subscription to the organization's log serves every screen of it: rows change by themselves because the screen asks
 // again for what an entry may have changed.
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { type AnyVariables, type TypedDocumentNode, useQuery, type UseQueryArgs } from 'urql';
 
 import { ask } from '../api/client';
-import { ApiError } from '../api/error';
 import { follow, type LiveStatus } from '../api/live';
 import type { DocumentType } from '../api/types';
 import { AuditSequenceDocument, EntriesDocument } from '../gql';
@@ -12,76 +11,113 @@ import { useOrganization } from './Organization';
 
 export type Entry = NonNullable<DocumentType<typeof EntriesDocument>['auditLog']>;
 
+/** What happens in an organization, as far as the viewer may see it. It stays the same object for as long as the organization is open. */
 export interface Feed {
-  status: LiveStatus;
-  /** Why the organization's log is closed to the viewer; null while it is not. */
-  lost: ApiError | null;
-  /** Calls the listener for each new entry, until the returned function is called. */
+  /** Calls the listener for each new entry, until the returned function is called. Managers only; others hear nothing. */
   onEntry: (listener: (entry: Entry) => void) => () => void;
-  /** Follows anew after access was lost and may have come back. */
-  restart: () => void;
+  /** Calls the listener when anything may have changed without an entry to tell: what the screen shows is to be asked for again. */
+  onChange: (listener: () => void) => () => void;
 }
 
-/** The newest sequence of an organization's log. */
-export async function newestSequence(slug: string): Promise<number> {
-  return (await ask(AuditSequenceDocument, { slug })).organization?.auditSequence ?? 0;
+/** A feed, and the two bells that make it ring. */
+export interface Bells extends Feed {
+  entry: (entry: Entry) => void;
+  change: () => void;
 }
 
-/** Follows an organization's log from now on; null for whoever may not. */
-export function useOrganizationFeed(organization: { id: string; slug: string } | null): Feed {
-  const listeners = useRef(new Set<(entry: Entry) => void>());
-  const [status, setStatus] = useState<LiveStatus>({ at: 'connecting' });
-  const [round, setRound] = useState(0);
+export function bells(): Bells {
+  const onEntry = new Set<(entry: Entry) => void>();
+  const onChange = new Set<() => void>();
+  return {
+    onEntry: (listener) => {
+      onEntry.add(listener);
+      return () => onEntry.delete(listener);
+    },
+    onChange: (listener) => {
+      onChange.add(listener);
+      return () => onChange.delete(listener);
+    },
+    entry: (entry) => {
+      for (const listener of onEntry) listener(entry);
+    },
+    change: () => {
+      for (const listener of onChange) listener();
+    },
+  };
+}
+
+/** How the organization's log is followed. */
+export interface Log {
+  status: LiveStatus;
+  /** Everything after this sequence comes by `Feed.onEntry`; null while it is not known yet. */
+  from: number | null;
+  /** Whether what came before `from` is missing because it is kept no longer. */
+  trimmed: boolean;
+}
+
+const unknown: Log = { status: { at: 'connecting' }, from: null, trimmed: false };
+
+/** Follows an organization's log from now on and rings for each entry; null for whoever may not. */
+export function useLog(organization: { id: string; slug: string } | null, ring: Bells): Log {
+  const [log, setLog] = useState(unknown);
   const id = organization?.id;
-  const slug = organization?.slug;
+  const slug = useRef(organization?.slug);
+  slug.current = organization?.slug;
   useEffect(() => {
-    if (id === undefined || slug === undefined) return;
-    const newest = () => newestSequence(slug);
-    let stop = () => {};
-    let left = false;
-    newest().then(
-      (after) => {
-        if (left) return;
-        stop = follow({
-          document: EntriesDocument,
-          variables: { organizationId: id, after },
-          sequence: (data) => data.auditLog.sequence,
-          newest,
-          next: (data) => {
-            for (const listener of listeners.current) listener(data.auditLog);
-          },
-          status: setStatus,
-        });
+    if (id === undefined) return;
+    const stop = follow({
+      document: EntriesDocument,
+      variables: { organizationId: id },
+      log: {
+        sequence: (data) => data.auditLog.sequence,
+        newest: async () => (await ask(AuditSequenceDocument, { slug: slug.current ?? '' })).organization?.auditSequence ?? 0,
+        begins: (from, trimmed) => {
+          setLog((before) => ({ ...before, from, trimmed }));
+          ring.change();
+        },
       },
-      (reason: unknown) => {
-        if (!(reason instanceof ApiError)) throw reason;
-        setStatus({ at: 'ended', error: reason });
-      },
-    );
+      next: (data) => ring.entry(data.auditLog),
+      status: (status) => setLog((before) => ({ ...before, status })),
+    });
     return () => {
-      left = true;
       stop();
+      setLog(unknown);
     };
-  }, [id, slug, round]);
-
-  const onEntry = useCallback((listener: (entry: Entry) => void) => {
-    listeners.current.add(listener);
-    return () => listeners.current.delete(listener);
-  }, []);
-  const restart = useCallback(() => {
-    setStatus({ at: 'connecting' });
-    setRound((before) => before + 1);
-  }, []);
-  const lost = status.at === 'ended' ? status.error : null;
-  return useMemo(() => ({ status, lost, onEntry, restart }), [status, lost, onEntry, restart]);
+  }, [id, ring]);
+  return log;
 }
 
 /** At most so often, in milliseconds, does a screen ask again while entries pour in, as during a sweep. */
-const pace = 700;
+export const pace = 700;
+
+/** Runs an action now, and while it is asked for again and again at most once in each pace. */
+export function usePaced(action: () => void): () => void {
+  const latest = useRef(action);
+  latest.current = action;
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      timer.current = undefined;
+    },
+    [],
+  );
+  return useMemo(() => {
+    let last = 0;
+    return () => {
+      if (timer.current !== undefined) return;
+      timer.current = setTimeout(() => {
+        timer.current = undefined;
+        last = Date.now();
+        latest.current();
+      }, Math.max(0, last + pace - Date.now()));
+    };
+  }, []);
+}
 
 /**
- * A query that is asked again, at a bounded pace, after each entry of the log that may have changed its answer, and once
- * more when a broken line has been mended. Without access to the log it is a plain query.
+ * A query that is asked again, at a bounded pace, after each entry of the log that may have changed its answer, and when
+ * anything may have. Without access to the log it is asked again when the viewer's own place changes.
  */
 export function useLiveQuery<Data, Variables extends AnyVariables>(
   args: UseQueryArgs<Variables, Data> & { query: TypedDocumentNode<Data, Variables> },
@@ -91,20 +127,16 @@ export function useLiveQuery<Data, Variables extends AnyVariables>(
   const [result, again] = useQuery<Data, Variables>(args);
   const touches = useRef(concerns);
   touches.current = concerns;
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const refresh = usePaced(() => again({ requestPolicy: 'network-only' }));
   useEffect(() => {
-    const leave = feed.onEntry((entry) => {
-      if (timer.current !== undefined || !touches.current(entry)) return;
-      timer.current = setTimeout(() => {
-        timer.current = undefined;
-        again({ requestPolicy: 'network-only' });
-      }, pace);
+    const leaveEntries = feed.onEntry((entry) => {
+      if (touches.current(entry)) refresh();
     });
+    const leaveChanges = feed.onChange(refresh);
     return () => {
-      leave();
-      clearTimeout(timer.current);
-      timer.current = undefined;
+      leaveEntries();
+      leaveChanges();
     };
-  }, [feed, again]);
+  }, [feed, refresh]);
   return [result, again] as const;
 }

@@ -1,5 +1,5 @@
 import { NavLink, ScrollArea, Select } from '@mantine/core';
-import { IconBuilding, IconLayoutDashboard, IconUsers } from '@tabler/icons-react';
+import { IconBuilding, IconLayoutDashboard, IconListDetails, IconUsers } from '@tabler/icons-react';
 import { createLink, useNavigate, useParams } from '@tanstack/react-router';
 import type { ComponentProps } from 'react';
 
@@ -10,7 +10,7 @@ import type { Account } from './SignedIn';
 const RoutedNavLink = createLink((props: ComponentProps<typeof NavLink<'a'>>) => <NavLink component="a" {...props} />);
 
 interface Place {
-  to: '/organizations/$slug' | '/organizations/$slug/members';
+  to: '/organizations/$slug' | '/organizations/$slug/members' | '/organizations/$slug/audit-log';
   label: string;
   icon: typeof IconBuilding;
   /** The least role that the screen is for. */
@@ -20,6 +20,7 @@ interface Place {
 const places: Place[] = [
   { to: '/organizations/$slug', label: 'Overview', icon: IconLayoutDashboard, from: 'MEMBER' },
   { to: '/organizations/$slug/members', label: 'Members', icon: IconUsers, from: 'MEMBER' },
+  { to: '/organizations/$slug/audit-log', label: 'Audit log', icon: IconListDetails, from: 'MANAGER' },
 ];
 
 /** The organization's screens, and the choice of an organization. */
