@@ -36,6 +36,15 @@ func (a *App) Require2FA(ctx context.Context, organizationID string) (*bool, err
 	return &access.Organization.Enforced, nil
 }
 
+// ViewerCan is what the caller may do in the organization.
+func (a *App) ViewerCan(ctx context.Context, organizationID string) ([]org.Permission, error) {
+	access, err := a.read(ctx, organizationID, org.See)
+	if err != nil {
+		return nil, err
+	}
+	return access.May(a.Now()), nil
+}
+
 // Teams are the organization's.
 func (a *App) Teams(ctx context.Context, organizationID string) ([]*org.Team, error) {
 	if _, err := a.read(ctx, organizationID, org.SeeTeams); err != nil {

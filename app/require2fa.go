@@ -110,6 +110,27 @@ func (a *App) Impact(ctx context.Context, organizationID string) (*org.Require2F
 	return a.DB.Impact(ctx, organizationID)
 }
 
+// Require2FARefusal is why the caller could not turn the requirement on now; nil where they could, and where it is on. That
+// the session is fresh is asked when they do it.
+func (a *App) Require2FARefusal(ctx context.Context, organizationID string) (*org.Error, error) {
+	access, err := a.read(ctx, organizationID, org.SeeSecurity)
+	if err != nil || access.Organization.Enforced {
+		return nil, err
+	}
+	if err = access.Gate(org.ManageSecurity, a.Now()); err == nil {
+		sso, failed := ssoOf(ctx, a.DB.Queries, organizationID)
+		if failed != nil {
+			return nil, failed
+		}
+		err = org.CheckRequire2FA(access.Member, sso, true)
+	}
+	var refusal *org.Error
+	if errors.As(err, &refusal) {
+		return refusal, nil
+	}
+	return nil, err
+}
+
 // ImpactMembers are those whom requiring 2FA would remove or lock out.
 func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *int, after *string, unmailable bool) (*org.MemberConnection, error) {
 	access, err := a.read(ctx, organizationID, org.SeeSecurity)

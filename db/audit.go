@@ -165,3 +165,16 @@ func (q Queries) AuditSequences(ctx context.Context, organizationIDs []string) (
 	}
 	return sequences, rows.Err()
 }
+
+// AuditActors are at most limit of those who did what an organization's log tells, by label. The index leads from one to the
+// next, so that it costs as many looks as there are actors, however long the log is.
+func (q Queries) AuditActors(ctx context.Context, organizationID, query string, limit int) ([]*org.AuditLogActor, error) {
+	return all[org.AuditLogActor](ctx, q.pg, `
+WITH RECURSIVE actors AS (
+SELECT min(actor_id) AS id FROM audit_entries WHERE organization_id = $1
+UNION ALL
+SELECT (SELECT min(e.actor_id) FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id > a.id) FROM actors a WHERE a.id IS NOT NULL)
+SELECT a.id, l.label FROM actors a CROSS JOIN LATERAL (
+  SELECT e.actor_label AS label FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id = a.id ORDER BY e.sequence DESC LIMIT 1) l
+ WHERE a.id IS NOT NULL AND l.label ILIKE $2 ORDER BY lower(l.label), a.id LIMIT $3`, organizationID, containing(query), limit)
+}

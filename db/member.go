@@ -149,8 +149,11 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 		if len(f.TwoFactor) > 0 {
 			and("u.two_factor = ANY($%d)", f.TwoFactor)
 		}
+		if len(f.Teams) > 0 {
+			and("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.team_id = ANY($%d))", f.Teams)
+		}
 		if f.Query != nil && *f.Query != "" {
-			pattern := "%" + likeEscaper.Replace(*f.Query) + "%"
+			pattern := containing(*f.Query)
 			if l.Manager {
 				and("(u.name ILIKE $%[1]d OR coalesce(u.email, m.email) ILIKE $%[1]d)", pattern)
 			} else {
@@ -170,6 +173,9 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 	args = append(args, l.Page.First+1)
 	return q.members(ctx, fmt.Sprintf("WHERE %s ORDER BY m.id LIMIT $%d", strings.Join(where, " AND "), len(args)), args...)
 }
+
+// containing is the pattern of texts that have s in them.
+func containing(s string) string { return "%" + likeEscaper.Replace(s) + "%" }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 

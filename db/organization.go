@@ -116,7 +116,7 @@ func (q Queries) Projects(ctx context.Context, organizationID, memberID string) 
 // Impact counts what requiring 2FA would do now.
 func (q Queries) Impact(ctx context.Context, organizationID string) (*org.Require2FAImpact, error) {
 	return one[org.Require2FAImpact](ctx, q.pg, `
-SELECT $1::text AS organization_id,
+SELECT $1::text AS organization_id, (SELECT reminded_at FROM organizations WHERE id = $1),
        count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NOT NULL)::int AS removed_count,
        count(*) FILTER (WHERE `+compliant+`)::int AS compliant_count,
        count(*) FILTER (WHERE NOT `+compliant+` AND u.email IS NULL)::int AS unmailable_count,

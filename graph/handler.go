@@ -46,6 +46,7 @@ func complexity() generated.ComplexityRoot {
 	c.User.PersonalTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.ServiceTokens = func(child int) int { return 1 + 20*child }
 	c.Organization.Teams = func(child int) int { return 1 + 20*child }
+	c.Organization.AuditLogActors = func(child int, _ *string) int { return 1 + 20*child }
 	c.Organization.TwoFactorResets = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own

@@ -239,6 +239,10 @@ func (r *organizationResolver) Viewer(ctx context.Context, obj *org.Organization
 	return r.App.ViewerIn(ctx, obj.ID)
 }
 
+func (r *organizationResolver) ViewerCan(ctx context.Context, obj *org.Organization) ([]org.Permission, error) {
+	return r.App.ViewerCan(ctx, obj.ID)
+}
+
 func (r *organizationResolver) Members(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.MemberFilter) (*org.Page[org.Member], error) {
 	return r.App.Members(ctx, obj.ID, first, after, filter)
 }
@@ -257,6 +261,10 @@ func (r *organizationResolver) AuditLog(ctx context.Context, obj *org.Organizati
 
 func (r *organizationResolver) AuditLogActions(ctx context.Context, obj *org.Organization) ([]string, error) {
 	return r.App.AuditLogActions(ctx, obj.ID)
+}
+
+func (r *organizationResolver) AuditLogActors(ctx context.Context, obj *org.Organization, query *string) ([]*org.AuditLogActor, error) {
+	return r.App.AuditLogActors(ctx, obj.ID, query)
 }
 
 func (r *organizationResolver) AuditSequence(ctx context.Context, obj *org.Organization) (*int, error) {
@@ -317,6 +325,10 @@ func (r *queryResolver) TwoFactorReset(ctx context.Context, token string) (*org.
 
 func (r *queryResolver) Node(ctx context.Context, id string) (org.Node, error) {
 	return r.App.Node(ctx, id)
+}
+
+func (r *require2FAImpactResolver) Refusal(ctx context.Context, obj *org.Require2FAImpact) (*org.Error, error) {
+	return r.App.Require2FARefusal(ctx, obj.OrganizationID)
 }
 
 func (r *require2FAImpactResolver) Members(ctx context.Context, obj *org.Require2FAImpact, first *int, after *string, unmailable *bool) (*org.Page[org.Member], error) {

@@ -2,12 +2,36 @@ package graph_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"muster/org"
 )
+
+// The schema's permissions are the gate's.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../schema.graphqls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(raw)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []org.Permission
+	for _, value := range schema.Types["Permission"].EnumValues {
+		names = append(names, org.Permission(value.Name))
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, org.Permissions) {
+		t.Errorf("the schema has %q, the gate %q", names, org.Permissions)
+	}
+}
 
 // The schema is written for the client's developer: every type, field, argument and value says what it is.
 func TestEverythingIsDescribed(t *testing.T) {

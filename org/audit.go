@@ -125,6 +125,12 @@ type MemberRemoved struct {
 	Entry  *AuditLogEntry
 }
 
+// AuditLogActor is somebody who did what a log tells, as it was written last.
+type AuditLogActor struct {
+	ID    string
+	Label string
+}
+
 // AuditLogFilter narrows an audit log; all given conditions hold together.
 type AuditLogFilter struct {
 	Actions []string

@@ -170,6 +170,7 @@ type MemberFilter struct {
 	Status    []MemberStatus
 	Role      []Role
 	TwoFactor []TwoFactorState
+	Teams     []string
 	Query     *string
 }
 
@@ -181,15 +182,23 @@ func (f *MemberFilter) Check(viewer *Member) error {
 	if len(f.TwoFactor) > 0 && !viewer.Role.AtLeast(RoleManager) {
 		return Refuse(CodeForbidden, "Only managers and owners see the 2FA state of others.")
 	}
-	if f.Query != nil && len([]rune(*f.Query)) > 100 {
-		return BadInput("filter.query", "Search for at most 100 characters.")
+	if len(f.Teams) > 100 {
+		return BadInput("filter.teams", "Filter by at most 100 teams.")
+	}
+	return CheckSearch("filter.query", f.Query)
+}
+
+// CheckSearch refuses a text to search for that is too long.
+func CheckSearch(field string, query *string) error {
+	if query != nil && len([]rune(*query)) > 100 {
+		return BadInput(field, "Search for at most 100 characters.")
 	}
 	return nil
 }
 
 // Empty says whether the filter lets everybody pass.
 func (f *MemberFilter) Empty() bool {
-	return f == nil || len(f.Status) == 0 && len(f.Role) == 0 && len(f.TwoFactor) == 0 && (f.Query == nil || *f.Query == "")
+	return f == nil || len(f.Status) == 0 && len(f.Role) == 0 && len(f.TwoFactor) == 0 && len(f.Teams) == 0 && (f.Query == nil || *f.Query == "")
 }
 
 // CheckGrant says whether by may give role: nobody grants a role above their own.

@@ -28,8 +28,11 @@ type MemberCounts struct {
 // Of is how many members pass a filter for somebody who may see them, managers all and others the active ones; nil where
 // they would have to be counted.
 func (c MemberCounts) Of(f *MemberFilter, manager bool) *int {
-	if f != nil && !(&MemberFilter{Role: f.Role, TwoFactor: f.TwoFactor, Query: f.Query}).Empty() {
-		return nil
+	if f != nil {
+		rest := *f
+		if rest.Status = nil; !rest.Empty() {
+			return nil
+		}
 	}
 	n := 0
 	for status, count := range map[MemberStatus]int{StatusActive: c.Active, StatusInvited: c.Invited, StatusRemovedFor2FA: c.RemovedFor2FA} {
@@ -114,6 +117,7 @@ type Require2FAImpact struct {
 	CompliantCount     int
 	UnmailableCount    int
 	OwnersRemovedCount int
+	RemindedAt         *time.Time
 }
 
 // CheckRequire2FA says whether by may set the requirement: on only with an authenticator of their own (recovery codes do

@@ -128,6 +128,7 @@ func TestMemberCountsOf(t *testing.T) {
 		"twice the same": {&org.MemberFilter{Status: []org.MemberStatus{org.StatusActive, org.StatusActive}}, 100, 100},
 		"role":           {&org.MemberFilter{Role: []org.Role{org.RoleOwner}}, -1, -1},
 		"2FA":            {&org.MemberFilter{Status: []org.MemberStatus{org.StatusActive}, TwoFactor: []org.TwoFactorState{org.TwoFactorSecure}}, -1, -1},
+		"teams":          {&org.MemberFilter{Teams: []string{"team_1"}}, -1, -1},
 		"query":          {&org.MemberFilter{Query: ptr("ada")}, -1, -1},
 	} {
 		for manager, want := range map[bool]int{true: test.manager, false: test.member} {

@@ -1,35 +1,59 @@
 package org
 
-import "time"
-
-// Permission is one thing that somebody may want to do in an organization.
-type Permission string
-
-// The permissions. The table below says which role each needs.
-const (
-	See            Permission = "see the organization"
-	Leave          Permission = "leave the organization"
-	NotifyMe       Permission = "change your notification settings"
-	SeeMembers     Permission = "see members"
-	SeeTeams       Permission = "see teams"
-	ManageTeams    Permission = "create teams and set members' teams"
-	SeeProjects    Permission = "see projects"
-	SeeAllProjects Permission = "see all projects"
-	CreateProjects Permission = "create projects"
-	ManageMembers  Permission = "manage members and invitations"
-	SeeAudit       Permission = "see the audit log"
-	SeeSecurity    Permission = "see the organization's security"
-	ManageSecurity Permission = "change the organization's security settings"
-	ManageSettings Permission = "change the organization's settings"
-	ManageTokens   Permission = "manage the organization's service tokens"
+import (
+	"maps"
+	"slices"
+	"time"
 )
 
-var lowest = map[Permission]Role{
-	See: RoleMember, Leave: RoleMember, NotifyMe: RoleMember, SeeMembers: RoleMember, SeeTeams: RoleMember, SeeProjects: RoleMember,
-	ManageTeams: RoleAdmin, CreateProjects: RoleAdmin, SeeAllProjects: RoleAdmin,
-	ManageMembers: RoleManager, SeeAudit: RoleManager, SeeSecurity: RoleManager,
-	ManageSecurity: RoleOwner, ManageSettings: RoleOwner, ManageTokens: RoleOwner,
+// Permission is one thing that somebody may want to do in an organization. Its name is the schema's.
+type Permission string
+
+// The permissions. The table below says what each is, and which role it needs.
+const (
+	See            Permission = "SEE"
+	Leave          Permission = "LEAVE"
+	NotifyMe       Permission = "NOTIFY_ME"
+	SeeMembers     Permission = "SEE_MEMBERS"
+	SeeTeams       Permission = "SEE_TEAMS"
+	ManageTeams    Permission = "MANAGE_TEAMS"
+	SeeProjects    Permission = "SEE_PROJECTS"
+	SeeAllProjects Permission = "SEE_ALL_PROJECTS"
+	CreateProjects Permission = "CREATE_PROJECTS"
+	ManageMembers  Permission = "MANAGE_MEMBERS"
+	SeeAudit       Permission = "SEE_AUDIT_LOG"
+	SeeSecurity    Permission = "SEE_SECURITY"
+	ManageSecurity Permission = "MANAGE_SECURITY"
+	ManageSettings Permission = "MANAGE_SETTINGS"
+	ManageTokens   Permission = "MANAGE_SERVICE_TOKENS"
+)
+
+var permissions = map[Permission]struct {
+	lowest Role
+	is     string // as in "You need another role to …"
+}{
+	See:            {RoleMember, "see the organization"},
+	Leave:          {RoleMember, "leave the organization"},
+	NotifyMe:       {RoleMember, "change your notification settings"},
+	SeeMembers:     {RoleMember, "see members"},
+	SeeTeams:       {RoleMember, "see teams"},
+	SeeProjects:    {RoleMember, "see projects"},
+	ManageTeams:    {RoleAdmin, "create teams and set members' teams"},
+	CreateProjects: {RoleAdmin, "create projects"},
+	SeeAllProjects: {RoleAdmin, "see all projects"},
+	ManageMembers:  {RoleManager, "manage members and invitations"},
+	SeeAudit:       {RoleManager, "see the audit log"},
+	SeeSecurity:    {RoleManager, "see the organization's security"},
+	ManageSecurity: {RoleOwner, "change the organization's security settings"},
+	ManageSettings: {RoleOwner, "change the organization's settings"},
+	ManageTokens:   {RoleOwner, "manage the organization's service tokens"},
 }
+
+// Permissions are all there are, by name.
+var Permissions = slices.Sorted(maps.Keys(permissions))
+
+// String is the permission in words, for refusals.
+func (p Permission) String() string { return permissions[p].is }
 
 // Access is what the gate decides on: read in one query, never remembered between requests.
 type Access struct {
@@ -49,10 +73,21 @@ func (a *Access) Gate(p Permission, now time.Time) error {
 			return err
 		}
 	}
-	if needed := lowest[p]; !a.Member.Role.AtLeast(needed) {
+	if needed := permissions[p].lowest; !a.Member.Role.AtLeast(needed) {
 		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed, p)
 	}
 	return nil
+}
+
+// May are the permissions that the session has in the organization.
+func (a *Access) May(now time.Time) []Permission {
+	may := []Permission{}
+	for _, p := range Permissions {
+		if a.Gate(p, now) == nil {
+			may = append(may, p)
+		}
+	}
+	return may
 }
 
 // Enter says whether the session may enter the organization at all, whatever the role.

@@ -1,6 +1,7 @@
 package org_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,50 @@ func TestRolesAndPermissions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What somebody may do is what the gate lets them, all of it and nothing else.
+func TestMay(t *testing.T) {
+	t.Parallel()
+	lowest := []org.Permission{org.Leave, org.NotifyMe, org.See, org.SeeMembers, org.SeeProjects, org.SeeTeams}
+	for name, test := range map[string]struct {
+		access org.Access
+		want   []org.Permission
+	}{
+		"a member": {org.Access{Organization: enforcing(), Member: member(org.RoleMember), Session: proved()}, lowest},
+		"an admin": {
+			org.Access{Organization: enforcing(), Member: member(org.RoleAdmin), Session: proved()},
+			append([]org.Permission{org.CreateProjects, org.ManageTeams, org.SeeAllProjects}, lowest...),
+		},
+		"an owner":                   {org.Access{Organization: enforcing(), Member: member(org.RoleOwner), Session: proved()}, org.Permissions},
+		"an owner without a factor":  {org.Access{Organization: enforcing(), Member: without2FA(member(org.RoleOwner)), Session: proved()}, nil},
+		"a token that sees the log":  {org.Access{Organization: relaxed(), Member: member(org.RoleOwner), Session: withScopes(org.ScopeAuditRead)}, []org.Permission{org.See, org.SeeAudit}},
+		"a member's with that scope": {org.Access{Organization: relaxed(), Member: member(org.RoleMember), Session: withScopes(org.ScopeAuditRead)}, []org.Permission{org.See}},
+	} {
+		want := slices.Clone(test.want)
+		slices.Sort(want)
+		if got := test.access.May(noon); !slices.Equal(got, want) {
+			t.Errorf("%s may %q, want %q", name, got, want)
+		}
+	}
+	if len(org.Permissions) != 15 {
+		t.Errorf("there are %d permissions", len(org.Permissions))
+	}
+}
+
+// A refusal says in words what it refuses.
+func TestPermissionsInWords(t *testing.T) {
+	t.Parallel()
+	access := org.Access{Organization: relaxed(), Member: member(org.RoleMember), Session: proved()}
+	err := access.Gate(org.SeeAudit, noon)
+	if want := "FORBIDDEN: You need the role MANAGER or above to see the audit log."; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	for _, p := range org.Permissions {
+		if p.String() == "" || strings.Contains(p.String(), "_") {
+			t.Errorf("%s is %q in words", string(p), p.String())
+		}
 	}
 }
 

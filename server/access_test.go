@@ -55,6 +55,7 @@ func TestAccessIsCutAtTheCommit(t *testing.T) {
 		"require2FA", "sso { issuer }", "viewer { role }", "members { nodes { id } }", `member(id: "` + ownerMember + `") { id }`,
 		"auditLog { nodes { id } }", "auditLogActions", "auditSequence", "teams { id }", "projects { id }",
 		"require2FAImpact { removedCount members { nodes { id } } }", "sweep { id }",
+		"viewerCan", "memberCounts { active }", "complianceHistory { day }", "auditLogActors { id }",
 	}
 	type path struct {
 		name, query string

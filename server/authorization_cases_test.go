@@ -359,7 +359,9 @@ var mutationCases = []mutationCase{
 	{
 		own: true,
 		places: at("Mutation.createOrganization", "CreateOrganizationPayload",
-			place{row: "CreateOrganizationPayload.organization", from: "Mutation.createOrganization", on: "Organization/new"}),
+			place{row: "CreateOrganizationPayload.organization", from: "Mutation.createOrganization", on: "Organization/new"},
+			place{row: "Organization/new.require2FAImpact", from: "CreateOrganizationPayload.organization", on: "Require2FAImpact/new"},
+			place{row: "Require2FAImpact/new.refusal", from: "Organization/new.require2FAImpact", on: "Refusal"}),
 		by: with(vars{"slug": "new-UNIQUE", "name": "New"}),
 	},
 	{

@@ -153,6 +153,7 @@ Organization.name                     ok    ok    ok    ok        ok    ok    ok
 Organization.require2FA               ok    ok    ok    ok        2FA   2FA   STEP        -     -
 Organization.sso                      ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.viewer                   ok    ok    ok    ok        2FA   2FA   STEP        -     -
+Organization.viewerCan                #15   #12   #9    #6        2FA   2FA   STEP        -     -
 Organization.members                  ok    ok    ok    ok        2FA   2FA   STEP        -     -
 Organization.members(by 2FA)          ok    ok    ROLE  ROLE      -     -     -           -     -
 Organization.memberCounts             ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
@@ -162,6 +163,7 @@ Organization.member(invited)          ok    ok    404   404       -     -     - 
 Organization.member(foreign)          404   404   404   404       -     -     -           -     -
 Organization.auditLog                 ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.auditLogActions          ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
+Organization.auditLogActors           ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.auditSequence            ok    ok    ROLE  ROLE      2FA   2FA   STEP        -     -
 Organization.teams                    #2    #2    #2    #2        2FA   2FA   STEP        -     -
 Organization.projects                 #2    #2    #2    #1        2FA   2FA   STEP        -     -
@@ -176,11 +178,13 @@ Organization/new.name                 ok    ok    ok    ok        ok    ok    ok
 Organization/new.require2FA           ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.sso                  any   null  null  null      null  null  null        null  -
 Organization/new.viewer               ok    ok    ok    ok        ok    ok    ok          ok    -
+Organization/new.viewerCan            #15   #15   #15   #15       #15   #15   #15         #15   -
 Organization/new.members              ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.memberCounts         ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.member               404   404   404   404       404   404   404         404   -
 Organization/new.auditLog             ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.auditLogActions      ok    ok    ok    ok        ok    ok    ok          ok    -
+Organization/new.auditLogActors       ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.auditSequence        ok    ok    ok    ok        ok    ok    ok          ok    -
 Organization/new.teams                none  none  none  none      none  none  none        none  -
 Organization/new.projects             none  none  none  none      none  none  none        none  -
@@ -367,6 +371,19 @@ Require2FAImpact.compliantCount       ok    ok    -     -         -     -     - 
 Require2FAImpact.unmailableCount      ok    ok    -     -         -     -     -           -     -
 Require2FAImpact.ownersRemovedCount   ok    ok    -     -         -     -     -           -     -
 Require2FAImpact.members              ok    ok    -     -         -     -     -           -     -
+Require2FAImpact.refusal              null  null  -     -         -     -     -           -     -
+Require2FAImpact.remindedAt           null  null  -     -         -     -     -           -     -
+Require2FAImpact/new.removedCount       ok    ok    ok    ok      ok    ok    ok          ok    -
+Require2FAImpact/new.compliantCount     ok    ok    ok    ok      ok    ok    ok          ok    -
+Require2FAImpact/new.unmailableCount    ok    ok    ok    ok      ok    ok    ok          ok    -
+Require2FAImpact/new.ownersRemovedCount ok    ok    ok    ok      ok    ok    ok          ok    -
+Require2FAImpact/new.members            ok    ok    ok    ok      ok    ok    ok          ok    -
+Require2FAImpact/new.refusal            null  null  null  null    ok    ok    null        any   -
+Require2FAImpact/new.remindedAt         null  null  null  null    null  null  null        null  -
+Refusal.code                          -     -     -     -         ok    ok    -           -     -
+Refusal.message                       -     -     -     -         ok    ok    -           -     -
+AuditLogActor.id                      ok    ok    -     -         -     -     -           -     -
+AuditLogActor.label                   ok    ok    -     -         -     -     -           -     -
 Sweep.id                              ok    ok    -     -         -     -     -           -     -
 Sweep.state                           ok    ok    -     -         -     -     -           -     -
 Sweep.total                           ok    ok    -     -         -     -     -           -     -

@@ -99,6 +99,7 @@ var readPlaces = []place{
 	{row: "Organization.auditLog", from: "Query.organization", name: "edits", call: `auditLog(first: 1, filter: {actions: ["org.edit"]})`, on: "AuditLogConnection/found"},
 	{row: "AuditLogConnection/found.nodes", from: "edits", name: "edit", on: "AuditLogEntry"},
 	{row: "AuditLogEntry.target", from: "edit", name: "edited", on: "Organization"},
+	{row: "Organization.auditLogActors", from: "Query.organization", on: "AuditLogActor"},
 	{row: "Organization.teams", from: "Query.organization", on: "Team"},
 	{row: "Organization.projects", from: "Query.organization", on: "Project"},
 	{row: "Project.team", from: "Organization.projects", on: "Team"},

@@ -26,6 +26,7 @@ var idArguments = map[string]string{
 var readsByID = map[string]struct{ document, kind string }{
 	"Query.node(id)":                             {`query($id: ID!) { node(id: $id) { __typename id } }`, "any"},
 	"Organization.member(id)":                    {`query($id: ID!, $slug: String!) { organization(slug: $slug) { member(id: $id) { id } } }`, db.MemberID},
+	"MemberFilter.teams":                         {`query($id: ID!, $slug: String!) { organization(slug: $slug) { members(filter: {teams: [$id]}) { nodes { id } } } }`, db.TeamID},
 	"AuditLogFilter.actor":                       {`query($id: ID!, $slug: String!) { organization(slug: $slug) { auditLog(filter: {actor: $id}) { nodes { id } } } }`, db.UserID},
 	"AuditLogFilter.target":                      {`query($id: ID!, $slug: String!) { organization(slug: $slug) { auditLog(filter: {target: $id}) { nodes { id } } } }`, db.MemberID},
 	"Subscription.viewerMember(organizationId)":  {`subscription($id: ID!) { viewerMember(organizationId: $id) { id } }`, db.OrganizationID},

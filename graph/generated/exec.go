@@ -65,6 +65,11 @@ type ComplexityRoot struct {
 		Reset func(childComplexity int) int
 	}
 
+	AuditLogActor struct {
+		ID    func(childComplexity int) int
+		Label func(childComplexity int) int
+	}
+
 	AuditLogConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -333,6 +338,7 @@ type ComplexityRoot struct {
 	Organization struct {
 		AuditLog          func(childComplexity int, first *int, after *string, filter *org.AuditLogFilter) int
 		AuditLogActions   func(childComplexity int) int
+		AuditLogActors    func(childComplexity int, query *string) int
 		AuditSequence     func(childComplexity int) int
 		ComplianceHistory func(childComplexity int, days int) int
 		ID                func(childComplexity int) int
@@ -350,6 +356,7 @@ type ComplexityRoot struct {
 		Teams             func(childComplexity int) int
 		TwoFactorResets   func(childComplexity int) int
 		Viewer            func(childComplexity int) int
+		ViewerCan         func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -388,6 +395,11 @@ type ComplexityRoot struct {
 	RecoveryCodes struct {
 		CreatedAt func(childComplexity int) int
 		Remaining func(childComplexity int) int
+	}
+
+	Refusal struct {
+		Code    func(childComplexity int) int
+		Message func(childComplexity int) int
 	}
 
 	RegenerateRecoveryCodesPayload struct {
@@ -445,6 +457,8 @@ type ComplexityRoot struct {
 		CompliantCount     func(childComplexity int) int
 		Members            func(childComplexity int, first *int, after *string, unmailable *bool) int
 		OwnersRemovedCount func(childComplexity int) int
+		Refusal            func(childComplexity int) int
+		RemindedAt         func(childComplexity int) int
 		RemovedCount       func(childComplexity int) int
 		UnmailableCount    func(childComplexity int) int
 	}
@@ -718,11 +732,13 @@ type OrganizationResolver interface {
 	Require2FA(ctx context.Context, obj *org.Organization) (*bool, error)
 	SSO(ctx context.Context, obj *org.Organization) (*org.SSO, error)
 	Viewer(ctx context.Context, obj *org.Organization) (*org.Member, error)
+	ViewerCan(ctx context.Context, obj *org.Organization) ([]org.Permission, error)
 	Members(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.MemberFilter) (*org.Page[org.Member], error)
 	MemberCounts(ctx context.Context, obj *org.Organization) (*org.MemberCounts, error)
 	Member(ctx context.Context, obj *org.Organization, id string) (*org.Member, error)
 	AuditLog(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.AuditLogFilter) (*org.Page[org.AuditLogEntry], error)
 	AuditLogActions(ctx context.Context, obj *org.Organization) ([]string, error)
+	AuditLogActors(ctx context.Context, obj *org.Organization, query *string) ([]*org.AuditLogActor, error)
 	AuditSequence(ctx context.Context, obj *org.Organization) (*int, error)
 	Teams(ctx context.Context, obj *org.Organization) ([]*org.Team, error)
 	Projects(ctx context.Context, obj *org.Organization) ([]*org.Project, error)
@@ -742,6 +758,8 @@ type QueryResolver interface {
 	Node(ctx context.Context, id string) (org.Node, error)
 }
 type Require2FAImpactResolver interface {
+	Refusal(ctx context.Context, obj *org.Require2FAImpact) (*org.Error, error)
+
 	Members(ctx context.Context, obj *org.Require2FAImpact, first *int, after *string, unmailable *bool) (*org.Page[org.Member], error)
 }
 type SubscriptionResolver interface {
@@ -850,6 +868,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApproveTwoFactorResetPayload.Reset(childComplexity), true
+
+	case "AuditLogActor.id":
+		if e.ComplexityRoot.AuditLogActor.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditLogActor.ID(childComplexity), true
+	case "AuditLogActor.label":
+		if e.ComplexityRoot.AuditLogActor.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditLogActor.Label(childComplexity), true
 
 	case "AuditLogConnection.edges":
 		if e.ComplexityRoot.AuditLogConnection.Edges == nil {
@@ -2106,6 +2137,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.AuditLogActions(childComplexity), true
+	case "Organization.auditLogActors":
+		if e.ComplexityRoot.Organization.AuditLogActors == nil {
+			break
+		}
+
+		args, err := ec.field_Organization_auditLogActors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.AuditLogActors(childComplexity, args["query"].(*string)), true
 	case "Organization.auditSequence":
 		if e.ComplexityRoot.Organization.AuditSequence == nil {
 			break
@@ -2223,6 +2265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Viewer(childComplexity), true
+	case "Organization.viewerCan":
+		if e.ComplexityRoot.Organization.ViewerCan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.ViewerCan(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -2393,6 +2441,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RecoveryCodes.Remaining(childComplexity), true
 
+	case "Refusal.code":
+		if e.ComplexityRoot.Refusal.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refusal.Code(childComplexity), true
+	case "Refusal.message":
+		if e.ComplexityRoot.Refusal.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refusal.Message(childComplexity), true
+
 	case "RegenerateRecoveryCodesPayload.clientMutationId":
 		if e.ComplexityRoot.RegenerateRecoveryCodesPayload.ClientMutationID == nil {
 			break
@@ -2552,6 +2613,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Require2FAImpact.OwnersRemovedCount(childComplexity), true
+	case "Require2FAImpact.refusal":
+		if e.ComplexityRoot.Require2FAImpact.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Require2FAImpact.Refusal(childComplexity), true
+	case "Require2FAImpact.remindedAt":
+		if e.ComplexityRoot.Require2FAImpact.RemindedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Require2FAImpact.RemindedAt(childComplexity), true
 	case "Require2FAImpact.removedCount":
 		if e.ComplexityRoot.Require2FAImpact.RemovedCount == nil {
 			break
@@ -3424,7 +3497,7 @@ Muster lets an organization require two-factor authentication (2FA) and see, liv
 A program signs in with an API token, as bearer. A personal token acts as the person who made it; a service token acts as
 itself in the organization whose it is, as a manager at most, and the 2FA requirement, which is for people, does not ask it
 for a factor. What a token may do is what its scopes say. Each mutation, and each field that needs one, names its scope;
-every token sees ` + "`" + `id` + "`" + `, ` + "`" + `slug` + "`" + `, ` + "`" + `name` + "`" + ` and ` + "`" + `require2FA` + "`" + ` of an organization that it reaches. A scope ` + "`" + `x:write` + "`" + ` has ` + "`" + `x:read` + "`" + ` in
+every token sees ` + "`" + `id` + "`" + `, ` + "`" + `slug` + "`" + `, ` + "`" + `name` + "`" + `, ` + "`" + `require2FA` + "`" + ` and ` + "`" + `viewerCan` + "`" + ` of an organization that it reaches. A scope ` + "`" + `x:write` + "`" + ` has ` + "`" + `x:read` + "`" + ` in
 it. Nothing that asks for a fresh session, and nothing about an account, can be done with a token.
 
 Send queries and mutations to ` + "`" + `/graphql` + "`" + ` over HTTP, subscriptions over a WebSocket to the same path
@@ -3507,6 +3580,40 @@ enum Role {
   ADMIN
   "Sees the organization and the projects of their own teams."
   MEMBER
+}
+
+"What somebody may do in an organization. Whom it may be done to depends on their role too: nobody touches a role above their own."
+enum Permission {
+  "See the organization's name and whether it requires 2FA."
+  SEE
+  "Leave it."
+  LEAVE
+  "Change one's own notification settings."
+  NOTIFY_ME
+  "See its members."
+  SEE_MEMBERS
+  "See its teams."
+  SEE_TEAMS
+  "See the projects of one's own teams."
+  SEE_PROJECTS
+  "Create teams, and set who is in which."
+  MANAGE_TEAMS
+  "Create projects."
+  CREATE_PROJECTS
+  "See the projects of all teams."
+  SEE_ALL_PROJECTS
+  "Invite, remind, remove and reset members, and change their roles."
+  MANAGE_MEMBERS
+  "See the audit log."
+  SEE_AUDIT_LOG
+  "See the impact of requiring 2FA, sweeps, the provider and how the organization stood day by day."
+  SEE_SECURITY
+  "Require 2FA, and connect a provider."
+  MANAGE_SECURITY
+  "Change name and short name."
+  MANAGE_SETTINGS
+  "Create and revoke service tokens."
+  MANAGE_SERVICE_TOKENS
 }
 
 "Where a member stands."
@@ -3829,6 +3936,8 @@ type Organization implements Node {
   sso: SSO
   "Your own place in it; null for a service token. Scope: ` + "`" + `members:read` + "`" + `."
   viewer: Member
+  "What you may do here, by your role and, with an API token, its scopes."
+  viewerCan: [Permission!]
   "Its members in order of joining: active, invited and removed for 2FA. Scope: ` + "`" + `members:read` + "`" + `."
   members(
     "How many, 1 to 100."
@@ -3856,6 +3965,11 @@ type Organization implements Node {
   ): AuditLogConnection
   "Every action name that the audit log knows, for a filter's menu; at most 100. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLogActions: [String!]
+  "Who has done something here that the log tells, by label, for a filter's menu; at most 100. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
+  auditLogActors(
+    "A part of the label, at most 100 characters."
+    query: String
+  ): [AuditLogActor!]
   "The newest entry's sequence: pass it as ` + "`" + `after` + "`" + ` to the subscription ` + "`" + `auditLog` + "`" + ` to go on without a gap. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditSequence: Int
   "Its teams by name, at most 1000. Scope: ` + "`" + `teams:read` + "`" + `."
@@ -4053,6 +4167,14 @@ type PageInfo {
   endCursor: String
 }
 
+"Somebody, or a service token, who did what the audit log tells."
+type AuditLogActor {
+  "Their id, for ` + "`" + `AuditLogFilter.actor` + "`" + `; they may be gone."
+  id: ID!
+  "Their name as it was written last."
+  label: String!
+}
+
 "Who did what an entry tells."
 union AuditActor = User | ServiceToken
 
@@ -4134,6 +4256,10 @@ type Require2FAImpact {
   unmailableCount: Int!
   "Owners among those who would be removed."
   ownersRemovedCount: Int!
+  "Why you could not turn the requirement on now, apart from a session that is not fresh; null where you could, and where it is on."
+  refusal: Refusal
+  "When members without 2FA were last reminded, which can be done once a day; null where they never were."
+  remindedAt: Time
   "Those who would be removed or locked out, in order of joining."
   members(
     "How many, 1 to 100."
@@ -4143,6 +4269,14 @@ type Require2FAImpact {
     "Only those who cannot be mailed."
     unmailable: Boolean = false
   ): MemberConnection
+}
+
+"What would be refused, with the code and the sentence of the refusal."
+type Refusal {
+  "The code."
+  code: ErrorCode!
+  "The sentence, for a person: what is wrong and what to do."
+  message: String!
 }
 
 "One run of removing the members who are not compliant."
@@ -4225,6 +4359,8 @@ input MemberFilter {
   role: [Role!]
   "Any of these 2FA states. Managers and owners."
   twoFactor: [TwoFactorState!]
+  "In any of these teams, at most 100."
+  teams: [ID!]
   "A part of the name, or for managers and owners of the email; at most 100 characters."
   query: String
 }
@@ -5222,6 +5358,16 @@ func (ec *executionContext) childFields_ApproveTwoFactorResetPayload(ctx context
 	return nil, fmt.Errorf("no field named %q was found under type ApproveTwoFactorResetPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AuditLogActor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditLogActor_id(ctx, field)
+	case "label":
+		return ec.fieldContext_AuditLogActor_label(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditLogActor", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditLogConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -5656,6 +5802,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_sso(ctx, field)
 	case "viewer":
 		return ec.fieldContext_Organization_viewer(ctx, field)
+	case "viewerCan":
+		return ec.fieldContext_Organization_viewerCan(ctx, field)
 	case "members":
 		return ec.fieldContext_Organization_members(ctx, field)
 	case "memberCounts":
@@ -5666,6 +5814,8 @@ func (ec *executionContext) childFields_Organization(ctx context.Context, field 
 		return ec.fieldContext_Organization_auditLog(ctx, field)
 	case "auditLogActions":
 		return ec.fieldContext_Organization_auditLogActions(ctx, field)
+	case "auditLogActors":
+		return ec.fieldContext_Organization_auditLogActors(ctx, field)
 	case "auditSequence":
 		return ec.fieldContext_Organization_auditSequence(ctx, field)
 	case "teams":
@@ -5740,6 +5890,16 @@ func (ec *executionContext) childFields_RecoveryCodes(ctx context.Context, field
 		return ec.fieldContext_RecoveryCodes_createdAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecoveryCodes", field.Name)
+}
+
+func (ec *executionContext) childFields_Refusal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_Refusal_code(ctx, field)
+	case "message":
+		return ec.fieldContext_Refusal_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refusal", field.Name)
 }
 
 func (ec *executionContext) childFields_RegenerateRecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5854,6 +6014,10 @@ func (ec *executionContext) childFields_Require2FAImpact(ctx context.Context, fi
 		return ec.fieldContext_Require2FAImpact_unmailableCount(ctx, field)
 	case "ownersRemovedCount":
 		return ec.fieldContext_Require2FAImpact_ownersRemovedCount(ctx, field)
+	case "refusal":
+		return ec.fieldContext_Require2FAImpact_refusal(ctx, field)
+	case "remindedAt":
+		return ec.fieldContext_Require2FAImpact_remindedAt(ctx, field)
 	case "members":
 		return ec.fieldContext_Require2FAImpact_members(ctx, field)
 	}
@@ -7096,6 +7260,20 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Organization_auditLogActors_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "query",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["query"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Organization_auditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7730,6 +7908,52 @@ func (ec *executionContext) fieldContext_ApproveTwoFactorResetPayload_reset(_ co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AuditLogActor_id(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogActor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditLogActor_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditLogActor_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditLogActor", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AuditLogActor_label(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogActor) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditLogActor_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditLogActor_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditLogActor", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _AuditLogConnection_edges(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.AuditLogEntry]) (ret graphql.Marshaler) {
@@ -12915,6 +13139,29 @@ func (ec *executionContext) fieldContext_Organization_viewer(_ context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Organization_viewerCan(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_viewerCan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Organization().ViewerCan(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []org.Permission) graphql.Marshaler {
+			return ec.marshalOPermission2ᚕmusterᚋorgᚐPermissionᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_viewerCan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Organization", field, true, true, errors.New("field of type Permission does not have child fields"))
+}
+
 func (ec *executionContext) _Organization_members(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -13100,6 +13347,50 @@ func (ec *executionContext) _Organization_auditLogActions(ctx context.Context, f
 }
 func (ec *executionContext) fieldContext_Organization_auditLogActions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Organization", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Organization_auditLogActors(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Organization_auditLogActors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Organization().AuditLogActors(ctx, obj, fc.Args["query"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.AuditLogActor) graphql.Marshaler {
+			return ec.marshalOAuditLogActor2ᚕᚖmusterᚋorgᚐAuditLogActorᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Organization_auditLogActors(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Organization",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditLogActor(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Organization_auditLogActors_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Organization_auditSequence(ctx context.Context, field graphql.CollectedField, obj *org.Organization) (ret graphql.Marshaler) {
@@ -14089,6 +14380,52 @@ func (ec *executionContext) fieldContext_RecoveryCodes_createdAt(_ context.Conte
 	return graphql.NewScalarFieldContext("RecoveryCodes", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _Refusal_code(ctx context.Context, field graphql.CollectedField, obj *org.Error) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refusal_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.ErrorCode) graphql.Marshaler {
+			return ec.marshalNErrorCode2musterᚋorgᚐErrorCode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refusal_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refusal", field, false, false, errors.New("field of type ErrorCode does not have child fields"))
+}
+
+func (ec *executionContext) _Refusal_message(ctx context.Context, field graphql.CollectedField, obj *org.Error) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Refusal_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Refusal_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Refusal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _RegenerateRecoveryCodesPayload_recoveryCodes(ctx context.Context, field graphql.CollectedField, obj *app.RegenerateRecoveryCodesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14752,6 +15089,61 @@ func (ec *executionContext) _Require2FAImpact_ownersRemovedCount(ctx context.Con
 }
 func (ec *executionContext) fieldContext_Require2FAImpact_ownersRemovedCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Require2FAImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Require2FAImpact_refusal(ctx context.Context, field graphql.CollectedField, obj *org.Require2FAImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Require2FAImpact_refusal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Require2FAImpact().Refusal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Error) graphql.Marshaler {
+			return ec.marshalORefusal2ᚖmusterᚋorgᚐError(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Require2FAImpact_refusal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Require2FAImpact",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Refusal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Require2FAImpact_remindedAt(ctx context.Context, field graphql.CollectedField, obj *org.Require2FAImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Require2FAImpact_remindedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RemindedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Require2FAImpact_remindedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Require2FAImpact", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _Require2FAImpact_members(ctx context.Context, field graphql.CollectedField, obj *org.Require2FAImpact) (ret graphql.Marshaler) {
@@ -19647,7 +20039,7 @@ func (ec *executionContext) unmarshalInputMemberFilter(ctx context.Context, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"status", "role", "twoFactor", "query"}
+	fieldsInOrder := [...]string{"status", "role", "twoFactor", "teams", "query"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19675,6 +20067,13 @@ func (ec *executionContext) unmarshalInputMemberFilter(ctx context.Context, obj 
 				return it, err
 			}
 			it.TwoFactor = data
+		case "teams":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("teams"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Teams = data
 		case "query":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("query"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -20895,6 +21294,49 @@ func (ec *executionContext) _ApproveTwoFactorResetPayload(ctx context.Context, s
 			out.Values[i] = graphql.MarshalString("ApproveTwoFactorResetPayload")
 		case "reset":
 			out.Values[i] = ec._ApproveTwoFactorResetPayload_reset(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var auditLogActorImplementors = []string{"AuditLogActor"}
+
+func (ec *executionContext) _AuditLogActor(ctx context.Context, sel ast.SelectionSet, obj *org.AuditLogActor) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditLogActorImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AuditLogActor")
+		case "id":
+			out.Values[i] = ec._AuditLogActor_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "label":
+			out.Values[i] = ec._AuditLogActor_label(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -23178,6 +23620,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "viewerCan":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_viewerCan(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "members":
 			field := field
 
@@ -23340,6 +23820,44 @@ func (ec *executionContext) _Organization(ctx context.Context, sel ast.Selection
 					}
 				}()
 				res = ec._Organization_auditLogActions(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "auditLogActors":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Organization_auditLogActors(ctx, field, obj)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -24114,6 +24632,49 @@ func (ec *executionContext) _RecoveryCodes(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var refusalImplementors = []string{"Refusal"}
+
+func (ec *executionContext) _Refusal(ctx context.Context, sel ast.SelectionSet, obj *org.Error) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refusalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Refusal")
+		case "code":
+			out.Values[i] = ec._Refusal_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._Refusal_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var regenerateRecoveryCodesPayloadImplementors = []string{"RegenerateRecoveryCodesPayload"}
 
 func (ec *executionContext) _RegenerateRecoveryCodesPayload(ctx context.Context, sel ast.SelectionSet, obj *app.RegenerateRecoveryCodesPayload) graphql.Marshaler {
@@ -24579,6 +25140,49 @@ func (ec *executionContext) _Require2FAImpact(ctx context.Context, sel ast.Selec
 		case "ownersRemovedCount":
 			out.Values[i] = ec._Require2FAImpact_ownersRemovedCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "refusal":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Require2FAImpact_refusal(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "remindedAt":
+			out.Values[i] = ec._Require2FAImpact_remindedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "members":
@@ -26962,6 +27566,16 @@ func (ec *executionContext) unmarshalNApproveTwoFactorResetInput2musterᚋappᚐ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNAuditLogActor2ᚖmusterᚋorgᚐAuditLogActor(ctx context.Context, sel ast.SelectionSet, v *org.AuditLogActor) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AuditLogActor(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAuditLogEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.AuditLogEntry]) graphql.Marshaler {
 	return ec._AuditLogEdge(ctx, sel, &v)
 }
@@ -27207,6 +27821,23 @@ func (ec *executionContext) unmarshalNEnrollTOTPInput2musterᚋappᚐEnrollTOTPI
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNErrorCode2musterᚋorgᚐErrorCode(ctx context.Context, v any) (org.ErrorCode, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := org.ErrorCode(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNErrorCode2musterᚋorgᚐErrorCode(ctx context.Context, sel ast.SelectionSet, v org.ErrorCode) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := scalar.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -27429,6 +28060,23 @@ func (ec *executionContext) marshalNOrganization2ᚖmusterᚋorgᚐOrganization(
 
 func (ec *executionContext) marshalNPageInfo2musterᚋorgᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v org.PageInfo) graphql.Marshaler {
 	return ec._PageInfo(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNPermission2musterᚋorgᚐPermission(ctx context.Context, v any) (org.Permission, error) {
+	tmp, err := scalar.UnmarshalString(v)
+	res := org.Permission(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPermission2musterᚋorgᚐPermission(ctx context.Context, sel ast.SelectionSet, v org.Permission) graphql.Marshaler {
+	_ = sel
+	res := scalar.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNPersonalToken2ᚖmusterᚋorgᚐPersonalToken(ctx context.Context, sel ast.SelectionSet, v *org.PersonalToken) graphql.Marshaler {
@@ -28105,6 +28753,25 @@ func (ec *executionContext) marshalOAuditActor2musterᚋorgᚐAuditActor(ctx con
 	return ec._AuditActor(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOAuditLogActor2ᚕᚖmusterᚋorgᚐAuditLogActorᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AuditLogActor) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditLogActor2ᚖmusterᚋorgᚐAuditLogActor(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOAuditLogConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.AuditLogEntry]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28328,6 +28995,41 @@ func (ec *executionContext) marshalOEnrollTOTPPayload2ᚖmusterᚋappᚐEnrollTO
 	return ec._EnrollTOTPPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNID2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOID2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNID2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOID2ᚖstring(ctx context.Context, v any) (*string, error) {
 	if v == nil {
 		return nil, nil
@@ -28546,6 +29248,42 @@ func (ec *executionContext) marshalOOrganization2ᚖmusterᚋorgᚐOrganization(
 	return ec._Organization(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOPermission2ᚕmusterᚋorgᚐPermissionᚄ(ctx context.Context, v any) ([]org.Permission, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]org.Permission, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNPermission2musterᚋorgᚐPermission(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOPermission2ᚕmusterᚋorgᚐPermissionᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Permission) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNPermission2musterᚋorgᚐPermission(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalOPersonalToken2ᚕᚖmusterᚋorgᚐPersonalTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.PersonalToken) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28589,6 +29327,13 @@ func (ec *executionContext) marshalORecoveryCodes2ᚖmusterᚋorgᚐRecoveryCode
 		return graphql.Null
 	}
 	return ec._RecoveryCodes(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORefusal2ᚖmusterᚋorgᚐError(ctx context.Context, sel ast.SelectionSet, v *org.Error) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Refusal(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalORegenerateRecoveryCodesPayload2ᚖmusterᚋappᚐRegenerateRecoveryCodesPayload(ctx context.Context, sel ast.SelectionSet, v *app.RegenerateRecoveryCodesPayload) graphql.Marshaler {
