@@ -84,7 +84,7 @@ func (c *canaries) keyWord(path string) string {
 func (c *canaries) noteKey(path, part, text string) {
 	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
 		for _, value := range []string{
-			text, base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), strings.Trim(fmt.Sprint(raw), "[]"), fmt.Sprintf("%q", string(raw)),
+			text, base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), hex.EncodeToString([]byte(text)), strings.Trim(fmt.Sprint(raw), "[]"), fmt.Sprintf("%q", string(raw)),
 		} {
 			c.keys[value] = keyPart{path + "." + part, keyTables[part]}
 		}

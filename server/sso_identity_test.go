@@ -162,6 +162,7 @@ func TestThiefLinksAnIdentity(t *testing.T) {
 	known := func() string {
 		return m.find(t, `SELECT (SELECT count(*) FROM devices) || ' ' || (SELECT count(*) FROM security_events WHERE action = 'user.new-sign-in')`)
 	}
+	m.exec(t, `DELETE FROM devices`) // so that each one is new
 	before := known()
 	if who := m.signsIn(t, o); who.Viewer.ID != id {
 		t.Fatalf("the thief's identity is %+v", who.Viewer)
