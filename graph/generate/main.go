@@ -26,5 +26,5 @@ func generate() error {
 	if err != nil {
 		return fmt.Errorf("read gqlgen.yml: %w", err)
 	}
-	return api.Generate(cfg)
+	return api.Generate(cfg, api.AddPlugin(lists{}))
 }
