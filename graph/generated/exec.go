@@ -27535,22 +27535,6 @@ func (ec *executionContext) unmarshalNAcceptInviteInput2musterᚋappᚐAcceptInv
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AccountAlert) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNAccountAlert2ᚖmusterᚋorgᚐAccountAlert(ctx context.Context, sel ast.SelectionSet, v *org.AccountAlert) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -27578,38 +27562,6 @@ func (ec *executionContext) marshalNAuditLogActor2ᚖmusterᚋorgᚐAuditLogActo
 
 func (ec *executionContext) marshalNAuditLogEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.AuditLogEntry]) graphql.Marshaler {
 	return ec._AuditLogEdge(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNAuditLogEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.AuditLogEntry]) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAuditLogEdge2musterᚋorgᚐEdge(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalNAuditLogEntry2ᚕᚖmusterᚋorgᚐAuditLogEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AuditLogEntry) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAuditLogEntry2ᚖmusterᚋorgᚐAuditLogEntry(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalNAuditLogEntry2ᚖmusterᚋorgᚐAuditLogEntry(ctx context.Context, sel ast.SelectionSet, v *org.AuditLogEntry) graphql.Marshaler {
@@ -27958,22 +27910,6 @@ func (ec *executionContext) marshalNLinkedIdentity2ᚖmusterᚋorgᚐLinkedIdent
 	return ec._LinkedIdentity(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Member) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNMember2ᚖmusterᚋorgᚐMember(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNMember2ᚖmusterᚋorgᚐMember(ctx context.Context, sel ast.SelectionSet, v *org.Member) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -27986,22 +27922,6 @@ func (ec *executionContext) marshalNMember2ᚖmusterᚋorgᚐMember(ctx context.
 
 func (ec *executionContext) marshalNMemberEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.Member]) graphql.Marshaler {
 	return ec._MemberEdge(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNMemberEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.Member]) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNMemberEdge2musterᚋorgᚐEdge(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalNMemberRemoved2ᚖmusterᚋorgᚐMemberRemoved(ctx context.Context, sel ast.SelectionSet, v *org.MemberRemoved) graphql.Marshaler {
@@ -28104,22 +28024,6 @@ func (ec *executionContext) unmarshalNRegenerateRecoveryCodesInput2musterᚋapp�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNReinstated2ᚕᚖmusterᚋorgᚐReinstatedᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Reinstated) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNReinstated2ᚖmusterᚋorgᚐReinstated(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalNReinstated2ᚖmusterᚋorgᚐReinstated(ctx context.Context, sel ast.SelectionSet, v *org.Reinstated) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -28132,22 +28036,6 @@ func (ec *executionContext) marshalNReinstated2ᚖmusterᚋorgᚐReinstated(ctx 
 
 func (ec *executionContext) marshalNReinstatementSkip2musterᚋorgᚐReinstatementSkip(ctx context.Context, sel ast.SelectionSet, v org.ReinstatementSkip) graphql.Marshaler {
 	return ec._ReinstatementSkip(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNReinstatementSkip2ᚕmusterᚋorgᚐReinstatementSkipᚄ(ctx context.Context, sel ast.SelectionSet, v []org.ReinstatementSkip) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNReinstatementSkip2musterᚋorgᚐReinstatementSkip(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) unmarshalNRemindMembersWithout2FAInput2musterᚋappᚐRemindMembersWithout2FAInput(ctx context.Context, v any) (app.RemindMembersWithout2FAInput, error) {
@@ -28589,22 +28477,6 @@ func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlge
 	return ec.___Directive(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) unmarshalN__DirectiveLocation2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -28663,40 +28535,8 @@ func (ec *executionContext) marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlg
 	return ec.___InputValue(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx context.Context, sel ast.SelectionSet, v introspection.Type) graphql.Marshaler {
 	return ec.___Type(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalN__Type2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx context.Context, sel ast.SelectionSet, v *introspection.Type) graphql.Marshaler {
@@ -28753,25 +28593,6 @@ func (ec *executionContext) marshalOAuditActor2musterᚋorgᚐAuditActor(ctx con
 	return ec._AuditActor(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOAuditLogActor2ᚕᚖmusterᚋorgᚐAuditLogActorᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AuditLogActor) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAuditLogActor2ᚖmusterᚋorgᚐAuditLogActor(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalOAuditLogConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.AuditLogEntry]) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -28785,25 +28606,6 @@ func (ec *executionContext) unmarshalOAuditLogFilter2ᚖmusterᚋorgᚐAuditLogF
 	}
 	res, err := ec.unmarshalInputAuditLogFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalOAuthenticator2ᚕᚖmusterᚋorgᚐAuthenticatorᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Authenticator) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNAuthenticator2ᚖmusterᚋorgᚐAuthenticator(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) unmarshalOBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -28855,25 +28657,6 @@ func (ec *executionContext) marshalOChangePasswordPayload2ᚖmusterᚋappᚐChan
 		return graphql.Null
 	}
 	return ec._ChangePasswordPayload(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOComplianceDay2ᚕᚖmusterᚋorgᚐComplianceDayᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.ComplianceDay) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNComplianceDay2ᚖmusterᚋorgᚐComplianceDay(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalOConfirmIdentityPayload2ᚖmusterᚋappᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *app.ConfirmIdentityPayload) graphql.Marshaler {
@@ -29124,44 +28907,6 @@ func (ec *executionContext) marshalOLeaveOrganizationPayload2ᚖmusterᚋappᚐL
 	return ec._LeaveOrganizationPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOLinkedIdentity2ᚕᚖmusterᚋorgᚐLinkedIdentityᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.LinkedIdentity) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNLinkedIdentity2ᚖmusterᚋorgᚐLinkedIdentity(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalOMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Member) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNMember2ᚖmusterᚋorgᚐMember(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalOMember2ᚖmusterᚋorgᚐMember(ctx context.Context, sel ast.SelectionSet, v *org.Member) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -29273,44 +29018,6 @@ func (ec *executionContext) marshalOPermission2ᚕmusterᚋorgᚐPermissionᚄ(c
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNPermission2musterᚋorgᚐPermission(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalOPersonalToken2ᚕᚖmusterᚋorgᚐPersonalTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.PersonalToken) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNPersonalToken2ᚖmusterᚋorgᚐPersonalToken(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalOProject2ᚕᚖmusterᚋorgᚐProjectᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Project) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNProject2ᚖmusterᚋorgᚐProject(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -29477,68 +29184,11 @@ func (ec *executionContext) marshalOSSO2ᚖmusterᚋorgᚐSSO(ctx context.Contex
 	return ec._SSO(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEvent(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋappᚐCodeSent(ctx context.Context, sel ast.SelectionSet, v *app.CodeSent) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._SendSecondFactorCodePayload(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOServiceToken2ᚕᚖmusterᚋorgᚐServiceTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.ServiceToken) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNServiceToken2ᚖmusterᚋorgᚐServiceToken(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalOSession2ᚕᚖmusterᚋorgᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Session) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNSession2ᚖmusterᚋorgᚐSession(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalOSessionToken2ᚖmusterᚋappᚐSessionToken(ctx context.Context, sel ast.SelectionSet, v *app.SessionToken) graphql.Marshaler {
@@ -29678,25 +29328,6 @@ func (ec *executionContext) marshalOSweep2ᚖmusterᚋorgᚐSweep(ctx context.Co
 	return ec._Sweep(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOTeam2ᚕᚖmusterᚋorgᚐTeamᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Team) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNTeam2ᚖmusterᚋorgᚐTeam(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) unmarshalOTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
 	if v == nil {
 		return nil, nil
@@ -29715,49 +29346,11 @@ func (ec *executionContext) marshalOTime2ᚖtimeᚐTime(ctx context.Context, sel
 	return res
 }
 
-func (ec *executionContext) marshalOTwoFactorReset2ᚕᚖmusterᚋorgᚐTwoFactorResetᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.TwoFactorReset) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalOTwoFactorReset2ᚖmusterᚋorgᚐTwoFactorReset(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorReset) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._TwoFactorReset(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOTwoFactorResetRequest2ᚕᚖmusterᚋorgᚐTwoFactorResetRequestᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.TwoFactorResetRequest) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalOTwoFactorResetRequest2ᚖmusterᚋorgᚐTwoFactorResetRequest(ctx context.Context, sel ast.SelectionSet, v *org.TwoFactorResetRequest) graphql.Marshaler {
@@ -29864,87 +29457,11 @@ func (ec *executionContext) marshalOVerifySecondFactorPayload2ᚖmusterᚋappᚐ
 	return ec._VerifySecondFactorPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__EnumValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValue(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐFieldᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Field) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__Field2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐField(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__InputValue2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValue(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
 func (ec *executionContext) marshalO__Schema2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐSchema(ctx context.Context, sel ast.SelectionSet, v *introspection.Schema) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec.___Schema(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalN__Type2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
 }
 
 func (ec *executionContext) marshalO__Type2ᚖgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐType(ctx context.Context, sel ast.SelectionSet, v *introspection.Type) graphql.Marshaler {

@@ -309,6 +309,41 @@ func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 	return ret
 }
 
+func (ec *executionContext) marshalOAuditLogActor2ᚕᚖmusterᚋorgᚐAuditLogActorᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AuditLogActor) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	if plan := ec.planAuditLogActor(sel); plan != nil && list.Allowed(ctx) {
+		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
+		for i := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if v[i] == nil {
+				ok = false
+				break
+			}
+			if b, ok = appendAuditLogActor(b, plan, v[i]); !ok {
+				break
+			}
+		}
+		if ok {
+			return list.JSON(append(b, ']'))
+		}
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAuditLogActor2ᚖmusterᚋorgᚐAuditLogActor(ctx, sel, v[i])
+	})
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+	return ret
+}
+
 func (ec *executionContext) marshalOAuthenticator2ᚕᚖmusterᚋorgᚐAuthenticatorᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Authenticator) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -919,6 +954,41 @@ func appendAccountAlert(b []byte, plan *list.Plan, v *org.AccountAlert) (_ []byt
 			} else {
 				b = list.AppendTime(b, v.ExpiresAt)
 			}
+		}
+	}
+	return append(b, '}'), true
+}
+
+func (ec *executionContext) planAuditLogActor(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditLogActorImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "id":
+			plan.Add(field, 1)
+		case "label":
+			plan.Add(field, 2)
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendAuditLogActor(b []byte, plan *list.Plan, v *org.AuditLogActor) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"AuditLogActor\""...)
+		case 1:
+			b = list.AppendString(b, string(v.ID))
+		case 2:
+			b = list.AppendString(b, string(v.Label))
 		}
 	}
 	return append(b, '}'), true
