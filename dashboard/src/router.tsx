@@ -65,7 +65,21 @@ const auditLog = createRoute({
   validateSearch: logSearch,
 });
 
-const tree = root.addChildren([signIn, ...mailed, signedIn.addChildren([home, organizations, organization.addChildren([overview, members, auditLog])])]);
+const security = createRoute({
+  getParentRoute: () => organization,
+  path: '/settings/security',
+  component: lazyRouteComponent(() => import('./organization/security/Security'), 'Security'),
+});
+
+const tree = root.addChildren([
+  signIn,
+  ...mailed,
+  signedIn.addChildren([
+    home,
+    organizations,
+    organization.addChildren([overview, members, auditLog, security]),
+  ]),
+]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: false, scrollRestoration: false });
 

@@ -30,10 +30,12 @@ export const theme = createTheme({
   },
 });
 
-/** Where Mantine's own shades have a contrast below 4.5 (WCAG 2.2, 1.4.3): quiet text, and text on a light ground of its colour. */
+/** Where Mantine's own shades have a contrast below 4.5 (WCAG 2.2, 1.4.3): quiet text, and text on a light ground of its colour, and white on red. */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    '--mantine-color-red-filled': '#c92a2a',
+    '--mantine-color-red-filled-hover': '#b02525',
     '--mantine-color-dimmed': '#555c63',
     '--mantine-color-placeholder': '#6b7177',
     '--mantine-color-error': '#c92a2a',
@@ -46,6 +48,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-red-text': '#c92a2a',
   },
   dark: {
+    '--mantine-color-red-filled': '#c92a2a',
+    '--mantine-color-red-filled-hover': '#b02525',
     '--mantine-color-anchor': muster[3],
     '--mantine-color-dimmed': '#a8a8a8',
     '--mantine-color-placeholder': '#8f8f8f',

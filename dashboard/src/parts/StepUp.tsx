@@ -35,7 +35,7 @@ export function StepUpProvider({ children }: { children: ReactNode }) {
   return (
     <Context value={value}>
       {children}
-      <Modal opened={asking} onClose={() => waiting.current?.given()} title="Confirm that it is you" closeButtonProps={{ 'aria-label': 'Close' }} zIndex={300}>
+      <Modal opened={asking} onClose={() => waiting.current?.given()} title="Confirm that it is you" classNames={{ title: 'dialog-title' }} closeButtonProps={{ 'aria-label': 'Close' }} zIndex={300}>
         <Prove proved={() => waiting.current?.proved()} />
       </Modal>
     </Context>

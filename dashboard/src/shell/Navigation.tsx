@@ -1,5 +1,5 @@
 import { NavLink, ScrollArea, Select } from '@mantine/core';
-import { IconBuilding, IconLayoutDashboard, IconListDetails, IconUsers } from '@tabler/icons-react';
+import { IconBuilding, IconLayoutDashboard, IconListDetails, IconShieldLock, IconUsers } from '@tabler/icons-react';
 import { createLink, useNavigate, useParams } from '@tanstack/react-router';
 import type { ComponentProps } from 'react';
 
@@ -10,7 +10,11 @@ import type { Account } from './SignedIn';
 const RoutedNavLink = createLink((props: ComponentProps<typeof NavLink<'a'>>) => <NavLink component="a" {...props} />);
 
 interface Place {
-  to: '/organizations/$slug' | '/organizations/$slug/members' | '/organizations/$slug/audit-log';
+  to:
+    | '/organizations/$slug'
+    | '/organizations/$slug/members'
+    | '/organizations/$slug/audit-log'
+    | '/organizations/$slug/settings/security';
   label: string;
   icon: typeof IconBuilding;
   /** The least role that the screen is for. */
@@ -21,6 +25,7 @@ const places: Place[] = [
   { to: '/organizations/$slug', label: 'Overview', icon: IconLayoutDashboard, from: 'MEMBER' },
   { to: '/organizations/$slug/members', label: 'Members', icon: IconUsers, from: 'MEMBER' },
   { to: '/organizations/$slug/audit-log', label: 'Audit log', icon: IconListDetails, from: 'MANAGER' },
+  { to: '/organizations/$slug/settings/security', label: 'Security & Privacy', icon: IconShieldLock, from: 'MANAGER' },
 ];
 
 /** The organization's screens, and the choice of an organization. */

@@ -1,0 +1,106 @@
+// The switch, and the dialogs that stand before it.
+import { Alert as Notice, Badge, Group, Switch, Text } from '@mantine/core';
+import { IconInfoCircle } from '@tabler/icons-react';
+import { useState } from 'react';
+
+import { change } from '../../api/client';
+import { SetRequire2FaDocument } from '../../gql';
+import { Confirm } from '../../parts/Dialog';
+import { useFresh } from '../../parts/StepUp';
+import { told } from '../../parts/told';
+import { useOrganization } from '../Organization';
+import { Consequences } from './Impact';
+import { Remind } from './Remind';
+import { counted, type Requirement } from './types';
+
+interface SwitcherProps {
+  settings: Requirement;
+  refresh: () => void;
+}
+
+export function Switcher({ settings, refresh }: SwitcherProps) {
+  const { organization, may } = useOrganization();
+  const fresh = useFresh();
+  const [asking, ask] = useState(false);
+  const required = settings.require2FA === true;
+  const owner = may('OWNER');
+  const impact = settings.require2FAImpact;
+  const lacks = required ? null : missing(settings);
+  const set = (to: boolean) => async () => {
+    const { sweep } = await fresh(() => change(SetRequire2FaDocument, { organizationId: organization.id, required: to }));
+    refresh();
+    if (!to) told('Two-factor authentication is no longer required.');
+    else told(sweep === null || sweep.total === 0 ? 'Two-factor authentication is required now.' : 'Two-factor authentication is required now. Members without it are being removed.');
+  };
+  return (
+    <>
+      <Group justify="space-between" align="start" gap="md" wrap="wrap-reverse">
+        <Switch
+          size="md"
+          classNames={{ label: 'switch-label' }}
+          label="Require Two-Factor Authentication"
+          description="Every member has to have it. Members without it lose access at once, are removed and mailed, and come back by setting it up."
+          checked={required}
+          disabled={!owner || lacks !== null}
+          onChange={() => ask(true)}
+        />
+        <Badge variant="light" color={required ? 'green' : 'gray'} className="unshrinkable">
+          {required ? 'Required' : 'Not required'}
+        </Badge>
+      </Group>
+      {!owner && (
+        <Text mt="sm" c="dimmed">
+          Only owners can turn this on or off. You see what it does.
+        </Text>
+      )}
+      {owner && lacks}
+      {impact !== null && (
+        <Confirm
+          title="Require two-factor authentication?"
+          size="lg"
+          opened={asking && !required}
+          onClose={() => ask(false)}
+          danger={impact.removedCount + impact.unmailableCount > 0}
+          action={impact.removedCount === 0 ? 'Require it' : `Require it and remove ${counted(impact.removedCount, 'member')}`}
+          progress="Turning on…"
+          run={set(true)}
+        >
+          <Consequences impact={impact} />
+          {impact.removedCount > 0 && <Remind count={impact.removedCount} />}
+        </Confirm>
+      )}
+      <Confirm title="No longer require two-factor authentication?" opened={asking && required} onClose={() => ask(false)} action="Turn it off" progress="Turning off…" run={set(false)}>
+        <p>Members may be without it again, and their accounts are easier to take over.</p>
+        <p>
+          <strong>Nobody is reinstated by this, and nobody is mailed.</strong> Whoever was removed comes back by the link in their
+          mail, as long as it holds: you can resend it from the list “Removed for 2FA”.
+        </p>
+      </Confirm>
+    </>
+  );
+}
+
+/** What an owner lacks for turning it on; null where nothing is in the way. */
+function missing({ viewer, sso }: Requirement) {
+  if (viewer?.twoFactor === 'DISABLED') {
+    return (
+      <Notice variant="light" color="yellow" role="presentation" mt="md" icon={<IconInfoCircle aria-hidden />} title="Your own account comes first">
+        <p>
+          You have no two-factor authentication yourself. <a href="/account/security">Set it up for your account</a>; then you can
+          require it of others.
+        </p>
+      </Notice>
+    );
+  }
+  if (sso !== null && !sso.trustSecondFactor) {
+    return (
+      <Notice variant="light" color="yellow" role="presentation" mt="md" icon={<IconInfoCircle aria-hidden />} title="Single sign-on is on">
+        <p>
+          Members who sign in through {sso.issuer} are not asked for a second factor here, so it cannot be required of them.
+          Disconnect single sign-on below, or connect it again and trust its second factor.
+        </p>
+      </Notice>
+    );
+  }
+  return null;
+}
