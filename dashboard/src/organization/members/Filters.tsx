@@ -60,18 +60,24 @@ export function Filters({ search, narrow }: FiltersProps) {
 const without = (search: MembersSearch, key: keyof MembersSearch): MembersSearch =>
   Object.fromEntries(Object.entries(search).filter(([name]) => name !== key));
 
-const lists: { status: MembersSearch['status']; label: string }[] = [
-  { status: undefined, label: 'Members' },
-  { status: 'INVITED', label: 'Invitations' },
-  { status: 'REMOVED_FOR_2FA', label: 'Removed for 2FA' },
-  { status: 'ALL', label: 'Everybody' },
+interface Counts {
+  active: number;
+  invited: number;
+  removedFor2FA: number;
+}
+
+const lists: { status: MembersSearch['status']; label: string; count: (counts: Counts) => number }[] = [
+  { status: undefined, label: 'Members', count: ({ active }) => active },
+  { status: 'INVITED', label: 'Invitations', count: ({ invited }) => invited },
+  { status: 'REMOVED_FOR_2FA', label: 'Removed for 2FA', count: ({ removedFor2FA }) => removedFor2FA },
+  { status: 'ALL', label: 'Everybody', count: ({ active, invited, removedFor2FA }) => active + invited + removedFor2FA },
 ];
 
 /** Members, invitations and the removed apart; the conditions stay. */
-export function Lists({ search, slug }: { search: MembersSearch; slug: string }) {
+export function Lists({ search, slug, counts }: { search: MembersSearch; slug: string; counts: Counts | null }) {
   return (
     <nav aria-label="Lists" className="lists">
-      {lists.map(({ status, label }) => (
+      {lists.map(({ status, label, count }) => (
         <Link
           key={label}
           to="/organizations/$slug/members"
@@ -88,6 +94,7 @@ export function Lists({ search, slug }: { search: MembersSearch; slug: string })
           activeOptions={{ exact: true }}
         >
           {label}
+          {counts !== null && <span className="list-count">{count(counts).toLocaleString('en-GB')}</span>}
         </Link>
       ))}
     </nav>

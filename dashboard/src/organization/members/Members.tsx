@@ -42,7 +42,7 @@ export function Members() {
   const navigate = useNavigate();
   const [inviting, invite] = useDisclosure(false);
   const filter = useMemo(() => memberFilter(search, manages), [search, manages]);
-  const variables = { slug, first: pageSize, filter, ...(search.after === undefined ? {} : { after: search.after }) };
+  const variables = { slug, first: pageSize, filter, manages, ...(search.after === undefined ? {} : { after: search.after }) };
   const [{ data, error, fetching }, again] = useLiveQuery({ query: MembersDocument, variables }, concernsMembers);
 
   const narrow = useCallback(
@@ -67,7 +67,7 @@ export function Members() {
         )}
       </Group>
       {manages && <Resets />}
-      {manages && <Lists search={search} slug={slug} />}
+      {manages && <Lists search={search} slug={slug} counts={data?.organization?.memberCounts ?? null} />}
       <Filters search={search} narrow={narrow} />
       <Alert error={page === null ? failure(error) : null}>
         <Button secondary onClick={() => again({ requestPolicy: 'network-only' })}>

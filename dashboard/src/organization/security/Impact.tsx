@@ -14,7 +14,7 @@ import { Remind } from './Remind';
 import { counted, type Impact, type Requirement } from './types';
 
 /** How things stand, and who is without 2FA now: for everybody who may see the settings. */
-export function ImpactNow({ settings, impact }: { settings: Requirement; impact: Impact }) {
+export function ImpactNow({ settings, impact, refresh }: { settings: Requirement; impact: Impact; refresh: () => void }) {
   const { organization } = useOrganization();
   const without = impact.removedCount + impact.unmailableCount;
   const required = settings.require2FA === true;
@@ -37,7 +37,7 @@ export function ImpactNow({ settings, impact }: { settings: Requirement; impact:
         )}
       </dl>
       {without > 0 && <Who impact={impact} />}
-      {impact.removedCount > 0 && !required && <Remind count={impact.removedCount} />}
+      {impact.removedCount > 0 && !required && <Remind impact={impact} refresh={refresh} />}
       {required && (
         <p>
           <Link to="/organizations/$slug/members" params={{ slug: organization.slug }} search={{ status: 'REMOVED_FOR_2FA' }} className="page-link">

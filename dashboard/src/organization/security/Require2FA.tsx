@@ -11,7 +11,7 @@ import { told } from '../../parts/told';
 import { useOrganization } from '../Organization';
 import { Consequences } from './Impact';
 import { Remind } from './Remind';
-import { counted, type Requirement } from './types';
+import { counted, type Impact, type Requirement } from './types';
 
 interface SwitcherProps {
   settings: Requirement;
@@ -25,7 +25,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
   const required = settings.require2FA === true;
   const owner = may('OWNER');
   const impact = settings.require2FAImpact;
-  const lacks = required ? null : missing(settings);
+  const lacks = impact?.refusal ?? null;
   const set = (to: boolean) => async () => {
     const { sweep } = await fresh(() => change(SetRequire2FaDocument, { organizationId: organization.id, required: to }));
     refresh();
@@ -53,7 +53,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           Only owners can turn this on or off. You see what it does.
         </Text>
       )}
-      {owner && lacks}
+      {owner && lacks !== null && <Lacking why={lacks} />}
       {impact !== null && (
         <Confirm
           title="Require two-factor authentication?"
@@ -66,7 +66,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           run={set(true)}
         >
           <Consequences impact={impact} />
-          {impact.removedCount > 0 && <Remind count={impact.removedCount} />}
+          {impact.removedCount > 0 && <Remind impact={impact} refresh={refresh} />}
         </Confirm>
       )}
       <Confirm title="No longer require two-factor authentication?" opened={asking && required} onClose={() => ask(false)} action="Turn it off" progress="Turning off…" run={set(false)}>
@@ -80,27 +80,16 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
   );
 }
 
-/** What an owner lacks for turning it on; null where nothing is in the way. */
-function missing({ viewer, sso }: Requirement) {
-  if (viewer?.twoFactor === 'DISABLED') {
-    return (
-      <Notice variant="light" color="yellow" role="presentation" mt="md" icon={<IconInfoCircle aria-hidden />} title="Your own account comes first">
+/** Why the requirement cannot be turned on, in the server's words, and where to go. */
+function Lacking({ why: { code, message } }: { why: NonNullable<Impact['refusal']> }) {
+  return (
+    <Notice variant="light" color="yellow" role="presentation" mt="md" icon={<IconInfoCircle aria-hidden />} title="Something is in the way">
+      <p>{message}</p>
+      {code === 'TWO_FACTOR_REQUIRED' && (
         <p>
-          You have no two-factor authentication yourself. <a href="/account/security">Set it up for your account</a>; then you can
-          require it of others.
+          <a href="/account/security">Set up two-factor authentication for your account</a>
         </p>
-      </Notice>
-    );
-  }
-  if (sso !== null && !sso.trustSecondFactor) {
-    return (
-      <Notice variant="light" color="yellow" role="presentation" mt="md" icon={<IconInfoCircle aria-hidden />} title="Single sign-on is on">
-        <p>
-          Members who sign in through {sso.issuer} are not asked for a second factor here, so it cannot be required of them.
-          Disconnect single sign-on below, or connect it again and trust its second factor.
-        </p>
-      </Notice>
-    );
-  }
-  return null;
+      )}
+    </Notice>
+  );
 }

@@ -49,7 +49,7 @@ function Settings() {
         <h2 id="requirement">Two-factor authentication</h2>
         <Switcher settings={settings} refresh={refresh} />
         {settings.sweep !== null && settings.require2FA === true && <SweepProgress key={settings.sweep.id} latest={settings.sweep} refresh={refresh} />}
-        {settings.require2FAImpact !== null && <ImpactNow settings={settings} impact={settings.require2FAImpact} />}
+        {settings.require2FAImpact !== null && <ImpactNow settings={settings} impact={settings.require2FAImpact} refresh={refresh} />}
       </section>
       <section aria-labelledby="sso">
         <h2 id="sso">Single sign-on</h2>
