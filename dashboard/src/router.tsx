@@ -48,7 +48,7 @@ const organization = createRoute({
 const overview = createRoute({
   getParentRoute: () => organization,
   path: '/',
-  component: lazyRouteComponent(() => import('./organization/Overview'), 'Overview'),
+  component: lazyRouteComponent(() => import('./organization/overview/Overview'), 'Overview'),
 });
 
 const members = createRoute({

@@ -11,22 +11,21 @@ import { Alert, Button, Title } from '../../parts/ui';
 import { clockName } from '../../words';
 import type { Entry } from '../feed';
 import { LineState } from '../Line';
-import { useOrganization, useOrganizationLog } from '../Organization';
+import { Needs } from '../Needs';
+import { useOrganizationLog } from '../Organization';
 import { EntryDetails } from './EntryDetails';
 import { Filters } from './Filters';
+import { personName } from './label';
 import { filterOf, type LogSearch } from './search';
 import { useEntries } from './useEntries';
 
 const count = (n: number) => n.toLocaleString('en-GB');
 
 export function AuditLog() {
-  const { may } = useOrganization();
-  if (may('MANAGER')) return <Log />;
   return (
-    <>
-      <Title>Audit log</Title>
-      <p>The audit log is for managers and owners of the organization. Ask one of them if you need something from it.</p>
-    </>
+    <Needs role="MANAGER" title="Audit log">
+      <Log />
+    </Needs>
   );
 }
 
@@ -141,9 +140,6 @@ const Row = memo(function Row({ entry, open }: { entry: Entry; open: (id: string
     </li>
   );
 });
-
-/** A label without its address: "Olivia Owner <olivia@acme.example>" is Olivia Owner. */
-export const personName = (label: string) => label.replace(/^(.*\S)\s+<[^<>]*>$/, '$1');
 
 /** Colours help to skim; the name beside it says the same. */
 function colorOf(action: string): string {
