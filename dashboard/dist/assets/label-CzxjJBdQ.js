@@ -1,0 +1,1 @@
+var e=e=>e.replace(/^(.*\S)\s+<[^<>]*>$/,`$1`);export{e as t};
