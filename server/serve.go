@@ -88,6 +88,9 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 	if err := a.DemoTold(ctx, demo); err != nil {
 		log.WarnContext(ctx, "the next start will give the demo new passwords", "err", err)
 	}
+	if err := seedCrowd(ctx, a, s.DemoMembers, migrateURL, log); err != nil {
+		return err
+	}
 	err = web.Run(ctx, web.NewServer(handler, log), listener, func(ctx context.Context) {
 		err := errors.Join(sockets.Shutdown(ctx), a.Stop(ctx))
 		if err != nil {
@@ -98,6 +101,20 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 		return cause
 	}
 	return err
+}
+
+// seedCrowd adds the demo's large organization, where one is wanted. It comes after the passwords have been told: they would
+// be lost by who has to begin again.
+func seedCrowd(ctx context.Context, a *app.App, members int, migrateURL string, log *slog.Logger) error {
+	if members == 0 {
+		return nil
+	}
+	done, err := a.SeedCrowd(ctx, members)
+	if err != nil || !done {
+		return err
+	}
+	log.InfoContext(ctx, "the demo's owner has a large organization too", "members", members)
+	return db.Analyze(ctx, migrateURL)
 }
 
 // passwordQueue is how many wait for their password to be hashed before more are sent away: as many as two at a time, each

@@ -18,6 +18,9 @@ import (
 // maxSweepBatch bounds how many rows one transaction of a sweep locks.
 const maxSweepBatch = 10000
 
+// maxDemoMembers bounds what one transaction of the demo's seeding adds.
+const maxDemoMembers = 100_000
+
 // check holds the rules that need more than one value, or more than kong knows, and fills what is derived.
 func (s *Settings) check() error {
 	for _, rule := range []func() error{
@@ -175,6 +178,10 @@ func (s *Settings) checkNumbers() error {
 		return wrong("MUSTER_SESSION_IDLE %s is longer than MUSTER_SESSION_MAX %s.", s.SessionIdle, s.SessionMax)
 	case s.StepUp <= 0:
 		return wrong("MUSTER_STEP_UP %s is not above zero: take 10m.", s.StepUp)
+	case s.DemoMembers != 0 && (s.DemoMembers < 2 || s.DemoMembers > maxDemoMembers):
+		return wrong("MUSTER_DEMO_MEMBERS %d is not from 2 to %d, nor 0 for none.", s.DemoMembers, maxDemoMembers)
+	case s.DemoMembers != 0 && !s.Demo():
+		return wrong("MUSTER_DEMO_MEMBERS is for the demo, which is off: set MUSTER_DEMO=true too, or leave it out.")
 	case s.SweepBatch < 1 || s.SweepBatch > maxSweepBatch:
 		return wrong("MUSTER_SWEEP_BATCH %d is not from 1 to %d.", s.SweepBatch, maxSweepBatch)
 	}

@@ -69,6 +69,8 @@ type Settings struct {
 	DataDir string `name:"data-dir" setting:"MUSTER_DATA_DIR" placeholder:"DIR" default:".muster" help:"Where the embedded PostgreSQL and its secret key live. Unused with DATABASE_URL."`
 	// DemoWish is nil when nobody asked; [Settings.Demo] answers.
 	DemoWish *bool `name:"demo" setting:"MUSTER_DEMO" initial:"true without DATABASE_URL, else false" negatable:"" help:"Seed a demo organization into an empty database and print its accounts."`
+	// DemoMembers is how many members a second, large organization of the demo gets, 2 to 100000; 0 for none.
+	DemoMembers int `name:"demo-members" setting:"MUSTER_DEMO_MEMBERS" placeholder:"N" default:"0" help:"Add a second organization with so many members to the demo, 2 to 100000, to try the screens with; 0 for none."`
 	// SecretKey is empty only with the embedded PostgreSQL, where a key is generated and kept.
 	SecretKey string `name:"secret-key" setting:"MUSTER_SECRET_KEY" placeholder:"KEY" initial:"generated and kept in the data directory" help:"Seals authenticator seeds; at least 32 characters, such as from openssl rand -base64 32. Losing it loses every authenticator."`
 	// SMTPURL holds a password; empty means the development mailbox.
