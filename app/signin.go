@@ -319,7 +319,7 @@ func (a *App) challenge(ctx context.Context, r *Request, user *org.User, factors
 	if err != nil {
 		return nil, fmt.Errorf("ask whether codes are taken: %w", err)
 	}
-	for _, f := range factors {
+	for _, f := range org.LastUsedFirst(factors) {
 		if !slices.Contains(a.AuthenticatorKinds(), f.Kind) {
 			continue // nothing can be sent to it, or asked of it
 		}

@@ -2,6 +2,7 @@ package org
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -80,6 +81,22 @@ type Authenticator struct {
 	ReplacesID *string // of one that is not confirmed yet: what confirming it removes
 	CreatedAt  time.Time
 	LastUsedAt *time.Time
+}
+
+// LastUsedFirst is the order in which a person is asked for one of their authenticators: the one that they used last is
+// probably at hand.
+func LastUsedFirst(have []*Authenticator) []*Authenticator {
+	return slices.SortedStableFunc(slices.Values(have), func(a, b *Authenticator) int {
+		return b.lastUsed().Compare(a.lastUsed())
+	})
+}
+
+// lastUsed is when it was last used, for one that never was when it was confirmed.
+func (a *Authenticator) lastUsed() time.Time {
+	if a.LastUsedAt == nil {
+		return a.CreatedAt
+	}
+	return *a.LastUsedAt
 }
 
 // Bounds on an account's authenticators: two apps allow a change of device, one phone is a backup, and ten keys are more

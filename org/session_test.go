@@ -2,6 +2,7 @@ package org_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,5 +205,29 @@ func TestDisplaced(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", test.sentence, got, test.want)
 		}
 		wantCode(t, org.CheckEnroll(test.kind, test.have, got), test.code)
+	}
+}
+
+func TestLastUsedFirst(t *testing.T) {
+	t.Parallel()
+	at := func(id string, confirmed int, used ...int) *org.Authenticator {
+		a := &org.Authenticator{ID: id, CreatedAt: noon.Add(time.Duration(confirmed) * time.Hour)}
+		for _, hours := range used {
+			last := noon.Add(time.Duration(hours) * time.Hour)
+			a.LastUsedAt = &last
+		}
+		return a
+	}
+	have := []*org.Authenticator{at("old and used", 1, 9), at("never used", 5), at("used before", 2, 3), at("as never used", 5), at("new", 8, 8)}
+	var got []string
+	for _, a := range org.LastUsedFirst(have) {
+		got = append(got, a.ID)
+	}
+	want := []string{"old and used", "new", "never used", "as never used", "used before"}
+	if !slices.Equal(got, want) {
+		t.Errorf("in order %v, want %v", got, want)
+	}
+	if have[0].ID != "old and used" || have[4].ID != "new" {
+		t.Error("the given list was sorted too")
 	}
 }

@@ -455,3 +455,21 @@ func TestWithoutTexts(t *testing.T) {
 		expect(t, "CONFLICT", "asking for a code")
 	m.verify(t, token, p.Recovery[0]).expect(t, "", "a recovery code")
 }
+
+// A challenge names first what its owner used last, which is probably at hand.
+func TestChallengeNamesTheLastUsedFirst(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.signUp(t, "Lara")
+	p.enroll(t)
+	p.addPhone(t)
+	token, methods := p.challenge(t)
+	if want := []string{"PHONE", "TOTP", "RECOVERY_CODE"}; !slices.Equal(methods, want) {
+		t.Errorf("after the phone was set up: %v, want %v", methods, want)
+	}
+	m.clock.Advance(time.Minute)
+	m.verify(t, token, p.now()).expect(t, "", "the app's code")
+	if _, methods = p.challenge(t); !slices.Equal(methods, []string{"TOTP", "PHONE", "RECOVERY_CODE"}) {
+		t.Errorf("after the app was used: %v", methods)
+	}
+}

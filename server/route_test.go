@@ -135,3 +135,16 @@ func TestSessionsHaveOneDoor(t *testing.T) {
 		}
 	}
 }
+
+// What a session can have begun by has a name in the schema: a client that knows the schema alone reads every list of sessions.
+func TestSchemaNamesWhatSessionsBeginBy(t *testing.T) {
+	t.Parallel()
+	enum := schema(t).Types["SignInMethod"].EnumValues
+	for _, route := range org.Routes {
+		for _, by := range route.By {
+			if enum.ForName(string(by)) == nil {
+				t.Errorf("%s takes %s, which enum SignInMethod lacks", route.Name, by)
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@
 // MUSTER_WIDTH                        of the window, 390 is a phone; MUSTER_SCHEME is light or dark
 // MUSTER_E2E_SHOTS                    a folder for pictures, CHROMIUM the browser, MUSTER_E2E_TIMEOUT the patience in ms
 import { check, muster } from './browser.mjs';
+import { plug, sockets } from './keys.mjs';
 import { linkFromMailbox } from './mailbox.mjs';
 import { invited, removedMember } from './removed.mjs';
 
@@ -14,31 +15,6 @@ const { email, password, organization, team, link } = await removedMember();
 
 // Keys know a server by its name: http://127.0.0.1 has none.
 if (new URL(muster).hostname !== 'localhost') throw new Error(`open Muster as http://localhost:…, not as ${muster}`);
-
-/** A page's way to its virtual keys. */
-async function sockets(page) {
-  const browser = await page.context().newCDPSession(page);
-  await browser.send('WebAuthn.enable');
-  return browser;
-}
-
-/** A virtual key that is plugged in; it verifies its user where that is said. */
-async function plug(browser, userVerified, credentials = []) {
-  const { authenticatorId } = await browser.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: userVerified,
-      isUserVerified: userVerified,
-      automaticPresenceSimulation: true,
-    },
-  });
-  for (const credential of credentials) await browser.send('WebAuthn.addCredential', { authenticatorId, credential });
-  return {
-    credentials: async () => (await browser.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
-  };
-}
 
 await check(
   `key-${process.env.MUSTER_WIDTH ?? 1024}-${process.env.MUSTER_SCHEME ?? 'light'}`,

@@ -1,25 +1,32 @@
 // Every address of the app. What is not needed for signing in and for the links of mails is loaded when it is opened.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router';
 
+import { Redirect } from './parts/Redirect';
 import { Broken, NotFound } from './shell/Broken';
 import { SignedIn } from './shell/SignedIn';
 import { SignInScreen } from './signin/SignInScreen';
+import { SignUpScreen } from './signin/SignUpScreen';
 import { links } from './links/Link';
 import { logSearch } from './organization/log/search';
 import { membersSearch } from './organization/members/search';
 
 const root = createRootRoute({ component: Outlet, errorComponent: Broken, notFoundComponent: NotFound });
 
+// Only an address of this app is gone to after signing in: one slash, and no second one that names a host.
+const target = ({ to }: Record<string, unknown>): { to?: string } =>
+  typeof to === 'string' && /^\/(?![/\\])/.test(to) ? { to } : {};
+
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   component: SignInScreen,
   validateSearch: (search: Record<string, unknown>): { to?: string; ended?: true } => ({
-    // Only an address of this app is gone to after signing in: one slash, and no second one that names a host.
-    ...(typeof search['to'] === 'string' && /^\/(?![/\\])/.test(search['to']) ? { to: search['to'] } : {}),
+    ...target(search),
     ...(search['ended'] === true ? { ended: true } : {}),
   }),
 });
+
+const signUp = createRoute({ getParentRoute: () => root, path: '/sign-up', component: SignUpScreen, validateSearch: target });
 
 const mailed = Object.entries(links).map(([path, component]) =>
   createRoute({ getParentRoute: () => root, path: path as '/rejoin', component }),
@@ -71,13 +78,68 @@ const security = createRoute({
   component: lazyRouteComponent(() => import('./organization/security/Security'), 'Security'),
 });
 
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./account/Account'), 'Account'),
+});
+
+const accountHome = createRoute({
+  getParentRoute: () => account,
+  path: '/',
+  component: () => <Redirect to="/account/security" />,
+});
+
+const accountSecurity = createRoute({
+  getParentRoute: () => account,
+  path: '/security',
+  component: lazyRouteComponent(() => import('./account/Security'), 'Security'),
+  validateSearch: ({ recovered }: Record<string, unknown>): { recovered?: true } => (recovered === true ? { recovered } : {}),
+});
+
+const addAuthenticator = createRoute({
+  getParentRoute: () => account,
+  path: '/security/add',
+  component: lazyRouteComponent(() => import('./account/Add'), 'Add'),
+  validateSearch: ({ kind, replaces }: Record<string, unknown>): { kind?: 'app' | 'key' | 'phone'; replaces?: string } => ({
+    ...(kind === 'app' || kind === 'key' || kind === 'phone' ? { kind } : {}),
+    ...(typeof replaces === 'string' ? { replaces } : {}),
+  }),
+});
+
+const newCodes = createRoute({
+  getParentRoute: () => account,
+  path: '/security/codes',
+  component: lazyRouteComponent(() => import('./account/NewCodes'), 'NewCodes'),
+});
+
+const sessions = createRoute({
+  getParentRoute: () => account,
+  path: '/sessions',
+  component: lazyRouteComponent(() => import('./account/Sessions'), 'Sessions'),
+});
+
+const tokens = createRoute({
+  getParentRoute: () => account,
+  path: '/tokens',
+  component: lazyRouteComponent(() => import('./account/Tokens'), 'Tokens'),
+});
+
+const activity = createRoute({
+  getParentRoute: () => account,
+  path: '/activity',
+  component: lazyRouteComponent(() => import('./account/Activity'), 'Activity'),
+});
+
 const tree = root.addChildren([
   signIn,
+  signUp,
   ...mailed,
   signedIn.addChildren([
     home,
     organizations,
     organization.addChildren([overview, members, auditLog, security]),
+    account.addChildren([accountHome, accountSecurity, addAuthenticator, newCodes, sessions, tokens, activity]),
   ]),
 ]);
 

@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core';
+import { Anchor, Badge, createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, Notification } from '@mantine/core';
 
 // Muster's blue in ten shades, light to dark: white on the sixth and text in the eighth have a contrast of at least 4.5
 // (WCAG 2.2, 1.4.3).
@@ -26,7 +26,11 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
   respectReducedMotion: true,
   components: {
+    // Within a text a link is known by more than its colour (WCAG 2.2, 1.4.1).
+    Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
     Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm' } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
   },
 });
 
@@ -46,6 +50,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-blue-light-color': '#1559a0',
     '--mantine-color-green-text': '#1e6b2d',
     '--mantine-color-red-text': '#c92a2a',
+    '--mantine-color-orange-light-color': '#93380a',
   },
   dark: {
     '--mantine-color-red-filled': '#c92a2a',

@@ -1,5 +1,5 @@
 // What the API's names are called in a sentence.
-import type { MemberStatus, Role, TwoFactorState } from './gql';
+import type { AuthenticatorKind, MemberStatus, Role, SignInMethod, TwoFactorState } from './gql';
 
 const roles: Record<Role, string> = { OWNER: 'Owner', MANAGER: 'Manager', ADMIN: 'Admin', MEMBER: 'Member' };
 const rank: Record<Role, number> = { OWNER: 4, MANAGER: 3, ADMIN: 2, MEMBER: 1 };
@@ -22,6 +22,26 @@ const states: Record<TwoFactorState, string> = { SECURE: '2FA', INSECURE: '2FA b
 
 /** How well an account is protected. */
 export const twoFactorName = (state: TwoFactorState) => states[state];
+
+const kinds: Record<AuthenticatorKind, string> = { TOTP: 'Authenticator app', PHONE: 'Phone', SECURITY_KEY: 'Security key' };
+
+/** A kind of second factor. */
+export const kindName = (kind: AuthenticatorKind) => kinds[kind];
+
+const ways: Record<SignInMethod, string> = {
+  PASSWORD: 'Password',
+  TOTP: 'Password and authenticator app',
+  PHONE: 'Password and text message',
+  SECURITY_KEY: 'Password and security key',
+  PASSKEY: 'Passkey',
+  RECOVERY_CODE: 'Password and recovery code',
+  MAILBOX: 'Emailed link',
+  PROVIDER: 'Your organization’s provider',
+  PROVIDER_FACTOR: 'Your organization’s provider, with a second factor',
+};
+
+/** What a session began by. */
+export const wayName = (way: SignInMethod) => ways[way];
 
 const moment = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',

@@ -1,7 +1,7 @@
 // Subscriptions that survive. graphql-ws would send a subscription's first variables again after a reconnect, and so miss
 // or repeat what came in between: here each subscription is made anew with the last sequence that arrived.
 import type { TypedDocumentNode } from '@urql/core';
-import { type ExecutionResult, type GraphQLError, print } from 'graphql';
+import { type ExecutionResult, type GraphQLError, type GraphQLFormattedError, print } from 'graphql';
 import { createClient } from 'graphql-ws';
 
 import { ApiError, refusal } from './error';
@@ -37,7 +37,8 @@ const unlessHeard = (within: number) => {
 const socket = createClient({
   url: `${window.location.origin.replace(/^http/, 'ws')}/graphql`,
   lazy: true,
-  lazyCloseTimeout: 2_000,
+  // While somebody is signed in it stays open without a subscription, too: through it the page learns that the session ends.
+  lazyCloseTimeout: 2 ** 31 - 1,
   retryAttempts: 0,
   keepAlive: pingEvery,
   on: {
@@ -81,6 +82,56 @@ document.addEventListener('visibilitychange', () => {
 });
 window.addEventListener('offline', () => socket.terminate());
 
+/**
+ * Keeps the socket open until the returned function is called, and tells `session` at once when the server closes it because
+ * the session has ended: signed out elsewhere, expired, account locked.
+ */
+export function watchSession(): () => void {
+  let wait = firstWait;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leave = () => {};
+  const later = () => {
+    clearTimeout(timer);
+    waiting.add(ask);
+    timer = setTimeout(ask, wait * (0.5 + Math.random()));
+    wait = Math.min(wait * 2, longestWait);
+  };
+  // The question opens the socket where it is not open, and its answer says what a socket that broke could not.
+  const ask = () => {
+    clearTimeout(timer);
+    waiting.delete(ask);
+    leave();
+    leave = socket.subscribe<{ viewer: object | null }>(
+      { query: '{ viewer { id } }' },
+      {
+        next: ({ data, errors }) => {
+          wait = firstWait;
+          if (data?.viewer === null || errors?.some(unauthenticated)) session.ended();
+        },
+        error: (reason) => {
+          if (isClose(reason, 4401) || (Array.isArray(reason) && reason.some(unauthenticated))) session.ended();
+          else later();
+        },
+        complete: () => {},
+      },
+    );
+  };
+  const closed = socket.on('closed', (event) => {
+    if (isClose(event, 4401)) session.ended();
+    else later();
+  });
+  ask();
+  return () => {
+    clearTimeout(timer);
+    leave();
+    closed();
+    waiting.delete(ask);
+  };
+}
+
+const isClose = (reason: unknown, code: number) => reason instanceof CloseEvent && reason.code === code;
+const unauthenticated = ({ extensions }: GraphQLFormattedError) => extensions?.['code'] === 'UNAUTHENTICATED';
+
 interface Following<Data, Variables> {
   document: TypedDocumentNode<Data, Variables>;
   variables: Variables;
@@ -123,7 +174,7 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
   };
   const failed = (reason: unknown) => {
     leave();
-    if (reason instanceof CloseEvent && reason.code === 4401) return end(new ApiError('You have been signed out.', 'UNAUTHENTICATED'));
+    if (isClose(reason, 4401)) return end(new ApiError('You have been signed out.', 'UNAUTHENTICATED'));
     const error = reason instanceof ApiError ? reason : Array.isArray(reason) ? refusal(reason[0] as GraphQLError) : null;
     if (o.log !== undefined && error?.code === 'HISTORY_TRIMMED' && error.first !== undefined) {
       after = error.first - 1;

@@ -3,8 +3,17 @@ import { type FormEvent, useEffect, useState } from 'react';
 
 import { Button, CopyButton, Title } from '../parts/ui';
 
+interface CodesProps {
+  codes: string[];
+  /** What the account is called in the file that is downloaded. */
+  account: string;
+  /** Why they are shown. */
+  why: string;
+  next: () => void;
+}
+
 /** The ten recovery codes, which the server shows this once. Nobody leaves by accident before they are saved. */
-export function Codes({ codes, organization, next }: { codes: string[]; organization: string; next: () => void }) {
+export function Codes({ codes, account, why, next }: CodesProps) {
   const [saved, setSaved] = useState(false);
   const [asked, setAsked] = useState(false);
 
@@ -17,7 +26,7 @@ export function Codes({ codes, organization, next }: { codes: string[]; organiza
 
   const file = [
     'Muster recovery codes',
-    `Account used with ${organization}, made ${new Date().toISOString().slice(0, 10)}`,
+    `${account}, made ${new Date().toISOString().slice(0, 10)}`,
     'Each code works once, in place of the code of your authenticator.',
     '',
     ...codes,
@@ -33,7 +42,7 @@ export function Codes({ codes, organization, next }: { codes: string[]; organiza
     <>
       <Title>Save your recovery codes</Title>
       <p>
-        Two-factor authentication is on. If you lose your authenticator, each of these ten codes gets you in once. They are
+        {why} If you lose your authenticator, each of these ten codes gets you in once. They are
         shown this one time only: keep them where you keep your passwords, or print them, and not on the same device alone.
       </p>
       <ol className="codes">

@@ -1,7 +1,8 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 
 import { api, ApiError, type AuthenticatorKind, type Confirmed } from '../api';
 import { Alert, Button, CodeField, CopyButton, Field, Title, useAction } from '../parts/ui';
+import { useFresh } from '../parts/StepUp';
 import { KeySetUp } from './Key';
 
 export type Kind = 'app' | 'key' | 'phone';
@@ -10,24 +11,29 @@ export type Kind = 'app' | 'key' | 'phone';
 const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED'];
 
 interface FactorProps {
-  organization: string;
+  /** What it is for. */
+  children: ReactNode;
   confirmed: (kind: Kind, answer: Confirmed) => void;
   restart: () => Promise<void>;
 }
 
-/** The choice of a first authenticator, and its set-up. */
-export function Factor({ organization, confirmed, restart }: FactorProps) {
-  const [kind, setKind] = useState<Kind | null>(null);
+/** The kinds that this server has. Where the answer does not come, an app is there all the same: every server has those. */
+export function useKinds(): AuthenticatorKind[] {
   const [offered, setOffered] = useState<AuthenticatorKind[]>([]);
-  const back = () => setKind(null);
-
-  // Where the answer does not come, an app is there all the same: every server has those.
   useEffect(() => {
     api.authenticatorKinds().then(setOffered, (reason: unknown) => {
       if (!(reason instanceof ApiError)) throw reason;
       setOffered(['TOTP']);
     });
   }, []);
+  return offered;
+}
+
+/** The choice of a first authenticator, and its set-up. */
+export function Factor({ children, confirmed, restart }: FactorProps) {
+  const [kind, setKind] = useState<Kind | null>(null);
+  const offered = useKinds();
+  const back = () => setKind(null);
 
   if (kind === 'app') return <AppSetUp confirmed={(answer) => confirmed('app', answer)} back={back} restart={restart} />;
   if (kind === 'key') return <KeySetUp confirmed={(answer) => confirmed('key', answer)} back={back} restart={restart} />;
@@ -42,34 +48,38 @@ export function Factor({ organization, confirmed, restart }: FactorProps) {
   return (
     <>
       <Title>Setup Two-Factor Authentication</Title>
-      <p>
-        From now on you sign in with your password and something that only you have. What shall it be? {organization}{' '}
-        accepts each of these.
-      </p>
-      <div className="choices">
-        <button type="button" className="choice" onClick={() => setKind('app')}>
-          <span className="choice-name">
-            Authenticator app <span className="tag">Recommended</span>
-          </span>
-          <span>An app on your phone or computer shows a new code every 30 seconds. It works without a network.</span>
-        </button>
-        {offered.includes('SECURITY_KEY') && (
-          <button type="button" className="choice" onClick={() => setKind('key')}>
-            <span className="choice-name">Security key or passkey</span>
-            <span>
-              A key that you plug in or tap, or this device with your fingerprint, face or PIN. It works on the real page only,
-              so nobody can phish it.
-            </span>
-          </button>
-        )}
-        {offered.includes('PHONE') && (
-          <button type="button" className="choice" onClick={() => setKind('phone')}>
-            <span className="choice-name">Phone</span>
-            <span>You get codes by text message. Easier to intercept, so your account is marked as less secure.</span>
-          </button>
-        )}
-      </div>
+      {children}
+      <Choice offered={offered} choose={setKind} />
     </>
+  );
+}
+
+/** The kinds of authenticators in words, of which one is chosen. */
+export function Choice({ offered, choose }: { offered: AuthenticatorKind[]; choose: (kind: Kind) => void }) {
+  return (
+    <div className="choices">
+      <button type="button" className="choice" onClick={() => choose('app')}>
+        <span className="choice-name">
+          Authenticator app <span className="tag">Recommended</span>
+        </span>
+        <span>An app on your phone or computer shows a new code every 30 seconds. It works without a network.</span>
+      </button>
+      {offered.includes('SECURITY_KEY') && (
+        <button type="button" className="choice" onClick={() => choose('key')}>
+          <span className="choice-name">Security key or passkey</span>
+          <span>
+            A key that you plug in or tap, or this device with your fingerprint, face or PIN. It works on the real page only,
+            so nobody can phish it.
+          </span>
+        </button>
+      )}
+      {offered.includes('PHONE') && (
+        <button type="button" className="choice" onClick={() => choose('phone')}>
+          <span className="choice-name">Phone</span>
+          <span>You get codes by text message. Easier to intercept, so your account is marked as less secure.</span>
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -77,17 +87,17 @@ export interface SetUpProps {
   confirmed: (answer: Confirmed) => void;
   back: () => void;
   restart?: () => Promise<void>;
+  /** Whether it is given a name of its own: for somebody who has more of the kind, or may have. */
+  named?: boolean;
 }
 
 interface TroubleProps {
   error: ApiError | null;
   restart: (() => Promise<void>) | undefined;
-  again: () => void;
 }
 
 /** What went wrong in a set-up, with the way out of it where there is one. */
-export function Trouble({ error, restart, again }: TroubleProps) {
-  if (error?.code === 'STEP_UP_REQUIRED') return <Confirm again={again} />;
+export function Trouble({ error, restart }: TroubleProps) {
   return (
     <Alert error={error}>
       {error !== null && restart !== undefined && lost.includes(error.code) && (
@@ -99,70 +109,62 @@ export function Trouble({ error, restart, again }: TroubleProps) {
   );
 }
 
-/** The password once more: it was given too long ago in this session for a change of how the account is protected. */
-function Confirm({ again }: { again: () => void }) {
-  const [password, setPassword] = useState('');
-  const { busy, error, run } = useAction();
-  const confirm = () =>
-    run(async () => {
-      await api.confirmIdentity({ password });
-      again();
-    });
-  return (
-    <section aria-label="Confirm that it is you">
-      <p role="status">You signed in a while ago. Give your password once more to go on.</p>
-      <Field
-        label="Password"
-        name="password"
-        type="password"
-        autoComplete="current-password"
-        value={password}
-        onValue={setPassword}
-        error={error}
-      />
-      <Alert error={error} />
-      <Button busy={busy} progress="Checking…" onClick={() => void confirm()}>
-        Go on
-      </Button>
-    </section>
-  );
+interface NameFieldProps {
+  example: string;
+  value: string;
+  onValue: (value: string) => void;
+  error: ApiError | null;
 }
 
-/** The set-up of an authenticator app: its secret, then its first code. */
-export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
+/** What its owner calls an authenticator; left empty, it is called by its kind. */
+export function NameField({ example, ...field }: NameFieldProps) {
+  return <Field {...field} label="Name" name="name" hint={`So that you know it again, for example ${example}. You can leave it empty.`} maxLength={60} />;
+}
+
+/** A name that was given; nothing where none was. */
+export const given = (name: string) => (name.trim() === '' ? undefined : name.trim());
+
+/** The set-up of an authenticator app, which may replace another one: its secret, then its first code. */
+export function AppSetUp({ confirmed, back, restart, named = false, replaces }: SetUpProps & { replaces?: string }) {
+  const fresh = useFresh();
+  const [name, setName] = useState('');
   const [enrolled, setEnrolled] = useState<{ secret: string; uri: string; qrCode: string } | null>(null);
   const [code, setCode] = useState('');
   const enrolling = useAction();
   const confirming = useAction();
 
-  const enroll = () => void enrolling.run(async () => setEnrolled(await api.enrollTOTP()));
-  const confirm = () => void confirming.run(async () => confirmed(await api.confirmTOTP(code)));
+  const enroll = (event: FormEvent) => {
+    event.preventDefault();
+    const called = given(name);
+    const input = { ...(called === undefined ? {} : { name: called }), ...(replaces === undefined ? {} : { replaces }) };
+    void enrolling.run(async () => setEnrolled(await fresh(() => api.enrollTOTP(input))));
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    confirm();
+    void confirming.run(async () => confirmed(await fresh(() => api.confirmTOTP(code))));
   };
 
   if (enrolled === null) {
     return (
       <>
-        <Title>Set up your authenticator app</Title>
+        <Title>{replaces === undefined ? 'Set up your authenticator app' : 'Replace your authenticator app'}</Title>
+        {replaces !== undefined && <p>The one that you have works until the new one is confirmed, and is removed with that.</p>}
         <p>
           You need an authenticator app, for example the one that your phone or password manager brings along, Aegis, 2FAS,
           Google Authenticator or Microsoft Authenticator. Any of them will do.
         </p>
-        <Trouble error={enrolling.error} restart={restart} again={enroll} />
-        <div className="actions">
-          <Button
-            busy={enrolling.busy}
-            progress="One moment…"
-            onClick={enroll}
-          >
-            I have an app: show the QR code
-          </Button>
-          <Button secondary onClick={back}>
-            Back
-          </Button>
-        </div>
+        <form onSubmit={enroll}>
+          {named && <NameField example="My phone" value={name} onValue={setName} error={enrolling.error} />}
+          <Trouble error={enrolling.error} restart={restart} />
+          <div className="actions">
+            <Button type="submit" busy={enrolling.busy} progress="One moment…">
+              I have an app: show the QR code
+            </Button>
+            <Button secondary onClick={back}>
+              Back
+            </Button>
+          </div>
+        </form>
       </>
     );
   }
@@ -189,7 +191,7 @@ export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
           onValue={setCode}
           error={confirming.error}
         />
-        <Trouble error={confirming.error} restart={restart} again={confirm} />
+        <Trouble error={confirming.error} restart={restart} />
         <div className="actions">
           <Button type="submit" busy={confirming.busy} progress="Checking…">
             Confirm
@@ -204,15 +206,16 @@ export function AppSetUp({ confirmed, back, restart }: SetUpProps) {
 }
 
 /** The set-up of a phone: its number, then the code that it got. */
-export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps & { backLabel: string }) {
+export function PhoneSetUp({ confirmed, back, backLabel, restart }: Omit<SetUpProps, 'named'> & { backLabel: string }) {
+  const fresh = useFresh();
   const [number, setNumber] = useState('');
   const [sentTo, setSentTo] = useState<string | null>(null);
   const [code, setCode] = useState('');
   const sending = useAction();
   const confirming = useAction();
 
-  const confirm = () => void confirming.run(async () => confirmed(await api.confirmPhone(code)));
-  const send = () => sending.run(async () => setSentTo((await api.enrollPhone(number.trim())).sentTo));
+  const confirm = () => void confirming.run(async () => confirmed(await fresh(() => api.confirmPhone(code))));
+  const send = () => sending.run(async () => setSentTo((await fresh(() => api.enrollPhone(number.trim()))).sentTo));
 
   if (sentTo === null) {
     return (
@@ -234,7 +237,7 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
           onValue={setNumber}
           error={sending.error}
         />
-        <Trouble error={sending.error} restart={restart} again={() => void send()} />
+        <Trouble error={sending.error} restart={restart} />
         <div className="actions">
           <Button type="submit" busy={sending.busy} progress="Sending a code…">
             Text me a code
@@ -255,7 +258,7 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
     >
       <p role="status">A code is on its way to {sentTo}. It works for ten minutes.</p>
       <CodeField label="Code from the text message" value={code} onValue={setCode} error={confirming.error} autoFocus />
-      <Trouble error={confirming.error ?? sending.error} restart={restart} again={confirm} />
+      <Trouble error={confirming.error ?? sending.error} restart={restart} />
       <div className="actions">
         <Button type="submit" busy={confirming.busy} progress="Checking…">
           Confirm
@@ -268,52 +271,5 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: SetUpProps &
         </Button>
       </div>
     </form>
-  );
-}
-
-/** The advice to have a second authenticator, which may be left for later. */
-export function SecondFactor({ first, next }: { first: Kind; next: () => void }) {
-  const [adding, setAdding] = useState(false);
-  if (first === 'key') {
-    if (adding) return <AppSetUp confirmed={next} back={() => setAdding(false)} />;
-    return (
-      <>
-        <Title>Add an authenticator app</Title>
-        <p>If you lose your key, or stand at a computer where it does not work, an app gets you in. We advise it to everybody.</p>
-        <div className="actions">
-          <Button onClick={() => setAdding(true)}>Add an authenticator app</Button>
-          <Button secondary onClick={next}>
-            Not now
-          </Button>
-        </div>
-      </>
-    );
-  }
-  if (first === 'phone') {
-    if (adding) return <AppSetUp confirmed={next} back={() => setAdding(false)} />;
-    return (
-      <>
-        <Title>Add an authenticator app</Title>
-        <p>
-          Text messages can be intercepted, so an account with a phone only is shown as less secure. An authenticator app
-          makes it secure, and you have two ways in if you lose one.
-        </p>
-        <div className="actions">
-          <Button onClick={() => setAdding(true)}>Add an authenticator app</Button>
-          <Button secondary onClick={next}>
-            Not now
-          </Button>
-        </div>
-      </>
-    );
-  }
-  return (
-    <>
-      <Title>Add a backup phone</Title>
-      <p>
-        If you lose the device with your authenticator app, a code by text message gets you in. We advise it to everybody.
-      </p>
-      <PhoneSetUp confirmed={next} back={next} backLabel="Not now" />
-    </>
   );
 }

@@ -1,16 +1,24 @@
+import { type FormEvent, useState } from 'react';
+
 import { api } from '../api';
-import { Button, Title, useAction } from '../parts/ui';
-import { type SetUpProps, Trouble } from './Factor';
 import { createKey, hasKeys, noKeys } from '../api/webauthn';
+import { useFresh } from '../parts/StepUp';
+import { Button, Title, useAction } from '../parts/ui';
+import { given, NameField, type SetUpProps, Trouble } from './Factor';
 
 /** The set-up of a security key or passkey: the browser asks for it, and the person touches it. */
-export function KeySetUp({ confirmed, back, restart }: SetUpProps) {
+export function KeySetUp({ confirmed, back, restart, named = false }: SetUpProps) {
+  const fresh = useFresh();
+  const [name, setName] = useState('');
   const { busy, error, run } = useAction();
-  const setUp = () =>
+  const setUp = (event: FormEvent) => {
+    event.preventDefault();
     void run(async () => {
-      const { options } = await api.startSecurityKeyEnrollment('Security key');
-      confirmed(await api.confirmSecurityKeyEnrollment(await createKey(options)));
+      const { options } = await fresh(() => api.startSecurityKeyEnrollment(given(name)));
+      const credential = await createKey(options);
+      confirmed(await fresh(() => api.confirmSecurityKeyEnrollment(credential)));
     });
+  };
   return (
     <>
       <Title>Set up your security key or passkey</Title>
@@ -22,17 +30,20 @@ export function KeySetUp({ confirmed, back, restart }: SetUpProps) {
       ) : (
         <p role="status">{noKeys}</p>
       )}
-      <Trouble error={error} restart={restart} again={setUp} />
-      <div className="actions">
-        {hasKeys() && (
-          <Button busy={busy} progress="Waiting for your key…" onClick={setUp}>
-            Set up the key
+      <form onSubmit={setUp}>
+        {named && hasKeys() && <NameField example="Blue key, or This laptop" value={name} onValue={setName} error={error} />}
+        <Trouble error={error} restart={restart} />
+        <div className="actions">
+          {hasKeys() && (
+            <Button type="submit" busy={busy} progress="Waiting for your key…">
+              Set up the key
+            </Button>
+          )}
+          <Button secondary onClick={back}>
+            Back
           </Button>
-        )}
-        <Button secondary onClick={back}>
-          Back
-        </Button>
-      </div>
+        </div>
+      </form>
     </>
   );
 }

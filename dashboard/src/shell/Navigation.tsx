@@ -1,6 +1,15 @@
 import { NavLink, ScrollArea, Select } from '@mantine/core';
-import { IconBuilding, IconLayoutDashboard, IconListDetails, IconShieldLock, IconUsers } from '@tabler/icons-react';
-import { createLink, useNavigate, useParams } from '@tanstack/react-router';
+import {
+  IconBuilding,
+  IconDevices,
+  IconHistory,
+  IconKey,
+  IconLayoutDashboard,
+  IconListDetails,
+  IconShieldLock,
+  IconUsers,
+} from '@tabler/icons-react';
+import { createLink, useNavigate, useParams, useRouterState } from '@tanstack/react-router';
 import type { ComponentProps } from 'react';
 
 import type { Role } from '../gql';
@@ -28,10 +37,19 @@ const places: Place[] = [
   { to: '/organizations/$slug/settings/security', label: 'Security & Privacy', icon: IconShieldLock, from: 'MANAGER' },
 ];
 
+/** The account's own screens. */
+export const accountPlaces = [
+  { to: '/account/security', label: 'Account security', icon: IconShieldLock },
+  { to: '/account/sessions', label: 'Sessions', icon: IconDevices },
+  { to: '/account/tokens', label: 'API tokens', icon: IconKey },
+  { to: '/account/activity', label: 'Account activity', icon: IconHistory },
+] as const;
+
 /** The organization's screens, and the choice of an organization. */
 export function Navigation({ account }: { account: Account }) {
   const { slug } = useParams({ strict: false });
   const navigate = useNavigate();
+  const inAccount = useRouterState({ select: ({ location }) => location.pathname.startsWith('/account') });
   const memberships = account.memberships ?? [];
   const member = memberships.find(({ organization }) => organization.slug === slug);
   return (
@@ -71,6 +89,16 @@ export function Navigation({ account }: { account: Account }) {
         label="All organizations"
         leftSection={<IconBuilding size={18} aria-hidden />}
       />
+      {inAccount &&
+        accountPlaces.map(({ to, label, icon: Icon }) => (
+          <RoutedNavLink
+            key={to}
+            to={to}
+            activeProps={{ active: true, 'aria-current': 'page' }}
+            label={label}
+            leftSection={<Icon size={18} aria-hidden />}
+          />
+        ))}
     </ScrollArea>
   );
 }

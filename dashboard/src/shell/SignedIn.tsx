@@ -15,7 +15,7 @@ import { Mark } from '../parts/Mark';
 import { Page } from '../parts/Page';
 import { Redirect } from '../parts/Redirect';
 import { Alert, Button, Title, useAction } from '../parts/ui';
-import { Navigation } from './Navigation';
+import { accountPlaces, Navigation } from './Navigation';
 
 export type Account = NonNullable<DocumentType<typeof AccountDocument>['viewer']>;
 
@@ -44,10 +44,12 @@ export function SignedIn() {
   useEffect(
     () =>
       session.onEnd(() => {
-        void navigate({ to: '/sign-in', search: { to: here, ended: true } });
+        // Loaded anew: nothing that the page has kept is shown to whoever sits there next.
+        void navigate({ to: '/sign-in', search: { to: here, ended: true }, reloadDocument: true, replace: true });
       }),
     [here, navigate],
   );
+  useSessionWatch(account !== null);
   const value = useMemo(
     () => (account === null ? null : { account, reload: () => ask({ requestPolicy: 'network-only' }) }),
     [account, ask],
@@ -64,6 +66,22 @@ export function SignedIn() {
       <Shell account={value.account} />
     </Context>
   );
+}
+
+/** Learns of the session's end without asking for anything. */
+function useSessionWatch(signedIn: boolean) {
+  useEffect(() => {
+    if (!signedIn) return;
+    let stop = () => {};
+    let left = false;
+    void import('../api/live').then(({ watchSession }) => {
+      if (!left) stop = watchSession();
+    });
+    return () => {
+      left = true;
+      stop();
+    };
+  }, [signedIn]);
 }
 
 function Unreachable({ error, retry }: { error: ReturnType<typeof failure>; retry: () => void }) {
@@ -112,10 +130,11 @@ function Shell({ account }: { account: Account }) {
 }
 
 function AccountMenu({ account }: { account: Account }) {
+  const navigate = useNavigate();
   const leaving = useAction();
   const leave = () =>
     void leaving.run(async () => {
-      await api.signOut();
+      await session.leave(api.signOut);
       // Everything that this page has loaded goes with the session.
       window.location.assign('/sign-in');
     });
@@ -132,6 +151,11 @@ function AccountMenu({ account }: { account: Account }) {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>{account.email ?? account.name}</Menu.Label>
+          {accountPlaces.map(({ to, label, icon: Icon }) => (
+            <Menu.Item key={to} leftSection={<Icon size={16} aria-hidden />} onClick={() => void navigate({ to })}>
+              {label}
+            </Menu.Item>
+          ))}
           <Menu.Divider />
           <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={leave}>
             Sign out

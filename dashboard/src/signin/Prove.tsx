@@ -1,91 +1,77 @@
 import { type FormEvent, useEffect, useState } from 'react';
 
-import { api } from '../api';
-import { ask, change } from '../api/client';
+import { api, type Method } from '../api';
+import { ask } from '../api/client';
 import type { DocumentType } from '../api/types';
-import { hasKeys, noKeys, useKey } from '../api/webauthn';
-import { FactorsDocument, SendSecondFactorCodeDocument, StartSecurityKeyVerificationDocument } from '../gql';
-import { Alert, Button, CodeField, Field, useAction } from '../parts/ui';
+import { FactorsDocument } from '../gql';
+import { Alert, Button, Field, useAction } from '../parts/ui';
+import { Ways } from './Ways';
 
-type Factors = NonNullable<NonNullable<DocumentType<typeof FactorsDocument>['viewer']>['authenticators']>;
+type Factor = NonNullable<NonNullable<DocumentType<typeof FactorsDocument>['viewer']>['authenticators']>[number];
+
+/** The kinds that an account has, the one that was used last first, as a sign-in's challenge names them. */
+const lastUsedFirst = (factors: Factor[]): Method[] => [
+  ...new Set(
+    factors
+      .toSorted((a, b) => Date.parse(b.lastUsedAt ?? b.createdAt) - Date.parse(a.lastUsedAt ?? a.createdAt))
+      .map(({ kind }) => kind),
+  ),
+];
 
 /** Makes the session fresh: by a code, a security key or a text message, or by the password where the account has no factor. */
 export function Prove({ proved }: { proved: () => void }) {
-  const [factors, setFactors] = useState<Factors | null>(null);
-  const [value, setValue] = useState('');
-  const [sentTo, setSentTo] = useState<string | null>(null);
-  const loading = useAction();
-  const proving = useAction();
-  const sending = useAction();
-  const { run } = loading;
+  const [methods, setMethods] = useState<Method[] | null>(null);
+  const { error, run } = useAction();
   useEffect(() => {
-    void run(async () => setFactors((await ask(FactorsDocument, {})).viewer?.authenticators ?? []));
+    void run(async () => setMethods(lastUsedFirst((await ask(FactorsDocument, {})).viewer?.authenticators ?? [])));
   }, [run]);
 
-  if (factors === null) return loading.error === null ? <p role="status">One moment…</p> : <Alert error={loading.error} />;
-  const has = (kind: Factors[number]['kind']) => factors.some((factor) => factor.kind === kind);
-  const prove = (event: FormEvent) => {
-    event.preventDefault();
-    void proving.run(async () => {
-      await api.confirmIdentity(factors.length === 0 ? { password: value } : { code: value });
-      proved();
-    });
-  };
-  const touch = () =>
-    void proving.run(async () => {
-      const { options } = await change(StartSecurityKeyVerificationDocument, {});
-      await api.confirmIdentity({ credential: await useKey(options) });
-      proved();
-    });
-  const send = () => void sending.run(async () => setSentTo((await change(SendSecondFactorCodeDocument, {})).sentTo));
-
-  if (factors.length === 0) {
-    return (
-      <form onSubmit={prove}>
-        <p>This is important, and you signed in a while ago: give your password once more.</p>
-        <Field label="Password" name="password" type="password" autoComplete="current-password" required data-autofocus value={value} onValue={setValue} error={proving.error} />
-        <Alert error={proving.error} />
-        <Button type="submit" busy={proving.busy} progress="Checking…">
-          Go on
-        </Button>
-      </form>
-    );
-  }
+  if (methods === null) return error === null ? <p role="status">One moment…</p> : <Alert error={error} />;
+  if (methods.length === 0) return <ByPassword proved={proved} />;
   return (
     <>
       <p>This is important: prove your second factor once more. It then holds for ten minutes.</p>
-      {has('SECURITY_KEY') && !hasKeys() && <p role="status">{noKeys}</p>}
-      {has('SECURITY_KEY') && hasKeys() && (
-        <p>
-          <Button busy={proving.busy} progress="Waiting for your key…" onClick={touch}>
-            Use security key or passkey
-          </Button>
-        </p>
-      )}
-      {has('PHONE') && (
-        <p>
-          <Button secondary busy={sending.busy} progress="Sending…" onClick={send}>
-            {sentTo === null ? 'Text me a code' : 'Send another code'}
-          </Button>{' '}
-          {sentTo !== null && <span role="status">A code is on its way to {sentTo}.</span>}
-        </p>
-      )}
-      {(has('TOTP') || has('PHONE')) && (
-        <form onSubmit={prove}>
-          <CodeField
-            label={has('TOTP') ? 'Code that the app shows now' : 'Code from the text message'}
-            data-autofocus
-            value={value}
-            onValue={setValue}
-            error={proving.error}
-          />
-          <Alert error={proving.error ?? sending.error} />
-          <Button type="submit" busy={proving.busy} progress="Checking…">
-            Go on
-          </Button>
-        </form>
-      )}
-      {!has('TOTP') && !has('PHONE') && <Alert error={proving.error} />}
+      <Ways
+        methods={methods}
+        answer={async (answer) => {
+          await api.confirmIdentity(answer);
+          proved();
+        }}
+        askKey={async () => (await api.startSecurityKeyVerification()).options}
+        sendCode={async () => (await api.sendSecondFactorCode()).sentTo}
+      />
     </>
+  );
+}
+
+function ByPassword({ proved }: { proved: () => void }) {
+  const [password, setPassword] = useState('');
+  const { busy, error, run } = useAction();
+  const prove = (event: FormEvent) => {
+    event.preventDefault();
+    void run(async () => {
+      await api.confirmIdentity({ password });
+      proved();
+    });
+  };
+  return (
+    <form onSubmit={prove}>
+      <p>This is important, and you signed in a while ago: give your password once more.</p>
+      <Field
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        required
+        data-autofocus
+        value={password}
+        onValue={setPassword}
+        error={error}
+      />
+      <Alert error={error} />
+      <Button type="submit" busy={busy} progress="Checking…">
+        Go on
+      </Button>
+    </form>
   );
 }

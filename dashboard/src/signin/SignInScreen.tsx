@@ -1,39 +1,91 @@
-import { Anchor, Divider, Group } from '@mantine/core';
-import { useSearch } from '@tanstack/react-router';
+import { Anchor, Divider, Stack } from '@mantine/core';
+import { useRouterState, useSearch } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 
 import type { Challenge } from '../api';
-import { offers } from '../offers';
 import { Page } from '../parts/Page';
-import { Title } from '../parts/ui';
-import { Challenged, SignIn } from './SignIn';
+import { RoutedAnchor } from '../parts/RoutedAnchor';
+import { Button, Title } from '../parts/ui';
+import { ByOrganization } from './ByOrganization';
+import { Challenged } from './Challenged';
+import { Offers } from './Offers';
+import { Passkey, usePasskeys } from './Passkey';
+import { SignIn } from './SignIn';
+import { keepWay, lastWay, type Way } from './way';
+
+declare module '@tanstack/react-router' {
+  interface HistoryState {
+    /** An address that was typed on the page before; it stays out of the address bar. */
+    email?: string;
+  }
+}
 
 /** Where everybody comes in: the password, then the second factor, then where they wanted to go. */
 export function SignInScreen() {
   const { to, ended } = useSearch({ from: '/sign-in' });
-  const [challenge, setChallenge] = useState<Challenge | null>(null);
-  // Loaded anew: nothing that the page has kept for whoever was signed in before is shown to whoever is now.
-  const done = useCallback(async () => window.location.replace(to ?? '/'), [to]);
+  const email = useRouterState({ select: (state) => state.location.state.email });
+  const passkeys = usePasskeys();
+  const [last] = useState(lastWay);
+  const [step, setStep] = useState<'start' | 'organization' | Challenge>('start');
+  const done = useCallback(
+    async (way: Way, recovered = false) => {
+      keepWay(way);
+      // Loaded anew: nothing that the page has kept for whoever was signed in before is shown to whoever is now.
+      window.location.replace(recovered ? '/account/security?recovered=true' : (to ?? '/'));
+    },
+    [to],
+  );
+  const start = () => setStep('start');
+
+  if (step === 'organization') {
+    return (
+      <Page>
+        <ByOrganization back={start} />
+      </Page>
+    );
+  }
+  if (step !== 'start') {
+    return (
+      <Page>
+        <Challenged challenge={step} proved={(recovered) => done('password', recovered)} restart={async () => start()} />
+      </Page>
+    );
+  }
+  const passkey = passkeys && <Passkey key="passkey" first={last === 'passkey'} signedIn={() => done('passkey')} />;
+  const organization = (
+    <Button key="organization" secondary={last !== 'organization'} fullWidth onClick={() => setStep('organization')}>
+      Sign in with your organization
+    </Button>
+  );
+  const first = last === 'passkey' ? passkey : last === 'organization' && organization;
+  const others = [passkey, organization].filter((way) => way !== false && way !== first);
   return (
     <Page>
-      {challenge !== null ? (
-        <Challenged challenge={challenge} proved={done} restart={async () => setChallenge(null)} />
-      ) : (
+      <Title>Sign in to Muster</Title>
+      {ended === true && <p role="status">You have been signed out: your session has ended. Sign in to go on where you were.</p>}
+      {first !== false && (
         <>
-          <Title>Sign in to Muster</Title>
-          {ended === true && <p role="status">You have been signed out: your session has ended. Sign in to go on where you were.</p>}
-          <SignIn signedIn={done} challenged={setChallenge} />
-          <p className="aside">
-            <Anchor href="/reset">Forgot your password?</Anchor>
-          </p>
+          {first}
+          <Divider my="lg" label="or with your password" />
         </>
       )}
-      <Divider my="lg" />
-      <Group gap="lg">
-        {offers.playground && <Anchor href="/playground">Playground</Anchor>}
-        {offers.mailbox && <Anchor href="/mailbox/">Mailbox</Anchor>}
-        <Anchor href="/licenses">Licenses</Anchor>
-      </Group>
+      <SignIn
+        {...(email === undefined ? {} : { email })}
+        signedIn={() => done('password')}
+        challenged={setStep}
+      />
+      <p className="aside">
+        <Anchor href="/reset">Forgot your password?</Anchor>
+      </p>
+      {others.length > 0 && <Divider my="lg" label="or" />}
+      <Stack gap="sm">{others}</Stack>
+      <p className="aside">
+        No account yet?{' '}
+        <RoutedAnchor to="/sign-up" search={to === undefined ? {} : { to }}>
+          Create one
+        </RoutedAnchor>
+      </p>
+      <Offers />
     </Page>
   );
 }

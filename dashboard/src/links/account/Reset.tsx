@@ -3,7 +3,8 @@ import { type FormEvent, useState } from 'react';
 import { api } from '../../api';
 import { dropToken } from '../token';
 import { Alert, Button, Field, Title, useAction } from '../../parts/ui';
-import { Dead, NewPassword } from './parts';
+import { NewPassword } from '../../parts/NewPassword';
+import { Dead } from './parts';
 
 /** With a link: a new password. Without one: the form that asks for the link. */
 export function Reset({ token }: { token: string | null }) {

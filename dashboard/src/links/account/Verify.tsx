@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useState } from 'react';
 
 import { api, type Challenge, type Viewer } from '../../api';
-import { Challenged, SignIn } from '../../signin/SignIn';
+import { Challenged } from '../../signin/Challenged';
+import { SignIn } from '../../signin/SignIn';
 import { dropToken } from '../token';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { Dead } from './parts';

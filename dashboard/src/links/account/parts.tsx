@@ -1,28 +1,4 @@
-import type { ApiError } from '../../api';
-import { Field, Title } from '../../parts/ui';
-
-interface NewPasswordProps {
-  name: string;
-  value: string;
-  onValue: (value: string) => void;
-  error: ApiError | null;
-}
-
-/** A password that is chosen here, which can be shown while it is typed. */
-export function NewPassword(props: NewPasswordProps) {
-  return (
-    <Field
-      {...props}
-      label="New password"
-      type="password"
-      autoComplete="new-password"
-      hint="At least 8 characters. A few words in a row make a good one."
-      minLength={8}
-      maxLength={256}
-      required
-    />
-  );
-}
+import { Title } from '../../parts/ui';
 
 /** A link that leads nowhere: invalid, used and expired look alike. */
 export function Dead() {

@@ -4,8 +4,9 @@ import { api, ApiError, type Challenge, type Confirmed, type Invitation, type Re
 import { Page } from '../../parts/Page';
 import { Codes } from '../../factors/Codes';
 import { Dead, Done, Finished, Loading, Refused, Unreachable } from './End';
-import { Factor, type Kind, SecondFactor } from '../../factors/Factor';
-import { Challenged } from '../../signin/SignIn';
+import { Factor, type Kind } from '../../factors/Factor';
+import { SecondFactor } from '../../factors/SecondFactor';
+import { Challenged } from '../../signin/Challenged';
 import { Start } from './Start';
 import { dropToken } from '../token';
 
@@ -108,12 +109,20 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
       case 'refused':
         return <Refused error={step.error} invitation={invitation} viewer={viewer} signOut={signOut} retry={load} />;
       case 'factor':
-        return <Factor organization={invitation.organizationName} confirmed={confirmed} restart={load} />;
+        return (
+          <Factor confirmed={confirmed} restart={load}>
+            <p>
+              From now on you sign in with your password and something that only you have. What shall it be?{' '}
+              {invitation.organizationName} accepts each of these.
+            </p>
+          </Factor>
+        );
       case 'codes':
         return (
           <Codes
             codes={step.codes}
-            organization={invitation.organizationName}
+            account={`Account used with ${invitation.organizationName}`}
+            why="Two-factor authentication is on."
             next={() => setStep({ at: 'second-factor', kind: step.kind })}
           />
         );

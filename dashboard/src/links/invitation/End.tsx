@@ -1,4 +1,5 @@
 import type { ApiError, Invitation, Reinstated, Viewer } from '../../api';
+import { Restored } from '../../factors/Restored';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { roleName } from '../../words';
 import type { PageName } from './App';
@@ -122,49 +123,12 @@ export function Done({ page, invitation, reinstated }: DoneProps) {
         </p>
       )}
       {reinstated.map((place) => (
-        <Place key={place.organization.slug} place={place} heading={reinstated.length > 1} />
+        <Restored key={place.organization.slug} place={place} heading={reinstated.length > 1} />
       ))}
       <p>You can close this page.</p>
       <p>
         <a href="/">Go to Muster's start page</a>
       </p>
     </>
-  );
-}
-
-function Place({ place, heading }: { place: Reinstated; heading: boolean }) {
-  const teams = place.member.teams ?? [];
-  return (
-    <section aria-label={place.organization.name}>
-      {heading && <h2>{place.organization.name}</h2>}
-      <dl className="facts">
-        <dt>Your role</dt>
-        <dd>{roleName(place.member.role)}</dd>
-        <dt>Your teams</dt>
-        <dd>{teams.length === 0 ? 'None' : teams.map(({ name }) => name).join(', ')}</dd>
-      </dl>
-      {place.restored.length > 0 && (
-        <>
-          <h3>Restored</h3>
-          <ul className="restored">
-            {place.restored.map((what) => (
-              <li key={what}>{what}</li>
-            ))}
-          </ul>
-        </>
-      )}
-      {place.skipped.length > 0 && (
-        <>
-          <h3>Not restored</h3>
-          <ul className="skipped">
-            {place.skipped.map(({ what, reason }) => (
-              <li key={what}>
-                {what}: {reason}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
   );
 }

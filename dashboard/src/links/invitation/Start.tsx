@@ -4,7 +4,8 @@ import type { Challenge, Invitation, Viewer } from '../../api';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { momentName, roleName } from '../../words';
 import type { PageName } from './App';
-import { SignIn, SignUp } from '../../signin/SignIn';
+import { SignIn } from '../../signin/SignIn';
+import { SignUp } from '../../signin/SignUp';
 
 interface StartProps {
   page: PageName;
@@ -76,7 +77,17 @@ function Guest({ token, invitation, signUpFirst, mayChoose, accept, challenged }
   return (
     <>
       {signingUp ? (
-        <SignUp token={token} sentTo={invitation.email} signedUp={accept} />
+        <SignUp
+          heading="Create your account"
+          link={{ inviteToken: token }}
+          hint={`The address that this link was sent to: ${invitation.email}`}
+          signedUp={accept}
+          taken={() => (
+            <button type="button" className="link" onClick={() => setSigningUp(false)}>
+              Sign in to it
+            </button>
+          )}
+        />
       ) : (
         <SignIn
           heading="Sign in to go on"

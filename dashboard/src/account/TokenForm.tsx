@@ -1,0 +1,85 @@
+import { Checkbox, NativeSelect } from '@mantine/core';
+import { type FormEvent, useState } from 'react';
+
+import { Alert, Button, CopyButton, Field, useAction } from '../parts/ui';
+import { scopes } from './scopes';
+
+export interface TokenInput {
+  name: string;
+  scopes: string[];
+  expiresAt: string;
+}
+
+interface TokenFormProps {
+  /** Makes the token and gives it: the only time that it is shown. */
+  create: (input: TokenInput) => Promise<string>;
+  created: () => void;
+  close: () => void;
+}
+
+const lives = [
+  { value: '7', label: '7 days' },
+  { value: '30', label: '30 days' },
+  { value: '90', label: '90 days' },
+  { value: '364', label: 'A year' },
+];
+
+const day = 86_400_000;
+
+/** A new API token: what it is called, what it may do, and until when; then the token itself, once. */
+export function TokenForm({ create, created, close }: TokenFormProps) {
+  const [name, setName] = useState('');
+  const [chosen, setChosen] = useState<string[]>([]);
+  const [life, setLife] = useState('90');
+  const [token, setToken] = useState<string | null>(null);
+  const { busy, error, run } = useAction();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void run(async () => {
+      const expiresAt = new Date(Date.now() + Number(life) * day).toISOString();
+      setToken(await create({ name, scopes: chosen, expiresAt }));
+      created();
+    });
+  };
+  if (token !== null) {
+    return (
+      <>
+        <p role="status">
+          Your token <strong>{name}</strong> is made. Copy it now: it cannot be shown again.
+        </p>
+        <div className="secret">
+          <code>{token}</code>
+        </div>
+        <div className="actions">
+          <CopyButton text={token}>Copy</CopyButton>
+          <Button onClick={close}>Done</Button>
+        </div>
+      </>
+    );
+  }
+  return (
+    <form onSubmit={submit}>
+      <Field
+        label="Name"
+        name="name"
+        hint="What it is for, for example Nightly report."
+        maxLength={60}
+        required
+        data-autofocus
+        value={name}
+        onValue={setName}
+        error={error}
+      />
+      <Checkbox.Group label="What it may do" description="Never more than you may yourself." mb="md" value={chosen} onChange={setChosen}>
+        {scopes.map(({ scope, says }) => (
+          <Checkbox key={scope} value={scope} mt="xs" label={says} description={scope} />
+        ))}
+      </Checkbox.Group>
+      <NativeSelect label="Works for" mb="md" data={lives} value={life} onChange={(event) => setLife(event.currentTarget.value)} />
+      <Alert error={error} />
+      <Button type="submit" busy={busy} progress="Making it…">
+        Make token
+      </Button>
+    </form>
+  );
+}
