@@ -3858,12 +3858,18 @@ enum SignInMethod {
   TOTP
   "The password and a code sent by text message."
   PHONE
-  "A security key or passkey."
+  "The password and a security key or passkey."
   SECURITY_KEY
+  "A passkey alone, which verified its user."
+  PASSKEY
   "The password and a recovery code."
   RECOVERY_CODE
   "An emailed link. No session begins by it alone."
   MAILBOX
+  "An organization's single sign-on provider."
+  PROVIDER
+  "An organization's single sign-on provider, which said that a second factor was used."
+  PROVIDER_FACTOR
 }
 
 "A second factor of an account."
@@ -4345,7 +4351,7 @@ type SessionToken {
 type SignInChallenge {
   "Names this challenge; lives five minutes."
   token: String!
-  "What can answer it."
+  "What can answer it, the one that was used last first, the recovery codes at the end."
   methods: [SecondFactorMethod!]!
   "When it ends."
   expiresAt: Time!

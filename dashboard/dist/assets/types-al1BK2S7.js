@@ -1,0 +1,1 @@
+var e=({name:e,email:t})=>e??t??`Somebody without a name`;export{e as t};
