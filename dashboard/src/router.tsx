@@ -131,6 +131,36 @@ const activity = createRoute({
   component: lazyRouteComponent(() => import('./account/Activity'), 'Activity'),
 });
 
+const general = createRoute({
+  getParentRoute: () => organization,
+  path: '/settings/general',
+  component: lazyRouteComponent(() => import('./organization/settings/General'), 'General'),
+});
+
+const notifications = createRoute({
+  getParentRoute: () => organization,
+  path: '/settings/notifications',
+  component: lazyRouteComponent(() => import('./organization/settings/Notifications'), 'Notifications'),
+});
+
+const serviceTokens = createRoute({
+  getParentRoute: () => organization,
+  path: '/settings/tokens',
+  component: lazyRouteComponent(() => import('./organization/settings/ServiceTokens'), 'ServiceTokens'),
+});
+
+const teams = createRoute({
+  getParentRoute: () => organization,
+  path: '/teams',
+  component: lazyRouteComponent(() => import('./organization/work/Teams'), 'Teams'),
+});
+
+const projects = createRoute({
+  getParentRoute: () => organization,
+  path: '/projects',
+  component: lazyRouteComponent(() => import('./organization/work/Projects'), 'Projects'),
+});
+
 const tree = root.addChildren([
   signIn,
   signUp,
@@ -138,7 +168,7 @@ const tree = root.addChildren([
   signedIn.addChildren([
     home,
     organizations,
-    organization.addChildren([overview, members, auditLog, security]),
+    organization.addChildren([overview, members, teams, projects, auditLog, security, general, serviceTokens, notifications]),
     account.addChildren([accountHome, accountSecurity, addAuthenticator, newCodes, sessions, tokens, activity]),
   ]),
 ]);

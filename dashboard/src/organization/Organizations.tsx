@@ -11,6 +11,7 @@ import { Redirect } from '../parts/Redirect';
 import { useFresh } from '../parts/StepUp';
 import { type Account, useAccount } from '../shell/SignedIn';
 import { dayName, roleName, statusName } from '../words';
+import { slugOf } from './slug';
 
 /** The start: the organization that was open last, or else the first, or else the list. */
 export function Home() {
@@ -84,16 +85,6 @@ function Membership({ member }: { member: NonNullable<Account['memberships']>[nu
     </Table.Tr>
   );
 }
-
-/** A short name made from a full one, as the server takes it. */
-const slugOf = (name: string) =>
-  name
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40)
-    .replace(/-+$/, '');
 
 function Create() {
   const { reload } = useAccount();

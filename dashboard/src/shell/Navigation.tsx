@@ -1,13 +1,17 @@
-import { NavLink, ScrollArea, Select } from '@mantine/core';
+import { NavLink, ScrollArea, Select, Text } from '@mantine/core';
 import {
+  IconBell,
   IconBuilding,
   IconDevices,
+  IconFolders,
   IconHistory,
   IconKey,
   IconLayoutDashboard,
   IconListDetails,
+  IconSettings,
   IconShieldLock,
   IconUsers,
+  IconUsersGroup,
 } from '@tabler/icons-react';
 import { createLink, useNavigate, useParams, useRouterState } from '@tanstack/react-router';
 import type { ComponentProps } from 'react';
@@ -21,9 +25,8 @@ const RoutedNavLink = createLink((props: ComponentProps<typeof NavLink<'a'>>) =>
 interface Place {
   to:
     | '/organizations/$slug'
-    | '/organizations/$slug/members'
-    | '/organizations/$slug/audit-log'
-    | '/organizations/$slug/settings/security';
+    | `/organizations/$slug/${'members' | 'teams' | 'projects' | 'audit-log'}`
+    | `/organizations/$slug/settings/${'security' | 'general' | 'tokens' | 'notifications'}`;
   label: string;
   icon: typeof IconBuilding;
   /** The least role that the screen is for. */
@@ -33,8 +36,16 @@ interface Place {
 const places: Place[] = [
   { to: '/organizations/$slug', label: 'Overview', icon: IconLayoutDashboard, from: 'MEMBER' },
   { to: '/organizations/$slug/members', label: 'Members', icon: IconUsers, from: 'MEMBER' },
+  { to: '/organizations/$slug/teams', label: 'Teams', icon: IconUsersGroup, from: 'MEMBER' },
+  { to: '/organizations/$slug/projects', label: 'Projects', icon: IconFolders, from: 'MEMBER' },
   { to: '/organizations/$slug/audit-log', label: 'Audit log', icon: IconListDetails, from: 'MANAGER' },
+];
+
+const settings: Place[] = [
   { to: '/organizations/$slug/settings/security', label: 'Security & Privacy', icon: IconShieldLock, from: 'MANAGER' },
+  { to: '/organizations/$slug/settings/general', label: 'General', icon: IconSettings, from: 'OWNER' },
+  { to: '/organizations/$slug/settings/tokens', label: 'Service tokens', icon: IconKey, from: 'OWNER' },
+  { to: '/organizations/$slug/settings/notifications', label: 'My notifications', icon: IconBell, from: 'MEMBER' },
 ];
 
 /** The account's own screens. */
@@ -67,26 +78,21 @@ export function Navigation({ account }: { account: Account }) {
           }}
         />
       )}
-      {slug !== undefined &&
-        member?.status === 'ACTIVE' &&
-        places
-          .filter(({ from }) => hasRole(member.role, from))
-          .map(({ to, label, icon: Icon }) => (
-            <RoutedNavLink
-              key={to}
-              to={to}
-              params={{ slug }}
-              activeOptions={{ exact: to === '/organizations/$slug' }}
-              activeProps={{ active: true, 'aria-current': 'page' }}
-              label={label}
-              leftSection={<Icon size={18} aria-hidden />}
-            />
-          ))}
+      {slug !== undefined && member?.status === 'ACTIVE' && (
+        <>
+          <Places of={places} slug={slug} role={member.role} />
+          <Text size="sm" c="dimmed" fw={600} mt="md" mb={4} px="sm">
+            Settings
+          </Text>
+          <Places of={settings} slug={slug} role={member.role} />
+        </>
+      )}
       <RoutedNavLink
         to="/organizations"
         activeOptions={{ exact: true }}
         activeProps={{ active: true, 'aria-current': 'page' }}
         label="All organizations"
+        mt="md"
         leftSection={<IconBuilding size={18} aria-hidden />}
       />
       {inAccount &&
@@ -101,4 +107,20 @@ export function Navigation({ account }: { account: Account }) {
         ))}
     </ScrollArea>
   );
+}
+
+function Places({ of, slug, role }: { of: Place[]; slug: string; role: Role }) {
+  return of
+    .filter(({ from }) => hasRole(role, from))
+    .map(({ to, label, icon: Icon }) => (
+      <RoutedNavLink
+        key={to}
+        to={to}
+        params={{ slug }}
+        activeOptions={{ exact: to === '/organizations/$slug' }}
+        activeProps={{ active: true, 'aria-current': 'page' }}
+        label={label}
+        leftSection={<Icon size={18} aria-hidden />}
+      />
+    ));
 }

@@ -7,6 +7,7 @@ import { useEffect, useState } from 'react';
 import type { Role, TwoFactorState } from '../../gql';
 import { roleName, rolesUpTo, twoFactorName } from '../../words';
 import { useOrganization } from '../Organization';
+import { useTeams } from '../useTeams';
 import type { MembersSearch } from './search';
 
 interface FiltersProps {
@@ -21,6 +22,7 @@ const typing = 300;
 export function Filters({ search, narrow }: FiltersProps) {
   const { may } = useOrganization();
   const manages = may('MANAGER');
+  const teams = useTeams();
   const [text, setText] = useState(search.q ?? '');
   // The address may change by other ways: back and forward, or a link.
   useEffect(() => setText(search.q ?? ''), [search.q]);
@@ -45,6 +47,14 @@ export function Filters({ search, narrow }: FiltersProps) {
         data={[{ value: '', label: 'Any role' }, ...rolesUpTo('OWNER').map((role) => ({ value: role, label: roleName(role) }))]}
         onChange={({ currentTarget: { value } }) => narrow({ ...without(search, 'role'), ...(value === '' ? {} : { role: value as Role }) })}
       />
+      {teams !== null && teams.length > 0 && (
+        <NativeSelect
+          label="Team"
+          value={search.team ?? ''}
+          data={[{ value: '', label: 'Any team' }, ...teams.map(({ id, name }) => ({ value: id, label: name }))]}
+          onChange={({ currentTarget: { value } }) => narrow({ ...without(search, 'team'), ...(value === '' ? {} : { team: value }) })}
+        />
+      )}
       {manages && search.status !== 'INVITED' && (
         <NativeSelect
           label="2FA"
@@ -85,6 +95,7 @@ export function Lists({ search, slug, counts }: { search: MembersSearch; slug: s
           search={{
             ...(search.role === undefined ? {} : { role: search.role }),
             ...(search.q === undefined ? {} : { q: search.q }),
+            ...(search.team === undefined ? {} : { team: search.team }),
             ...(search.twoFactor === undefined || status === 'INVITED' ? {} : { twoFactor: search.twoFactor }),
             ...(status === undefined ? {} : { status }),
           }}

@@ -93,7 +93,7 @@ export function MemberTable({ members, search, label }: TableProps) {
                 {called(member)}
               </Link>
               {member.name !== null && member.email !== null && <span className="member-more">{member.email}</span>}
-              <span className="member-more narrow">
+              <span className="member-more on-phone">
                 {roleName(member.role)}
                 {member.reinstatableUntil !== null && `, can return until ${dayName(member.reinstatableUntil)}`}
               </span>

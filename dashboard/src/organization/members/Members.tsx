@@ -3,7 +3,7 @@ import { Drawer, Group, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconUserPlus } from '@tabler/icons-react';
 import { Link, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
-import { useCallback, useMemo } from 'react';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
 
 import { failure } from '../../api/error';
 import { MembersDocument } from '../../gql';
@@ -32,6 +32,20 @@ const nobody: Record<NonNullable<MembersSearch['status']> | 'ACTIVE', string> = 
 
 const labels: typeof nobody = { ACTIVE: 'Members', ALL: 'Everybody', INVITED: 'Invitations', REMOVED_FOR_2FA: 'Removed for 2FA' };
 
+/** How often the list is asked for while a mail is being sent, in milliseconds. */
+const delivery = 3_000;
+
+/** Runs an action again and again, while there is a pause to wait for between two. */
+function useInterval(action: () => void, pause: number | null) {
+  const latest = useRef(action);
+  latest.current = action;
+  useEffect(() => {
+    if (pause === null) return;
+    const timer = setInterval(() => latest.current(), pause);
+    return () => clearInterval(timer);
+  }, [pause]);
+}
+
 export function Members() {
   const { organization, may } = useOrganization();
   const { slug } = organization;
@@ -45,6 +59,10 @@ export function Members() {
   const variables = { slug, first: pageSize, filter, manages, ...(search.after === undefined ? {} : { after: search.after }) };
   const [{ data, error, fetching }, again] = useLiveQuery({ query: MembersDocument, variables }, concernsMembers);
 
+  // That a mail has been sent is no entry of the log.
+  const sending = data?.organization?.members?.nodes.some(({ inviteDelivery }) => inviteDelivery === 'QUEUED') === true;
+  useInterval(() => again({ requestPolicy: 'network-only' }), sending ? delivery : null);
+
   const narrow = useCallback(
     ({ after: _, member: __, ...conditions }: MembersSearch) =>
       void navigate({ to: '/organizations/$slug/members', params: { slug }, search: conditions, replace: true }),
@@ -53,9 +71,19 @@ export function Members() {
   const { member: open, ...closed } = search;
   const close = () => void navigate({ to: '/organizations/$slug/members', params: { slug }, search: closed });
 
+  // Another page begins at its top, for the eyes and for the keyboard.
+  const top = useRef<HTMLDivElement>(null);
+  const at = useRef(search.after);
+  useEffect(() => {
+    if (at.current === search.after) return;
+    at.current = search.after;
+    top.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [search.after]);
+
   const page = data?.organization?.members ?? null;
   const list = search.status ?? 'ACTIVE';
-  const narrowed = search.q !== undefined || search.role !== undefined || search.twoFactor !== undefined;
+  const narrowed = search.q !== undefined || search.role !== undefined || search.team !== undefined || search.twoFactor !== undefined;
   return (
     <>
       <Group justify="space-between" mb="md">
@@ -75,7 +103,7 @@ export function Members() {
         </Button>
       </Alert>
       {page !== null && (
-        <div aria-busy={fetching || undefined}>
+        <div ref={top} tabIndex={-1} className="page-top" aria-busy={fetching || undefined}>
           {page.nodes.length > 0 && <MemberTable members={page.nodes} search={search} label={labels[list]} />}
           {page.nodes.length === 0 && search.after === undefined && (
             <Text my="xl">{narrowed ? 'Nobody fits these conditions.' : nobody[list]}</Text>

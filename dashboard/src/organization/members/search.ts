@@ -6,6 +6,8 @@ export interface MembersSearch {
   status?: 'ALL' | Exclude<MemberStatus, 'ACTIVE'>;
   role?: Role;
   twoFactor?: TwoFactorState;
+  /** The id of a team. */
+  team?: string;
   /** A part of a name or of an address. */
   q?: string;
   /** The cursor after which the page begins. */
@@ -29,16 +31,25 @@ export function membersSearch(search: Record<string, unknown>): MembersSearch {
     const value = search[key];
     return value === undefined || value === null || typeof value === 'object' ? undefined : String(value).slice(0, 100) || undefined;
   };
-  const found = { status: one('status', statuses), role: one('role', roles), twoFactor: one('twoFactor', states), q: text('q'), after: text('after'), member: text('member') };
+  const found = {
+    status: one('status', statuses),
+    role: one('role', roles),
+    twoFactor: one('twoFactor', states),
+    team: text('team'),
+    q: text('q'),
+    after: text('after'),
+    member: text('member'),
+  };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
 /** The same as the API takes it. Who is no manager may not filter by what others' accounts are protected with. */
-export function memberFilter({ status, role, twoFactor, q }: MembersSearch, manages: boolean): MemberFilter {
+export function memberFilter({ status, role, twoFactor, team, q }: MembersSearch, manages: boolean): MemberFilter {
   return {
     ...(status === 'ALL' || !manages ? {} : { status: [status ?? 'ACTIVE'] }),
     ...(role === undefined ? {} : { role: [role] }),
     ...(twoFactor === undefined || !manages ? {} : { twoFactor: [twoFactor] }),
+    ...(team === undefined ? {} : { teams: [team] }),
     ...(q === undefined ? {} : { query: q }),
   } as MemberFilter;
 }

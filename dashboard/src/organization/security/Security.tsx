@@ -43,7 +43,7 @@ function Settings() {
     );
   }
   return (
-    <div className="narrow-page">
+    <div className="narrow">
       <Title>{title}</Title>
       <section aria-labelledby="requirement">
         <h2 id="requirement">Two-factor authentication</h2>
