@@ -39,7 +39,7 @@ function ChangeRole({ member, roles, done }: { member: MemberDetails; roles: Rol
     void run(async () => {
       if (role !== member.role) {
         await fresh(() => change(ChangeMemberRoleDocument, { memberId: member.id, role }));
-        told(`${called(member)} is ${roleName(role).toLowerCase()} now.`);
+        told(`The role of ${called(member)} is now ${roleName(role)}.`);
       }
       done();
     });

@@ -7,7 +7,6 @@ import { change } from '../../api/client';
 import { SetRequire2FaDocument } from '../../gql';
 import { Confirm } from '../../parts/Dialog';
 import { useFresh } from '../../parts/StepUp';
-import { told } from '../../parts/told';
 import { useOrganization } from '../Organization';
 import { Consequences } from './Impact';
 import { Remind } from './Remind';
@@ -27,10 +26,8 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
   const impact = settings.require2FAImpact;
   const lacks = impact?.refusal ?? null;
   const set = (to: boolean) => async () => {
-    const { sweep } = await fresh(() => change(SetRequire2FaDocument, { organizationId: organization.id, required: to }));
+    await fresh(() => change(SetRequire2FaDocument, { organizationId: organization.id, required: to }));
     refresh();
-    if (!to) told('Two-factor authentication is no longer required.');
-    else told(sweep === null || sweep.total === 0 ? 'Two-factor authentication is required now.' : 'Two-factor authentication is required now. Members without it are being removed.');
   };
   return (
     <>
@@ -44,7 +41,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           disabled={!owner || lacks !== null}
           onChange={() => ask(true)}
         />
-        <Badge variant="light" color={required ? 'green' : 'gray'} className="unshrinkable">
+        <Badge role="status" variant="light" color={required ? 'green' : 'gray'} className="unshrinkable">
           {required ? 'Required' : 'Not required'}
         </Badge>
       </Group>
