@@ -1,1 +1,0 @@
-import{_ as e}from"./index-KoxfUpL5.js";function t(t){e.show({message:t,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Close`}})}export{t};
