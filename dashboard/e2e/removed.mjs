@@ -5,12 +5,14 @@ import { graphql } from './browser.mjs';
 import { linkFromMailbox } from './mailbox.mjs';
 import { totp } from './totp.mjs';
 
-const mutate = (token, name, fields, input) =>
+/** Runs a mutation of the API. */
+export const mutate = (token, name, fields, input) =>
   graphql(token, `mutation ($input: ${name[0].toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { ${fields} } }`, {
     input,
   }).then((data) => data[name]);
 
-const tokenOf = (link) => new URLSearchParams(new URL(link).hash.slice(1)).get('token');
+/** The token of a mailed link. */
+export const tokenOf = (link) => new URLSearchParams(new URL(link).hash.slice(1)).get('token');
 
 /** A new organization, which asks for no second factor, invites the address; its name. */
 export async function invited(email) {

@@ -1,4 +1,4 @@
-import { Loader, Table } from '@mantine/core';
+import { Loader } from '@mantine/core';
 import { useQuery } from 'urql';
 
 import { failure } from '../api/error';
@@ -14,7 +14,7 @@ export function Activity() {
   const events = data?.viewer?.securityEvents ?? null;
   const failed = fetching ? null : failure(error);
   return (
-    <>
+    <div className="reading">
       <Title>Account activity</Title>
       <p>
         What happened to your account, newest first, at most the last 100. Something here was not you? End your{' '}
@@ -24,31 +24,25 @@ export function Activity() {
       <Alert error={failed} />
       {events === null && failed === null && <Loader aria-label="Loading" />}
       {events !== null && (
-        <Table.ScrollContainer minWidth={640} type="native">
-          <Table aria-label="Account activity" verticalSpacing="sm">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>What</Table.Th>
-                <Table.Th>When</Table.Th>
-                <Table.Th>From</Table.Th>
-                <Table.Th>With</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {events.map(({ id, message, createdAt, ipAddress, userAgent }) => (
-                <Table.Tr key={id}>
-                  <Table.Td>{message}</Table.Td>
-                  <Table.Td>
-                    <time dateTime={createdAt}>{momentName(createdAt)}</time>
-                  </Table.Td>
-                  <Table.Td>{ipAddress ?? '–'}</Table.Td>
-                  <Table.Td>{userAgent === null ? '–' : <span title={userAgent}>{deviceName(userAgent)}</span>}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <ul className="cards" aria-label="Account activity">
+          {events.map(({ id, message, createdAt, ipAddress, userAgent }) => (
+            <li key={id}>
+              <div>
+                <p className="card-name">{message}</p>
+                <p className="card-facts">
+                  <time dateTime={createdAt}>{momentName(createdAt)}</time>
+                  {ipAddress !== null && `, from ${ipAddress}`}
+                  {userAgent !== null && (
+                    <>
+                      , with <span title={userAgent}>{deviceName(userAgent)}</span>
+                    </>
+                  )}
+                </p>
+              </div>
+            </li>
+          ))}
+        </ul>
       )}
-    </>
+    </div>
   );
 }

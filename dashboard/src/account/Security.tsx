@@ -11,8 +11,10 @@ import { useAccount } from '../shell/SignedIn';
 import { twoFactorName } from '../words';
 import { Address } from './Address';
 import { Authenticators } from './Authenticators';
+import { Identities } from './Identities';
 import { Password } from './Password';
 import { RecoveryCodes } from './RecoveryCodes';
+import { Resets } from './Resets';
 import { Section } from './Section';
 
 export type Protected = NonNullable<DocumentType<typeof SecurityDocument>['viewer']>;
@@ -61,6 +63,11 @@ export function Security() {
           one. You have {account.recoveryCodes?.remaining ?? 0} recovery codes left.
         </p>
       )}
+      {account.twoFactorResets !== null && account.twoFactorResets.length > 0 && (
+        <Section title="Your second factor is to be reset">
+          <Resets account={account} changed={changed} />
+        </Section>
+      )}
       <Section title="Two-factor authentication">
         <Authenticators account={account} kinds={data?.authenticatorKinds ?? []} changed={changed} />
       </Section>
@@ -75,6 +82,11 @@ export function Security() {
       <Section title="Email address">
         <Address account={account} changed={changed} />
       </Section>
+      {account.identities !== null && account.identities.length > 0 && (
+        <Section title="Single sign-on">
+          <Identities account={account} changed={changed} />
+        </Section>
+      )}
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import type { DocumentType } from './types';
 import {
   AcceptInviteDocument,
+  AccountDocument,
   AuthenticatorKindsDocument,
   ConfirmIdentityDocument,
   ConfirmPhoneDocument,
@@ -51,6 +52,10 @@ export type Reported = NonNullable<DocumentType<typeof ReportNotMeDocument>['rep
 export type TwoFactorResetRequest = NonNullable<DocumentType<typeof TwoFactorResetDocument>['twoFactorReset']>;
 
 export const api = {
+  /** The short name of the viewer's newest organization of that name; null where there is none. */
+  slugOf: async (name: string) =>
+    (await ask(AccountDocument, {})).viewer?.memberships?.findLast(({ organization, status }) => organization.name === name && status === 'ACTIVE')
+      ?.organization.slug ?? null,
   viewer: async () => (await ask(ViewerDocument, {})).viewer,
   invitation: (token: string) => ask(InvitationDocument, { token }),
   signUp: (input: SignUpInput) => change(SignUpDocument, input),

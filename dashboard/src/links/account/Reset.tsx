@@ -8,32 +8,43 @@ import { Dead } from './parts';
 
 /** With a link: a new password. Without one: the form that asks for the link. */
 export function Reset({ token }: { token: string | null }) {
-  const [step, setStep] = useState<'form' | 'done' | 'dead'>('form');
+  const [step, setStep] = useState<'form' | 'done' | 'locked' | 'dead'>('form');
   if (token === null) return <Request />;
   if (step === 'dead') return <Dead />;
+  if (step === 'locked') {
+    return (
+      <>
+        <Title>Your password is set</Title>
+        <p>
+          Your account stays locked all the same: every second factor that it has is part of a change that was reported as not
+          yours. Ask an owner or manager of your organization to reset your two-factor authentication.
+        </p>
+      </>
+    );
+  }
   if (step === 'done') {
     return (
       <>
         <Title>Your password is set</Title>
         <p>All sessions of your account have ended. Sign in with the new password, and with your second factor if you have one.</p>
         <p>
-          <a href="/">Go to Muster's start page</a>
+          <a href="/sign-in">Sign in</a>
         </p>
       </>
     );
   }
-  return <Set token={token} done={() => setStep('done')} dead={() => setStep('dead')} />;
+  return <Set token={token} done={(locked) => setStep(locked ? 'locked' : 'done')} dead={() => setStep('dead')} />;
 }
 
-function Set({ token, done, dead }: { token: string; done: () => void; dead: () => void }) {
+function Set({ token, done, dead }: { token: string; done: (locked: boolean) => void; dead: () => void }) {
   const [password, setPassword] = useState('');
   const { busy, error, run } = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await api.resetPassword({ token, newPassword: password });
+      const { locked } = await api.resetPassword({ token, newPassword: password });
       dropToken('reset');
-      done();
+      done(locked);
     });
   };
   return (

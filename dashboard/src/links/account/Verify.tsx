@@ -41,7 +41,7 @@ export function Verify({ token }: { token: string | null }) {
           <strong>{email}</strong> is your account's address.
         </p>
         <p>
-          <a href="/">Go to Muster's start page</a>
+          <a href="/">Go on to Muster</a>
         </p>
       </>
     );

@@ -1,4 +1,6 @@
-import type { ApiError, Invitation, Reinstated, Viewer } from '../../api';
+import { useEffect, useState } from 'react';
+
+import { api, type ApiError, type Invitation, type Reinstated, type Viewer } from '../../api';
 import { Restored } from '../../factors/Restored';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { roleName } from '../../words';
@@ -56,10 +58,22 @@ export function Finished({ organization }: { organization: string }) {
     <>
       <Title>{`You are in ${organization}`}</Title>
       <p>There is nothing left to do with this link: you are a member, and your account passes muster.</p>
-      <p>
-        <a href="/">Go to Muster's start page</a>
-      </p>
+      <GoTo organization={organization} />
     </>
+  );
+}
+
+/** The way on into an organization that one is a member of; to the start while its address is not known. */
+function GoTo({ organization }: { organization: string }) {
+  const [slug, setSlug] = useState<string | null>(null);
+  const { run } = useAction();
+  useEffect(() => {
+    void run(async () => setSlug(await api.slugOf(organization)));
+  }, [run, organization]);
+  return (
+    <p>
+      <a href={slug === null ? '/' : `/organizations/${slug}`}>Go to {organization}</a>
+    </p>
   );
 }
 
@@ -125,10 +139,7 @@ export function Done({ page, invitation, reinstated }: DoneProps) {
       {reinstated.map((place) => (
         <Restored key={place.organization.slug} place={place} heading={reinstated.length > 1} />
       ))}
-      <p>You can close this page.</p>
-      <p>
-        <a href="/">Go to Muster's start page</a>
-      </p>
+      {reinstated.length === 0 && <GoTo organization={invitation.organizationName} />}
     </>
   );
 }

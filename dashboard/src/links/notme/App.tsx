@@ -73,7 +73,10 @@ function Dead() {
       <p>It is invalid, or older than seven days.</p>
       <ul className="advice">
         <li>Did your mail program cut it off? Open it from the mail again.</li>
-        <li>Can you still sign in? Sign out of all sessions, change your password, and remove what you do not know.</li>
+        <li>
+          Can you still sign in? <a href="/account/sessions">End all other sessions</a>, change your password, and remove what you
+          do not know.
+        </li>
         <li>Otherwise ask an owner of your organization for help.</li>
       </ul>
     </>
@@ -140,11 +143,15 @@ function Locked({ alert, reported }: { alert: AccountAlert; reported: Reported |
         <li>Is your mailbox safe? If somebody else reads {alert.email}, change its password first.</li>
         {locked ? (
           <>
-            <li>Set a new password for Muster: ask for a reset, and open the mail that comes.</li>
+            <li>
+              <a href="/reset">Ask for a new password for Muster</a>, and open the mail that comes.
+            </li>
             <li>Sign in with the second factor that you had before, and look at what is set up.</li>
           </>
         ) : (
-          <li>Sign in and change your password now: whoever did this may know it.</li>
+          <li>
+            <a href="/sign-in?to=/account/security">Sign in</a> and change your password now: whoever did this may know it.
+          </li>
         )}
       </ol>
       {reported !== null && reported.undone.length > 0 && (

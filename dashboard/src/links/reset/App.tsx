@@ -166,7 +166,7 @@ function Done({ request }: { request: TwoFactorResetRequest }) {
         again. If {request.organizationName} does not, sign in with your password and set it up all the same.
       </p>
       <p>
-        <a href="/">Go to Muster's start page</a>
+        <a href="/sign-in">Sign in</a>
       </p>
     </>
   );
@@ -181,7 +181,7 @@ function Declined({ request }: { request: TwoFactorResetRequest }) {
         If you know nothing of it, ask {request.requestedBy} why, and tell an owner of your other organizations.
       </p>
       <p>
-        <a href="/">Go to Muster's start page</a>
+        <a href="/account/security">See how your account is protected</a>
       </p>
     </>
   );
