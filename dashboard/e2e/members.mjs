@@ -6,6 +6,7 @@
 //
 // MUSTER_WIDTH                        of the window, 390 is a phone; MUSTER_SCHEME is light or dark
 // MUSTER_E2E_SHOTS                    a folder for pictures, CHROMIUM the browser, MUSTER_E2E_TIMEOUT the patience in ms
+import { axe } from './axe.mjs';
 import { check } from './browser.mjs';
 import { company, mutate, nextCode } from './company.mjs';
 import { linkFromMailbox } from './mailbox.mjs';
@@ -14,7 +15,7 @@ import { on, windowName, windowOf } from './screen.mjs';
 const { owner, organizationId, slug, name, mark, join } = await company();
 const mia = await join('Mia Member', { team: 'Platform' });
 const noah = await join('Noah Member');
-await join('Mara Manager', { role: 'MANAGER', factor: true });
+const mara = await join('Mara Manager', { role: 'MANAGER', factor: true });
 const base = `/organizations/${slug}`;
 
 await check(
@@ -50,6 +51,9 @@ await check(
     await hers.getByRole('link', { name: 'Noah Member', exact: true }).waitFor();
     if (await hers.getByText(noah.email).count()) problems.push('a plain member sees an address');
     if (await hers.getByRole('button', { name: 'Invite' }).count()) problems.push('a plain member is offered to invite');
+    problems.push(...(await axe(hers, 'members, to a plain member')));
+    await hers.goto(`${base}/settings/security`);
+    await hers.getByText('This screen is for owners and managers.').waitFor();
     await hers.goto(`${base}/projects`);
     await hers.getByRole('rowheader', { name: 'Billing' }).waitFor();
 
@@ -115,6 +119,17 @@ await check(
     await screen.sound('remove');
     await remove.getByRole('button', { name: 'Remove', exact: true }).click();
     await row('Noah Member').waitFor({ state: 'detached' });
+
+    // A manager sees what the requirement would do, and cannot turn it on.
+    const managers = await context.browser().newContext({ ...windowOf(), baseURL: page.url() });
+    const his = await managers.newPage();
+    await his.goto(`${base}/settings/security`);
+    await signIn(his, mara);
+    await his.getByText('Only owners can turn this on or off.').waitFor();
+    await his.getByText('Would be removed').waitFor();
+    if (await his.getByRole('switch', { name: 'Require Two-Factor Authentication' }).isEnabled()) problems.push('a manager is offered the switch');
+    problems.push(...(await axe(his, 'security, to a manager')));
+    await managers.close();
 
     // The requirement says whom it hits before it is confirmed.
     await page.goto(`${base}/settings/security`);

@@ -28,7 +28,7 @@ export const theme = createTheme({
   components: {
     // Within a text a link is known by more than its colour (WCAG 2.2, 1.4.1).
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
-    Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm' } }),
+    Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm', miw: 'max-content' } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
   },
