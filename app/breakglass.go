@@ -201,6 +201,8 @@ func (a *App) OperatorCreateOwner(ctx context.Context, slug, email, name string)
 			return fmt.Errorf("find the account: %w", err)
 		case !user.Verified():
 			return org.Refuse(org.CodeConflict, "The account with the address %s has never confirmed it, so it may be a stranger's. Its owner confirms it by an invitation, for example; then run this again.", email)
+		case user.FrozenSince != nil:
+			return org.Refuse(org.CodeConflict, "The account with the address %s is locked: its owner reported a change that was not them. They reset their password by mail first; then run this again.", email)
 		}
 		if _, err := tx.LockUser(ctx, user.ID); err != nil {
 			return fmt.Errorf("lock the account: %w", err)

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"muster/org"
 )
@@ -69,12 +68,14 @@ func (a *App) UnlinkIdentity(ctx context.Context, in UnlinkIdentityInput) (*Unli
 	return &UnlinkIdentityPayload{User: user}, err
 }
 
-// signsInItself says whether the account has a way to sign in that is no provider's: a password or a passkey.
+// signsInItself says whether the account has a way to sign in that is no provider's: an address with a password, or a key that
+// has signed in alone before. Whether a key is a passkey is known only then: setting one up merely asks for it.
 func (c *accountChange) signsInItself(ctx context.Context) (bool, error) {
-	hash, err := c.Tx.PasswordHash(ctx, c.User.ID)
-	if err != nil || hash != "" {
-		return hash != "", err
+	if c.User.Email != nil {
+		hash, err := c.Tx.PasswordHash(ctx, c.User.ID)
+		if err != nil || hash != "" {
+			return hash != "", err
+		}
 	}
-	have, err := c.Tx.Authenticators(ctx, c.User.ID)
-	return slices.ContainsFunc(have, func(f *org.Authenticator) bool { return f.Kind == org.KindSecurityKey }), err
+	return c.Tx.HasPasskey(ctx, c.User.ID)
 }

@@ -437,7 +437,7 @@ func (k *usedKey) use(ctx context.Context, tx *db.Tx, authenticatorID string) er
 	if !ok {
 		return org.ErrInvalidKey
 	}
-	grown, err := tx.UseSecurityKey(ctx, authenticatorID, k.count)
+	grown, err := tx.UseSecurityKey(ctx, authenticatorID, k.count, k.ceremony.Purpose == org.CeremonyPasskey)
 	switch {
 	case errors.Is(err, org.ErrNotFound):
 		return org.ErrInvalidKey // removed a moment ago

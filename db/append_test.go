@@ -134,6 +134,11 @@ func TestServingRoleOnlyAppends(t *testing.T) {
 			}
 			grants(t, way, conn, table)
 		}
+		for _, sql := range []string{`UPDATE installation SET key_mark = 'x'`, `DELETE FROM installation`, `TRUNCATE installation`} {
+			if err := try(t, conn, sql, ""); code(err) != insufficientPrivilege {
+				t.Errorf("%s: %s: got %v, want the refusal %s", way, sql, err, insufficientPrivilege)
+			}
+		}
 	}
 	// What these rows hang on cannot take them along.
 	for _, sql := range []string{

@@ -77,7 +77,7 @@ func migrateMuster(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // grant gives muster_app what serving needs and no more. It runs at every start, so that River's new tables are covered.
-// The logs are append-only: muster_app reads and adds.
+// The logs and the mark of the key are append-only: muster_app reads and adds.
 func grant(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `
 DO $$ BEGIN
@@ -92,7 +92,7 @@ GRANT USAGE ON SCHEMA public TO muster_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO muster_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO muster_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO muster_app;
-REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, security_events FROM muster_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, security_events, installation FROM muster_app;
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON bun_migrations, bun_migration_locks FROM muster_app;`)
 	if err != nil {
 		return fmt.Errorf("grant to the role %s: %w", AppRole, err)

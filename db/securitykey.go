@@ -59,13 +59,22 @@ SELECT a.id, $2, $3, $4, $5, $6 FROM authenticators a
 }
 
 // UseSecurityKey stores the counter that a key has shown, if it is higher than every one before or the key does not count
-// (WebAuthn level 3, section 6.1.1). It says whether it was: one that is not may come from a copy of the key.
-func (t *Tx) UseSecurityKey(ctx context.Context, authenticatorID string, count uint32) (grown bool, err error) {
+// (WebAuthn level 3, section 6.1.1). It says whether it was: one that is not may come from a copy of the key. alone says that
+// the key was all that signed in.
+func (t *Tx) UseSecurityKey(ctx context.Context, authenticatorID string, count uint32, alone bool) (grown bool, err error) {
 	err = t.pg.QueryRow(ctx, `
 WITH before AS (SELECT sign_count FROM security_keys WHERE authenticator_id = $1 FOR UPDATE)
-UPDATE security_keys k SET sign_count = greatest(k.sign_count, $2::bigint) FROM before
- WHERE authenticator_id = $1 RETURNING before.sign_count < $2 OR before.sign_count = 0 AND $2 = 0`, authenticatorID, int64(count)).Scan(&grown)
+UPDATE security_keys k SET sign_count = greatest(k.sign_count, $2::bigint), signed_in_alone = k.signed_in_alone OR $3 FROM before
+ WHERE authenticator_id = $1 RETURNING before.sign_count < $2 OR before.sign_count = 0 AND $2 = 0`, authenticatorID, int64(count), alone).Scan(&grown)
 	return grown, notFound(err)
+}
+
+// HasPasskey says whether one of an account's keys has signed in alone before, and so can again.
+func (q Queries) HasPasskey(ctx context.Context, userID string) (has bool, err error) {
+	err = q.pg.QueryRow(ctx, `
+SELECT EXISTS (SELECT FROM security_keys k JOIN authenticators a ON a.id = k.authenticator_id
+                WHERE a.user_id = $1 AND a.confirmed_at IS NOT NULL AND NOT k.removed AND k.signed_in_alone)`, userID).Scan(&has)
+	return has, err
 }
 
 // Ceremony is a challenge that a key is to sign, for one purpose and for what it is bound to: a session, a sign-in

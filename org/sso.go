@@ -105,7 +105,7 @@ type LinkedIdentity struct {
 func (i *LinkedIdentity) CheckUnlink(m *Member, otherWays bool) error {
 	switch {
 	case !otherWays:
-		return Refuse(CodeConflict, "This is the only way to sign in to your account. Set a password or a passkey first.")
+		return Refuse(CodeConflict, "This is the only way to sign in to your account. Set a password first, or set up a passkey and sign in with it once.")
 	case i.Current && m != nil && m.Status == StatusActive && m.Organization.Enforced && m.Vouched() && !m.Compliant():
 		return Refuse(CodeLastAuthenticator, "Your second factor is this provider's and two-factor authentication is required by: %s. Add an authenticator of your own first.", m.Organization.Name)
 	}

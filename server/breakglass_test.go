@@ -164,3 +164,17 @@ func TestBreakGlassOfAnInstallation(t *testing.T) {
 		t.Errorf("the organization's log tells of %s", got)
 	}
 }
+
+// TestLockedAccountIsMadeNoOwner: what its owner has reported is not for the operator to build on.
+func TestLockedAccountIsMadeNoOwner(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	vera := m.verified(t, "Vera")
+	m.exec(t, `UPDATE users SET frozen_since = clock_timestamp() WHERE email = $1`, vera.Email)
+	if _, err := m.App.OperatorCreateOwner(t.Context(), "rescue", vera.Email, vera.Name); err == nil || !strings.Contains(err.Error(), "is locked") {
+		t.Errorf("a locked account is made an owner: %v", err)
+	}
+	if n := m.find(t, `SELECT count(*)::text FROM organizations`); n != "0" {
+		t.Errorf("%s organizations, want none", n)
+	}
+}

@@ -80,6 +80,25 @@ func TestUnlinkIdentity(t *testing.T) {
 	}
 }
 
+// Who signs in at the provider alone keeps it: a password without an address opens nothing, and a security key is a way in
+// only once it has been one.
+func TestUnlinkLeavesAWayIn(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	owner, leo := m.someone(t, "Olivia"), m.verified(t, "Leo")
+	o := owner.organization(t)
+	o.join(t, leo, "MEMBER")
+	key := leo.addKey(t)
+	linked := leo.linkTo(t, o.ID, "https://login.example.com")
+	m.exec(t, `UPDATE users SET email = NULL, email_verified_at = NULL WHERE email = $1`, leo.Email)
+	if got := leo.refused(t, "CONFLICT", unlinkIdentity, vars{"i": linked}); !strings.Contains(got.says(), "only") {
+		t.Errorf("the refusal says %q", got.says())
+	}
+	token, options := m.askPasskey(t)
+	m.passkey(t, token, key.get(t, options)).gave(t, "")
+	leo.do(t, unlinkIdentity, vars{"i": linked}, nil)
+}
+
 // Where the provider's factor is all that somebody has, and the organization requires one, it stays.
 func TestUnlinkTakesNoLastFactor(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,7 @@ CREATE TABLE security_keys (
   sign_count       bigint NOT NULL,
   backup_eligible  boolean NOT NULL,
   transports       text[] NOT NULL,
+  signed_in_alone  boolean NOT NULL DEFAULT false, -- it is a passkey: it has been one once, which no enrollment promises
   removed          boolean NOT NULL DEFAULT false -- kept as the authenticator's row says, so that a removed key can be set up again
 );
 CREATE UNIQUE INDEX security_keys_credential ON security_keys (credential_id) WHERE NOT removed;
