@@ -35,41 +35,47 @@ export async function check(name, story, { secrets = [], context: options = {} }
   });
   const problems = [];
   try {
-    const context = await browser.newContext({ baseURL: muster, ...options });
-    context.setDefaultTimeout(patience);
-    await context.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`policy violated: ${event.effectiveDirective} by ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`);
-      });
-    });
     const origin = new URL(muster).origin;
     const ours = (address) => {
       const url = new URL(address);
       if (url.protocol === 'data:') return true;
       return url.origin.replace(/^ws/, 'http') === origin;
     };
-    context.on('request', (request) => {
-      if (!ours(request.url())) problems.push(`request to another place: ${request.url()}`);
-      for (const secret of secrets) {
-        if (request.url().includes(secret)) problems.push(`a secret in an address: ${request.url()}`);
-        if ((request.headers().referer ?? '').includes(secret)) problems.push('a secret in a referrer');
-      }
-    });
-    context.on('weberror', (error) => problems.push(`fault in a script: ${error.error()}`));
-    context.on('console', (message) => {
-      const text = message.text();
-      if (/policy violated|Content.Security.Policy|TrustedHTML|TrustedScript/i.test(text)) problems.push(text);
-    });
+    /** A browser of its own, with nobody signed in, watched like the first. */
+    const another = async (others = {}) => {
+      const context = await browser.newContext({ baseURL: muster, ...options, ...others });
+      context.setDefaultTimeout(patience);
+      await context.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', (event) => {
+          console.error(`policy violated: ${event.effectiveDirective} by ${event.blockedURI} (${event.sourceFile}:${event.lineNumber})`);
+        });
+      });
+      context.on('request', (request) => {
+        if (!ours(request.url())) problems.push(`request to another place: ${request.url()}`);
+        for (const secret of secrets) {
+          if (request.url().includes(secret)) problems.push(`a secret in an address: ${request.url()}`);
+          if ((request.headers().referer ?? '').includes(secret)) problems.push('a secret in a referrer');
+        }
+      });
+      context.on('weberror', (error) => problems.push(`fault in a script: ${error.error()}`));
+      context.on('console', (message) => {
+        const text = message.text();
+        if (/policy violated|Content.Security.Policy|TrustedHTML|TrustedScript/i.test(text)) problems.push(text);
+      });
+      context.on('page', (page) =>
+        page.on('websocket', (socket) => {
+          if (!ours(socket.url())) problems.push(`socket to another place: ${socket.url()}`);
+        }),
+      );
+      return context;
+    };
+    const context = await another();
     const page = await context.newPage();
-    page.on('websocket', (socket) => {
-      if (!ours(socket.url())) problems.push(`socket to another place: ${socket.url()}`);
-    });
-    await story(page, { context, problems, shoot: (label, of = page) => shoot(of, `${name}-${label}`) });
+    await story(page, { context, another, problems, shoot: (label, of = page) => shoot(of, `${name}-${label}`) });
   } catch (error) {
     problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    for (const context of browser.contexts()) {
-      for (const page of context.pages()) await shoot(page, `${name}-failed`).catch(() => undefined);
-    }
+    const pages = browser.contexts().flatMap((context) => context.pages());
+    for (const [i, page] of pages.entries()) await shoot(page, `${name}-failed${i === 0 ? '' : `-${i + 1}`}`).catch(() => undefined);
   } finally {
     await browser.close();
   }

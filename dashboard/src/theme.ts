@@ -1,4 +1,4 @@
-import { Anchor, Badge, createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, Notification } from '@mantine/core';
+import { Anchor, Badge, createTheme, type CSSVariablesResolver, Loader, type MantineColorsTuple, Modal, Notification } from '@mantine/core';
 
 // Muster's blue in ten shades, light to dark: white on the sixth and text in the eighth have a contrast of at least 4.5
 // (WCAG 2.2, 1.4.3).
@@ -28,6 +28,8 @@ export const theme = createTheme({
   components: {
     // Within a text a link is known by more than its colour (WCAG 2.2, 1.4.1).
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
+    // A wheel with a name needs a role: a mere span may have none.
+    Loader: Loader.extend({ defaultProps: { role: 'status' } }),
     Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm', miw: 'max-content' } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),

@@ -20,7 +20,7 @@ const pongWithin = 5_000;
 /** As long as a socket may take to open and to be acknowledged. */
 const openWithin = 10_000;
 const firstWait = 500;
-const longestWait = 15_000;
+const longestWait = 10_000;
 /** A line that has held for so long begins again with the shortest wait when it breaks. */
 const steady = 10_000;
 

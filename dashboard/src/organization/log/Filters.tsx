@@ -1,10 +1,10 @@
 import { Button, Group, MultiSelect, Select, TextInput } from '@mantine/core';
 import { IconFilterOff } from '@tabler/icons-react';
-import { useDebouncedValue } from '@mantine/hooks';
+import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 
-import { AuditLogActionsDocument, NamedDocument, PeopleDocument } from '../../gql';
+import { ActorsDocument, AuditLogActionsDocument, NamedDocument, type NamedQuery, PeopleDocument } from '../../gql';
 import { useOrganization } from '../Organization';
 import { actionsOf, type LogSearch } from './search';
 
@@ -44,8 +44,8 @@ export function Filters({ search, change }: FiltersProps) {
         value={actionsOf(search)}
         onChange={(actions) => change({ action: actions.length === 0 ? undefined : actions.join(',') })}
       />
-      <Person label="Done by" of="user" id={search.actor} choose={(actor) => change({ actor })} />
-      <Person label="Done to" of="member" id={search.target} choose={(target) => change({ target })} />
+      <Actor id={search.actor} choose={(actor) => change({ actor })} />
+      <Target id={search.target} choose={(target) => change({ target })} />
       <Select
         label="When"
         allowDeselect={false}
@@ -91,31 +91,44 @@ function grouped(actions: readonly string[]) {
   return [...groups].map(([group, items]) => ({ group: group === 'sso' ? 'Single sign-on' : group.charAt(0).toUpperCase() + group.slice(1), items }));
 }
 
-interface PersonProps {
-  label: string;
-  /** Whether the account or the place in the organization is meant. */
-  of: 'user' | 'member';
+interface ChosenProps {
   id: string | undefined;
   choose: (id: string | undefined) => void;
 }
 
-/** A member, found by typing a part of the name or address. Whatever else the log names is chosen from an entry's details. */
-function Person({ label, of, id, choose }: PersonProps) {
+/** Whoever has done something that the log tells. */
+function Actor(props: ChosenProps) {
   const { organization } = useOrganization();
-  const [typed, setTyped] = useState('');
-  const [query] = useDebouncedValue(typed.trim(), 250);
-  const [opened, setOpened] = useState(false);
-  const [{ data: named }] = useQuery({ query: NamedDocument, variables: { id: id ?? '' }, pause: id === undefined });
-  const [{ data: people }] = useQuery({
-    query: PeopleDocument,
-    variables: { slug: organization.slug, query: query === '' ? null : query },
-    pause: !opened,
-  });
-  const chosen = id === undefined ? [] : [{ value: id, label: nameOf(named?.node, id) }];
-  const found = (people?.organization?.members?.nodes ?? []).flatMap((member) => {
-    const value = of === 'user' ? member.user?.id : member.id;
-    return value === undefined || value === id ? [] : [{ value, label: [member.name, member.email].filter(Boolean).join(' · ') }];
-  });
+  const [query, setQuery] = useState<string | null>(null);
+  const [{ data }] = useQuery({ query: ActorsDocument, variables: { slug: organization.slug, query: query === '' ? null : query }, pause: query === null });
+  const found = (data?.organization?.auditLogActors ?? []).map(({ id, label }) => ({ value: id, label }));
+  return <Named {...props} label="Done by" found={found} look={setQuery} />;
+}
+
+/** A member. Whatever else the log is about is chosen from an entry's details. */
+function Target(props: ChosenProps) {
+  const { organization } = useOrganization();
+  const [query, setQuery] = useState<string | null>(null);
+  const [{ data }] = useQuery({ query: PeopleDocument, variables: { slug: organization.slug, query: query === '' ? null : query }, pause: query === null });
+  const found = (data?.organization?.members?.nodes ?? []).map(({ id, name, email }) => ({
+    value: id,
+    label: [name, email].filter(Boolean).join(' · '),
+  }));
+  return <Named {...props} label="Done to" found={found} look={setQuery} />;
+}
+
+interface NamedProps extends ChosenProps {
+  label: string;
+  found: { value: string; label: string }[];
+  /** Asks for whoever has the text in their name or address; not before the list is opened. */
+  look: (query: string) => void;
+}
+
+/** A choice that is found by typing a part of the name or address. */
+function Named({ label, id, choose, found, look }: NamedProps) {
+  const [{ data }] = useQuery({ query: NamedDocument, variables: { id: id ?? '' }, pause: id === undefined });
+  const search = useDebouncedCallback((typed: string) => look(typed.trim().slice(0, 100)), 250);
+  const chosen = id === undefined || found.some(({ value }) => value === id) ? [] : [{ value: id, label: nameOf(data?.node, id) }];
   return (
     <Select
       label={label}
@@ -128,14 +141,17 @@ function Person({ label, of, id, choose }: PersonProps) {
       // What is found is found by the server, by address too.
       filter={({ options }) => options}
       value={id ?? null}
-      onDropdownOpen={() => setOpened(true)}
-      onSearchChange={setTyped}
+      onDropdownOpen={() => look('')}
+      onSearchChange={(typed) => {
+        // Also called with the label of what has been chosen: that is no search.
+        if (![...chosen, ...found].some((option) => option.label === typed)) search(typed);
+      }}
       onChange={(value) => choose(value ?? undefined)}
     />
   );
 }
 
-type Node = NonNullable<NonNullable<ReturnType<typeof useQuery<import('../../gql').NamedQuery>>[0]['data']>['node']>;
+type Node = NonNullable<NamedQuery['node']>;
 
 function nameOf(node: Node | null | undefined, id: string): string {
   if (node === null || node === undefined || node.id !== id) return id;

@@ -1,6 +1,6 @@
 // How well an organization is protected: now, over time, who is missing, who is gone for it, and what happened today.
 import { Loader, Paper, Progress, SegmentedControl, Text } from '@mantine/core';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useState } from 'react';
 
 import { failure } from '../../api/error';
 import type { DocumentType } from '../../api/types';
@@ -11,6 +11,7 @@ import { clockName, dayName, roleName } from '../../words';
 import { useLiveQuery } from '../feed';
 import { personName } from '../log/label';
 import { useOrganization } from '../Organization';
+import { SweepProgress } from '../security/SweepProgress';
 import { History } from './History';
 import { percent } from './percent';
 
@@ -33,22 +34,23 @@ export function Compliance() {
   const [days, setDays] = useState(90);
   const since = midnight();
   const [{ data, error }, again] = useLiveQuery({ query: ComplianceDocument, variables: { slug, days, since } }, () => true);
+  const refresh = useCallback(() => again({ requestPolicy: 'network-only' }), [again]);
   const shown = data?.organization ?? null;
   if (shown === null) {
     const failed = failure(error);
     if (failed === null) return <Loader aria-label="Loading" />;
     return (
       <Alert error={failed}>
-        <Button secondary onClick={() => again({ requestPolicy: 'network-only' })}>
+        <Button secondary onClick={refresh}>
           Try again
         </Button>
       </Alert>
     );
   }
   return (
-    <div className="cards">
+    <div className="glances">
       <Now shown={shown} slug={slug} />
-      <Card title="Share with 2FA over time" shape="card card-wide card-tall">
+      <Card title="Share with 2FA over time" shape="glance glance-wide glance-tall">
         <SegmentedControl
           aria-label="How far back"
           mb="sm"
@@ -65,6 +67,11 @@ export function Compliance() {
         </Suspense>
         <History days={shown.complianceHistory ?? []} />
       </Card>
+      {shown.sweep !== null && (shown.sweep.state === 'QUEUED' || shown.sweep.state === 'RUNNING') && (
+        <Card title="Sweep">
+          <SweepProgress key={shown.sweep.id} latest={shown.sweep} refresh={refresh} />
+        </Card>
+      )}
       <Missing shown={shown} slug={slug} />
       <Removed shown={shown} slug={slug} />
       <Today shown={shown} slug={slug} since={since} />
@@ -77,7 +84,7 @@ interface Section {
   slug: string;
 }
 
-function Card({ title, shape = 'card', children }: { title: string; shape?: string; children: ReactNode }) {
+function Card({ title, shape = 'glance', children }: { title: string; shape?: string; children: ReactNode }) {
   return (
     <Paper component="section" withBorder p="md" className={shape} aria-label={title}>
       <h2>{title}</h2>
@@ -165,7 +172,7 @@ function Removed({ shown, slug }: Section) {
 function Today({ shown, slug, since }: Section & { since: string }) {
   const nodes = shown.auditLog?.nodes ?? [];
   return (
-    <Card title="Today" shape="card card-wide">
+    <Card title="Today" shape="glance glance-wide">
       {nodes.length === 0 ? (
         <Text>Nothing has happened yet today.</Text>
       ) : (

@@ -19,8 +19,8 @@ export function Standing() {
   if (viewer === null) return <Alert error={failure(error)} />;
   const teams = viewer.teams ?? [];
   return (
-    <div className="cards">
-      <Paper component="section" withBorder p="md" className="card" aria-label="You">
+    <div className="glances">
+      <Paper component="section" withBorder p="md" className="glance" aria-label="You">
         <h2>You</h2>
         <p>
           You are {roleName(viewer.role)} of {organization.name}.
@@ -33,7 +33,7 @@ export function Standing() {
             'Your account has no two-factor authentication. If it becomes required here, you lose access until you set it up.'}
         </Text>
       </Paper>
-      <Paper component="section" withBorder p="md" className="card" aria-label="Your teams">
+      <Paper component="section" withBorder p="md" className="glance" aria-label="Your teams">
         <h2>Your teams</h2>
         {teams.length === 0 ? (
           <Text>You are in no team.</Text>
@@ -45,7 +45,7 @@ export function Standing() {
           </List>
         )}
       </Paper>
-      <Paper component="section" withBorder p="md" className="card" aria-label="Your projects">
+      <Paper component="section" withBorder p="md" className="glance" aria-label="Your projects">
         <h2>Your projects</h2>
         {projects.length === 0 ? (
           <Text>You reach no project. Projects come with teams.</Text>
