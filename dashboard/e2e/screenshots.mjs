@@ -4,52 +4,32 @@
 //   node e2e/screenshots.mjs
 //
 // MUSTER_PORT is the port, 8080 unless it is set: the pictures show it. CHROMIUM is the browser.
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const port = process.env.MUSTER_PORT ?? '8080';
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const images = join(root, 'docs/images');
-const scratch = mkdtempSync(join(tmpdir(), 'muster-pictures-'));
-const program = join(scratch, 'muster');
-const env = {
-  PATH: process.env.PATH,
-  HOME: process.env.HOME,
-  MUSTER_ADDR: `127.0.0.1:${port}`,
-  MUSTER_DATA_DIR: join(scratch, 'data'),
-  MUSTER_LOG_LEVEL: 'warn',
-};
+import { ownServer } from './server.mjs';
 
-process.env.MUSTER_URL = `http://localhost:${port}`;
+const images = fileURLToPath(new URL('../../docs/images', import.meta.url));
+const server = await ownServer({ port: process.env.MUSTER_PORT ?? '8080' });
+const { program, env } = server;
+
+process.env.MUSTER_URL = server.url;
 const { check, graphql } = await import('./browser.mjs');
 const { linkFromMailbox } = await import('./mailbox.mjs');
 const { totp } = await import('./totp.mjs');
 
-execFileSync('go', ['build', '-o', program, './server'], { cwd: root, stdio: 'inherit' });
 mkdirSync(images, { recursive: true });
-const server = spawn(program, { env, stdio: ['ignore', 'pipe', 'inherit'] });
 try {
-  const passwords = await greeting(server);
-  await pictures(passwords);
+  await server.start();
+  await pictures(greeted(server.said()));
 } finally {
-  if (server.exitCode === null) {
-    server.kill('SIGTERM');
-    await once(server, 'exit');
-  }
-  rmSync(scratch, { recursive: true, force: true });
+  await server.end();
 }
 
 /** The demo's passwords by address, from what the server prints when it is ready. */
-async function greeting({ stdout }) {
-  let text = '';
-  for await (const chunk of stdout) {
-    text += chunk;
-    if (/current code: .*\n/.test(text)) break;
-  }
+function greeted(text) {
   const accounts = [...text.matchAll(/^ +(\S+@\S+) +(\S+) +[A-Z]+,/gm)].map(([, email, password]) => [email, password]);
   if (accounts.length === 0) throw new Error(`the server printed no accounts:\n${text}`);
   return Object.fromEntries(accounts);
@@ -58,16 +38,33 @@ async function greeting({ stdout }) {
 async function pictures(passwords) {
   const owner = 'olivia@acme.example';
   const removed = 'noah@acme.example';
-  const challenge = await graphql(undefined, 'mutation ($input: SignInInput!) { signIn(input: $input) { challenge { token } } }', {
-    input: { email: owner, password: passwords[owner] },
-  });
-  const code = execFileSync(program, ['code', owner], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  const verified = await graphql(
-    undefined,
-    'mutation ($input: VerifySecondFactorInput!) { verifySecondFactor(input: $input) { session { token } } }',
-    { input: { challengeToken: challenge.signIn.challenge.token, code } },
+  let token = '';
+  let session; // the owner's, as the browser keeps it
+  await picture(
+    'pictures: the requirement',
+    async (page, { context }) => {
+      const ask = async (query, input) => {
+        const answer = await context.request.post('/graphql', { headers: { origin: server.url }, data: { query, variables: { input } } });
+        return (await answer.json()).data;
+      };
+      const { signIn } = await ask('mutation ($input: SignInInput!) { signIn(input: $input) { challenge { token } } }', {
+        email: owner,
+        password: passwords[owner],
+      });
+      const code = execFileSync(program, ['code', owner], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+      const { verifySecondFactor } = await ask(
+        'mutation ($input: VerifySecondFactorInput!) { verifySecondFactor(input: $input) { session { token } } }',
+        { challengeToken: signIn.challenge.token, code },
+      );
+      token = verifySecondFactor.session.token;
+      session = await context.storageState();
+      await page.goto('/organizations/acme/settings/security');
+      await page.getByRole('switch', { name: /^Require Two-Factor Authentication/ }).click();
+      await page.getByRole('dialog').getByRole('button', { name: /^Require it and remove/ }).waitFor();
+      await page.screenshot({ path: join(images, 'require.png') });
+    },
+    { context: { viewport: { width: 1200, height: 800 }, reducedMotion: 'reduce' } },
   );
-  const token = verified.verifySecondFactor.session.token;
   const { organization } = await graphql(token, '{ organization(slug: "acme") { id } }');
 
   await picture(
@@ -94,6 +91,25 @@ async function pictures(passwords) {
       await page.screenshot({ path: join(images, 'playground.png') });
     },
     { context: { viewport: { width: 1200, height: 720 } } },
+  );
+
+  await picture(
+    'pictures: the dashboard',
+    async (page) => {
+      const shoot = (name) => page.screenshot({ path: join(images, `${name}.png`) });
+      await page.goto('/organizations/acme/audit-log');
+      await page.getByText('member.pending').first().waitFor();
+      await page.getByText('Live', { exact: true }).waitFor();
+      await shoot('log');
+      await page.goto('/organizations/acme/members?status=REMOVED_FOR_2FA');
+      await page.getByText(removed).first().waitFor();
+      await shoot('members');
+      await page.goto('/organizations/acme');
+      await page.getByText('The same as a table').waitFor();
+      await page.locator('.recharts-surface').first().waitFor();
+      await shoot('overview');
+    },
+    { context: { viewport: { width: 1200, height: 800 }, reducedMotion: 'reduce', storageState: session } },
   );
 
   await picture(
