@@ -392,15 +392,11 @@ func (a *App) spendPassword(ctx context.Context, user *org.User, account string,
 	if user == nil {
 		return nil, err
 	}
-	if r.Device == "" {
-		return nil, err
-	}
-	device := secret.Hash(r.Device)
-	known, lookup := a.DB.KnownDevice(ctx, user.ID, device)
+	device, lookup := a.DB.KnownDevice(ctx, user.ID, r.deviceHashes())
 	if lookup != nil {
 		return nil, fmt.Errorf("look for an earlier sign-in: %w", lookup)
 	}
-	if !known {
+	if device == nil {
 		return nil, err
 	}
 	browser := account + " " + hex.EncodeToString(device)

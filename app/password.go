@@ -106,6 +106,9 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 		if err := tx.EndOtherAccess(ctx, user.ID, r.session.ID); err != nil {
 			return nil, err
 		}
+		if err := a.forgetOtherDevices(ctx, tx, r, user.ID); err != nil {
+			return nil, err
+		}
 		return a.alert(ctx, tx, r, user, org.EventPasswordChanged, "Changed the password; all other sessions ended.")
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 type Request struct {
 	Bearer    string // of the Authorization header or connection_init; it wins, and never falls back to the cookie
 	Cookie    string
-	Device    string // the cookie that names a browser which has signed in before
+	Device    string // the cookie by which accounts know a browser that has signed in before
 	IPAddress string
 	UserAgent string
 	// Browser says that the answer can carry a cookie.

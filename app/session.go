@@ -38,11 +38,6 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 		session.cookie = secret.NewToken()
 		s.CookieHash = secret.Hash(session.cookie)
 	}
-	if r.Browser && !via.Confined {
-		if session.device = r.Device; session.device == "" {
-			session.device = secret.NewToken()
-		}
-	}
 	if err := tx.CreateSession(ctx, s); err != nil {
 		return nil, fmt.Errorf("begin the session: %w", err)
 	}
@@ -55,43 +50,9 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 	if via.Confined {
 		return session, nil // a provider's word makes no browser one that its owner has signed in with
 	}
-	return session, a.noteDevice(ctx, tx, r, via, userID, session.device)
-}
-
-// What a new sign-in is told about: at most ten mails in a day, so that a program without a name of its own is no flood.
-const (
-	newSignIns       = 10
-	newSignInsWithin = 24 * time.Hour
-)
-
-// noteDevice remembers with what somebody has signed in and tells them where it is new. A browser is known by its cookie, a
-// program by its name and network.
-func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, userID, device string) error {
-	known := secret.Hash(device)
-	if device == "" {
-		// Not a plain hash: nobody can send a cookie that is taken for it.
-		known = a.Keys.CodeHash(r.UserAgent+"\n"+r.network(), userID)
-	}
-	first, err := tx.AddDevice(ctx, userID, known)
-	if err != nil {
-		return fmt.Errorf("remember the device: %w", err)
-	}
-	if !first || via.Creates {
-		return nil
-	}
-	n, err := tx.EventsWithin(ctx, userID, org.EventNewSignIn, newSignInsWithin)
-	if err != nil || n >= newSignIns {
-		return err
-	}
-	user, err := tx.User(ctx, userID)
-	if err != nil {
-		return err
-	}
-	e, err := a.alert(ctx, tx, r, user, org.EventNewSignIn, "Signed in with a browser or program that has not been used before.")
-	if err != nil {
-		return err
-	}
-	return tx.AddSecurityEvent(ctx, e)
+	var err error
+	session.device, err = a.noteDevice(ctx, tx, r, via, userID)
+	return session, err
 }
 
 // begun gives a browser the cookies of a session that has been committed.

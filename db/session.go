@@ -152,8 +152,11 @@ UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2
 }
 
 // EndAllAccess ends whatever opens the account without signing in anew: all its sessions, its own API tokens, and the
-// sign-ins that wait for a second factor.
+// sign-ins that wait for a second factor. It forgets its devices: who had access to the account may come back with one.
 func (t *Tx) EndAllAccess(ctx context.Context, userID string) error {
+	if err := t.ForgetDevices(ctx, userID); err != nil {
+		return err
+	}
 	return t.EndOtherAccess(ctx, userID, "")
 }
 
@@ -217,9 +220,21 @@ ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp() RETU
 	return first, err
 }
 
-// KnownDevice says whether the user has signed in with a browser before.
-func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHash []byte) (bool, error) {
-	var known bool
-	err := q.pg.QueryRow(ctx, `SELECT EXISTS (SELECT FROM devices WHERE user_id = $1 AND token_hash = $2)`, userID, tokenHash).Scan(&known)
-	return known, err
+// KnownDevice is the one of some hashes that the user has signed in with before, nil where there is none.
+func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHashes [][]byte) ([]byte, error) {
+	if len(tokenHashes) == 0 {
+		return nil, nil
+	}
+	known, err := column[[]byte](ctx, q.pg, `
+SELECT token_hash FROM devices WHERE user_id = $1 AND token_hash = ANY($2) ORDER BY used_at DESC LIMIT 1`, userID, tokenHashes)
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	return known[0], nil
+}
+
+// ForgetDevices forgets the browsers and programs that the user has signed in with, but for some.
+func (t *Tx) ForgetDevices(ctx context.Context, userID string, except ...[]byte) error {
+	_, err := t.pg.Exec(ctx, `DELETE FROM devices WHERE user_id = $1 AND NOT token_hash = ANY(coalesce($2, '{}'::bytea[]))`, userID, except)
+	return err
 }

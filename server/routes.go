@@ -108,7 +108,7 @@ func (d door) request(r *http.Request, token string) *app.Request {
 	if cookie, err := r.Cookie(d.settings.CookieName()); err == nil {
 		out.Cookie = cookie.Value
 	}
-	if cookie, err := r.Cookie(d.settings.CookieName() + deviceSuffix); err == nil && len(cookie.Value) <= 100 {
+	if cookie, err := r.Cookie(d.settings.CookieName() + deviceSuffix); err == nil && len(cookie.Value) <= app.MaxDevice {
 		out.Device = cookie.Value
 	}
 	return out

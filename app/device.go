@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"muster/db"
+	"muster/org"
+	"muster/secret"
+)
+
+// A browser's device cookie holds a value for each account that has signed in there last, so that people who share a browser
+// are known in it side by side. What somebody else has put there is known to none of their accounts.
+const (
+	mostDevices     = 5
+	deviceSeparator = "."
+	// MaxDevice is the longest device cookie, in bytes: five tokens of 43 characters and what is between them.
+	MaxDevice = mostDevices*43 + (mostDevices-1)*len(deviceSeparator)
+)
+
+// devices are the values of the browser's cookie, last used first.
+func (r *Request) devices() []string {
+	if r.Device == "" {
+		return nil
+	}
+	values := strings.Split(r.Device, deviceSeparator)
+	return values[:min(len(values), mostDevices)]
+}
+
+// deviceHashes are what an account may know the browser by.
+func (r *Request) deviceHashes() [][]byte {
+	var hashes [][]byte
+	for _, value := range r.devices() {
+		hashes = append(hashes, secret.Hash(value))
+	}
+	return hashes
+}
+
+// program is what an account knows a program by: its name and network. It is no plain hash: nobody can send a cookie that is
+// taken for it.
+func (a *App) program(r *Request, userID string) []byte {
+	return a.Keys.CodeHash(r.UserAgent+"\n"+r.network(), userID)
+}
+
+// forgetOtherDevices forgets with what somebody has signed in to an account, but for the browser or program that asks.
+func (a *App) forgetOtherDevices(ctx context.Context, tx *db.Tx, r *Request, userID string) error {
+	this := [][]byte{a.program(r, userID)}
+	if r.Browser {
+		this = r.deviceHashes()
+	}
+	if err := tx.ForgetDevices(ctx, userID, this...); err != nil {
+		return fmt.Errorf("forget the other devices: %w", err)
+	}
+	return nil
+}
+
+// What a new sign-in is told about: at most ten mails in a day, so that a program without a name of its own is no flood.
+const (
+	newSignIns       = 10
+	newSignInsWithin = 24 * time.Hour
+)
+
+// noteDevice remembers with what somebody has signed in and tells them where it is new. It gives the value of a browser's
+// cookie. An account never comes to know a browser by a value that was sent, only by one that was made for it: else somebody
+// could put theirs into a browser before the account's owner signs in there.
+func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, userID string) (cookie string, err error) {
+	device := a.program(r, userID)
+	if r.Browser {
+		values := r.devices()
+		device, err = tx.KnownDevice(ctx, userID, r.deviceHashes())
+		if err != nil {
+			return "", fmt.Errorf("look for an earlier sign-in: %w", err)
+		}
+		value := secret.NewToken()
+		if i := slices.IndexFunc(values, func(v string) bool { return slices.Equal(secret.Hash(v), device) }); i >= 0 {
+			value = values[i]
+			values = slices.Delete(values, i, i+1)
+		}
+		device = secret.Hash(value)
+		values = slices.Insert(values, 0, value)
+		cookie = strings.Join(values[:min(len(values), mostDevices)], deviceSeparator)
+	}
+	first, err := tx.AddDevice(ctx, userID, device)
+	if err != nil {
+		return "", fmt.Errorf("remember the device: %w", err)
+	}
+	if !first || via.Creates {
+		return cookie, nil
+	}
+	n, err := tx.EventsWithin(ctx, userID, org.EventNewSignIn, newSignInsWithin)
+	if err != nil || n >= newSignIns {
+		return cookie, err
+	}
+	user, err := tx.User(ctx, userID)
+	if err != nil {
+		return "", err
+	}
+	e, err := a.alert(ctx, tx, r, user, org.EventNewSignIn, "Signed in with a browser or program that has not been used before.")
+	if err != nil {
+		return "", err
+	}
+	return cookie, tx.AddSecurityEvent(ctx, e)
+}
