@@ -65,6 +65,10 @@ func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.Use
 		if err := a.moveWayBack(ctx, c); err != nil {
 			return err
 		}
+		// Whoever is in by what the account had without an address need not be whom the operator vouches for.
+		if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {
+			return err
+		}
 		if user, err = c.Tx.User(ctx, c.User.ID); err != nil {
 			return err
 		}

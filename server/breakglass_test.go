@@ -155,6 +155,9 @@ func TestBreakGlassOfAnInstallation(t *testing.T) {
 		t.Errorf("set-email printed %q", out)
 	}
 	m.mailed(t, ren.Email, "", "gave the account this address")
+	if n := m.find(t, `SELECT count(*)::text FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1 AND s.ended_at IS NULL`, ren.Email); n != "0" {
+		t.Errorf("%s sessions outlive the new address", n)
+	}
 	works("reset-2fa", "--user", id)
 	ren.Password = "another long password"
 	m.reset(t, ren.resetLink(t), ren.Password).expect(t, "", "the way to a new password")
