@@ -7,8 +7,8 @@ import "time"
 type Token struct {
 	ID             string
 	Name           string
-	Scopes         []Scope
-	OrganizationID *string // of a service token: whose it is, and where alone it is good; nil for a person's own
+	Scopes         []string // each a Scope; not by that name, since gqlgen takes an alias for one type or the other by chance
+	OrganizationID *string  // of a service token: whose it is, and where alone it is good; nil for a person's own
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 	LastUsedAt     *time.Time
@@ -22,7 +22,7 @@ type PersonalToken struct{ Token }
 type ServiceToken struct {
 	ID         string
 	Name       string
-	Scopes     []Scope
+	Scopes     []string
 	CreatedBy  *User
 	CreatedAt  *time.Time
 	ExpiresAt  *time.Time

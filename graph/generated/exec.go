@@ -13808,7 +13808,7 @@ func (ec *executionContext) _PersonalToken_scopes(ctx context.Context, field gra
 			return obj.Scopes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []org.Scope) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
 			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
 		},
 		true,
@@ -15759,7 +15759,7 @@ func (ec *executionContext) _ServiceToken_scopes(ctx context.Context, field grap
 			return obj.Scopes, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []org.Scope) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
 			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
 		},
 		true,
