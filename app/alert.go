@@ -78,7 +78,62 @@ func (a *App) NotMe(ctx context.Context, token string) (*org.AccountAlert, error
 	if err != nil {
 		return nil, fmt.Errorf("find the alert: %w", err)
 	}
-	return alert.Shown(), nil
+	return a.shown(ctx, &alert.Alert)
+}
+
+// shown is the alert as whoever has its link sees it, with the address to which a report takes the account, or has taken it: a
+// person may have moved their account shortly before, and would be mailed where they read no more.
+func (a *App) shown(ctx context.Context, alert *org.Alert) (*org.AccountAlert, error) {
+	user, err := a.DB.User(ctx, alert.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("find the account: %w", err)
+	}
+	shown, email := alert.Shown(), user.Email
+	switch {
+	case alert.ReportedAt == nil:
+		first, err := firstOf(ctx, a.DB.Queries, alert)
+		if err != nil {
+			return nil, err
+		}
+		if email, err = goesBackTo(ctx, a.DB.Queries, user, first.Since); err != nil {
+			return nil, err
+		}
+	case user.FrozenSince == nil:
+		email = nil
+	}
+	if email != nil {
+		masked := org.MaskEmail(*email)
+		shown.GoesBackTo = &masked
+	}
+	return shown, nil
+}
+
+// firstOf is the earliest change that a report of an alert is about.
+func firstOf(ctx context.Context, q db.Queries, alert *org.Alert) (*org.Alert, error) {
+	earliest, err := q.EarliestAlert(ctx, alert)
+	if err != nil {
+		return nil, fmt.Errorf("find the earliest alert: %w", err)
+	}
+	return alert.First(earliest), nil
+}
+
+// goesBackTo is the address to which an account goes back by a report that reaches back to a moment, nil for none: the one that
+// it had proved then. It is decided by the first report and moved by one that reaches further back, never by a later one:
+// somebody may have had the account from the first on, and be mailed about what follows.
+func goesBackTo(ctx context.Context, q db.Queries, u *org.User, since time.Time) (*string, error) {
+	if !u.ReachesBack(since) {
+		return u.FrozenEmail, nil
+	}
+	email, err := q.AddressAt(ctx, u.ID, since)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find the address of then: %w", err)
+	case email != "":
+		return &email, nil
+	case u.FrozenSince == nil && u.Verified():
+		return u.Email, nil
+	}
+	return u.FrozenEmail, nil
 }
 
 // ReportNotMeInput is what reportNotMe takes.
@@ -112,6 +167,7 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 	if err := a.spend(ctx, limitNotMe, found.EventID); err != nil {
 		return nil, err
 	}
+	locked := false
 	check := func(tx *db.Tx) error {
 		found, err = tx.AlertByToken(ctx, hash)
 		switch {
@@ -121,19 +177,29 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 			return err
 		}
 		user, err := tx.User(ctx, found.UserID)
-		if err == nil && (user.FrozenSince == nil || user.Email != nil) {
+		if err != nil {
+			return err
+		}
+		locked = user.FrozenSince != nil
+		if !found.GivesBack(user) {
 			return errReported
 		}
-		return err // it was left without an address, since somebody else had proved it; by now it may be free
+		// Somebody else had proved its address, so that it was left without one. By now that may be free.
+		other, err := tx.UserByEmail(ctx, *user.FrozenEmail)
+		switch {
+		case errors.Is(err, org.ErrNotFound):
+			return nil
+		case err == nil && other.Verified():
+			return errReported
+		}
+		return err
 	}
 	var all []*org.Alert
-	locked := false
 	err = a.changeAccountOf(ctx, found.UserID, check, func(c *accountChange) error {
-		earliest, err := c.Tx.EarliestAlert(ctx, &found.Alert)
+		first, err := firstOf(ctx, c.Tx.Queries, &found.Alert)
 		if err != nil {
-			return fmt.Errorf("find the earliest alert: %w", err)
+			return err
 		}
-		first := found.First(earliest)
 		if err := a.freeze(ctx, c, first.Since); err != nil {
 			return err
 		}
@@ -163,14 +229,19 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		all, err = c.Tx.Alerts(ctx, found.UserID)
 		return err
 	})
-	payload := &ReportNotMePayload{Alert: found.Shown(), Locked: locked, AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
+	payload := &ReportNotMePayload{Locked: locked, AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
 	if err != nil && !payload.AlreadyReported {
+		return nil, err
+	}
+	if found, err = a.DB.Alert(ctx, found.EventID); err != nil {
+		return nil, fmt.Errorf("find the alert again: %w", err)
+	}
+	if payload.Alert, err = a.shown(ctx, &found.Alert); err != nil {
 		return nil, err
 	}
 	for _, alert := range all {
 		switch {
 		case alert.EventID == found.EventID:
-			payload.Alert = alert.Shown()
 		case alert.ReportedAt != nil:
 			payload.Undone = append(payload.Undone, alert.Shown())
 		default:
@@ -182,21 +253,21 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 
 // freeze ends all access to an account and keeps it so until thaw. The address goes back at once, because that is where the
 // way back leads: to the one that the account had proved, never to one that was only claimed, and also from somebody who only
-// claims it now. It does so while a membership is REMOVED_FOR_2FA, which else keeps an address where it is: for as long as it
+// claims it now; where somebody else has proved it the account has none, until that one is free. It goes back also while a membership is REMOVED_FOR_2FA, which else keeps an address where it is: for as long as it
 // stayed at a thief's, the report would hand them the account and the way back into the organization.
 func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) error {
-	if err := c.Tx.Freeze(ctx, c.User.ID, since); err != nil {
+	email, err := goesBackTo(ctx, c.Tx.Queries, c.User, since)
+	if err != nil {
+		return err
+	}
+	if err := c.Tx.Freeze(ctx, c.User.ID, since, email); err != nil {
 		return fmt.Errorf("freeze the account: %w", err)
 	}
-	email, err := c.Tx.AddressAt(ctx, c.User.ID, since)
-	if err != nil {
-		return fmt.Errorf("find the address of then: %w", err)
-	}
-	if email != "" && (c.User.Email == nil || !org.SameEmail(*c.User.Email, email)) {
-		if err := releaseAddress(ctx, c.Tx, email, true); err != nil {
+	if email != nil && (c.User.Email == nil || !org.SameEmail(*c.User.Email, *email)) {
+		if err := releaseAddress(ctx, c.Tx, *email, true); err != nil {
 			return fmt.Errorf("take the address from who claims it: %w", err)
 		}
-		if err := c.Tx.RestoreEmail(ctx, c.User.ID, email); errors.Is(err, &org.Error{Code: org.CodeConflict}) {
+		if err := c.Tx.RestoreEmail(ctx, c.User.ID, *email); errors.Is(err, &org.Error{Code: org.CodeConflict}) {
 			return errTaking
 		} else if err != nil {
 			return fmt.Errorf("give the address back: %w", err)
@@ -205,15 +276,15 @@ func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) err
 			return err
 		}
 	}
-	// A link to a new password that waits already may be in the wrong hands. Its owner's own comes at once, also where a
-	// stranger has just used up the mails to the address.
-	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset); err != nil {
+	// A link that waits already, to a new password or to another address, may be in the wrong hands. Its owner's own comes at
+	// once, also where a stranger has just used up the mails to the address.
+	if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset, org.PurposeVerify, org.PurposeChange); err != nil {
 		return fmt.Errorf("end the account's links: %w", err)
 	}
-	if email == "" && c.User.Email != nil {
-		email = *c.User.Email
+	if email == nil {
+		return nil
 	}
-	if err := c.Tx.ForgetHits(ctx, limitResetMail.name+" "+addressKey(email)); err != nil {
+	if err := c.Tx.ForgetHits(ctx, limitResetMail.name+" "+addressKey(*email)); err != nil {
 		return fmt.Errorf("forget the mails to the address: %w", err)
 	}
 	return nil

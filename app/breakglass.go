@@ -40,8 +40,10 @@ func (a *App) accountOf(ctx context.Context, who string) (*org.User, error) {
 }
 
 // OperatorSetEmail gives an account that has no address one, for which the operator vouches: after a report by its owner whose
-// address somebody else had proved by then, no mail opens it. Like an address that its owner has proved, it comes to nobody who
-// has proved it for another account, and takes the ways back along.
+// address somebody else had proved by then, no mail opens it. One that a report has locked gets another address, where the mailbox
+// that it went back to is not its owner's any more. Like an address that its owner has proved, it comes to nobody who has proved
+// it for another account, and takes the ways back along. What was mailed elsewhere says nothing about the account any more: else
+// a link of then took it back to the mailbox that it has just left.
 func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.User, error) {
 	email, err := org.ParseEmail("email", email)
 	if err != nil {
@@ -53,13 +55,16 @@ func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.Use
 	}
 	allowed := func(*db.Tx) error { return nil }
 	err = a.changeAccountOf(ctx, user.ID, allowed, func(c *accountChange) error {
-		if c.User.Email != nil {
-			return org.Refuse(org.CodeConflict, "%s has an address already. Its owner changes it in a session of the account.", c.User.Label())
+		if c.User.Email != nil && c.User.FrozenSince == nil {
+			return org.Refuse(org.CodeConflict, "%s has an address already, and is not locked. Its owner changes it in a session of the account.", c.User.Label())
 		}
 		if err := releaseAddress(ctx, c.Tx, email, false); err != nil {
 			return err
 		}
 		if err := c.Tx.MoveEmail(ctx, c.User.ID, email); err != nil {
+			return err
+		}
+		if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeReset, org.PurposeVerify, org.PurposeChange); err != nil {
 			return err
 		}
 		if err := a.moveWayBack(ctx, c); err != nil {
@@ -69,6 +74,13 @@ func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.Use
 		if err := c.Tx.EndAllAccess(ctx, c.User.ID); err != nil {
 			return err
 		}
+		told := "Whoever runs this Muster gave the account the address " + org.MaskEmail(email) + " on the command line."
+		if err := c.alert(ctx, org.EventEmailChanged, told); err != nil { // to the address that it leaves, if it had one
+			return err
+		}
+		if err := c.Tx.EndAlerts(ctx, c.User.ID); err != nil {
+			return err
+		}
 		if user, err = c.Tx.User(ctx, c.User.ID); err != nil {
 			return err
 		}
@@ -76,9 +88,7 @@ func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.Use
 		for _, m := range c.Memberships {
 			c.log(m, org.ActionMemberEmail, "gave "+m.Label()+" the address "+email, nil)
 		}
-		told := "Whoever runs this Muster gave the account this address on the command line."
-		c.event(org.EventEmailChanged, told)
-		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, told, a.Now()))
+		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, "Whoever runs this Muster gave the account this address on the command line.", a.Now()))
 		return nil
 	})
 	return user, err

@@ -64,6 +64,12 @@ SELECT email FROM account_alerts WHERE user_id = $1 AND since >= $2 AND verified
 	return emails[0], nil
 }
 
+// EndAlerts ends the links of all alerts of an account: whoever was mailed them says nothing about it any more.
+func (t *Tx) EndAlerts(ctx context.Context, userID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE account_alerts SET nonce = NULL, token_hash = NULL WHERE user_id = $1`, userID)
+	return err
+}
+
 // EndUnprovedAlerts ends the links that were mailed to the address that an account leaves, where it never proved it: whose
 // mailbox that is says nothing about the account any more.
 func (t *Tx) EndUnprovedAlerts(ctx context.Context, userID string) error {
@@ -83,21 +89,21 @@ SELECT count(*)::int FROM security_events WHERE user_id = $1 AND action = $2 AND
 }
 
 // Freeze keeps everybody out of an account until Thaw, which takes its protection back to since, or to an earlier moment
-// where it was frozen already. Changes since then count as reported. The account must be locked.
-func (t *Tx) Freeze(ctx context.Context, userID string, since time.Time) error {
-	for _, sql := range []string{
-		`UPDATE users SET frozen_since = least(frozen_since, $2) WHERE id = $1`,
-		`UPDATE account_alerts SET reported_at = clock_timestamp() WHERE user_id = $1 AND since >= $2 AND reported_at IS NULL`,
-	} {
-		if _, err := t.pg.Exec(ctx, sql, userID, since); err != nil {
-			return err
-		}
+// where it was frozen already. email is kept as the address to which it goes back, nil for none: the alerts that tell it may be
+// deleted before the account is thawed. Changes since then count as reported. The account must be locked.
+func (t *Tx) Freeze(ctx context.Context, userID string, since time.Time, email *string) error {
+	if _, err := t.pg.Exec(ctx, `UPDATE users SET frozen_since = least(frozen_since, $2), frozen_email = $3 WHERE id = $1`, userID, since, email); err != nil {
+		return err
+	}
+	if _, err := t.pg.Exec(ctx, `
+UPDATE account_alerts SET reported_at = clock_timestamp() WHERE user_id = $1 AND since >= $2 AND reported_at IS NULL`, userID, since); err != nil {
+		return err
 	}
 	return t.EndAllAccess(ctx, userID)
 }
 
-// RestoreEmail gives an account the address back that it had, which its owner has just proved by a link. Where somebody else
-// has it by now the account is left without one, so that whoever changed it cannot reset the password. CONFLICT where somebody
+// RestoreEmail gives an account an address back that it had proved, as proved: whoever asks for that proves nothing. Where
+// somebody else has it by now the account is left without one, so that whoever changed it cannot reset the password. CONFLICT where somebody
 // takes it in this very moment: nothing happened, and a new transaction sees them.
 func (t *Tx) RestoreEmail(ctx context.Context, userID, email string) error {
 	_, err := t.pg.Exec(ctx, `
@@ -112,7 +118,7 @@ UPDATE users u SET (email, email_verified_at) = (SELECT free.email, CASE WHEN fr
 
 // Unfreeze opens a frozen account and takes nothing back.
 func (t *Tx) Unfreeze(ctx context.Context, userID string) error {
-	_, err := t.pg.Exec(ctx, `UPDATE users SET frozen_since = NULL WHERE id = $1`, userID)
+	_, err := t.pg.Exec(ctx, `UPDATE users SET frozen_since = NULL, frozen_email = NULL WHERE id = $1`, userID)
 	return err
 }
 
@@ -151,6 +157,5 @@ func (t *Tx) Thaw(ctx context.Context, u *org.User) (changed bool, err error) {
 			return false, err
 		}
 	}
-	_, err = t.pg.Exec(ctx, `UPDATE users SET frozen_since = NULL WHERE id = $1`, u.ID)
-	return changed, err
+	return changed, t.Unfreeze(ctx, u.ID)
 }

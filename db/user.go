@@ -8,7 +8,7 @@ import (
 )
 
 // userColumns are a user's, in the order and names of org.User. Credentials and seeds are never among them.
-const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since`
+const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since, u.frozen_email`
 
 // User finds a user by id.
 func (q Queries) User(ctx context.Context, id string) (*org.User, error) {
@@ -54,12 +54,15 @@ func (t *Tx) VerifyEmail(ctx context.Context, userID string) error {
 	return err
 }
 
-// MoveEmail gives the account an address that it has proved. CONFLICT where another account has it.
+// MoveEmail gives the account an address that it has proved, to which one that is frozen goes back from now on. CONFLICT where
+// another account has it.
 func (t *Tx) MoveEmail(ctx context.Context, userID, email string) error {
 	if err := t.EndUnprovedAlerts(ctx, userID); err != nil {
 		return err
 	}
-	_, err := t.pg.Exec(ctx, `UPDATE users SET email = $2, email_verified_at = clock_timestamp() WHERE id = $1`, userID, email)
+	_, err := t.pg.Exec(ctx, `
+UPDATE users SET email = $2, email_verified_at = clock_timestamp(), frozen_email = CASE WHEN frozen_since IS NOT NULL THEN $2 END
+ WHERE id = $1`, userID, email)
 	if violates(err, "users_email") {
 		return org.Refuse(org.CodeConflict, "Another account has this address. Sign in to that one, or give it another address first.")
 	}

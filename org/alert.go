@@ -40,6 +40,19 @@ func (a *Alert) madeBy(b *Alert) bool {
 		a.IPAddress != nil && b.IPAddress != nil && *a.IPAddress == *b.IPAddress
 }
 
+// GivesBack says whether a second report of this change may give a frozen account its address back, which somebody else had
+// when it was reported first: only one by whoever was mailed there. A thief who was mailed later, at an address of theirs, could
+// else answer the owner's report with one of their own.
+func (a *Alert) GivesBack(u *User) bool {
+	return u.FrozenSince != nil && u.Email == nil && u.FrozenEmail != nil && SameEmail(a.Email, *u.FrozenEmail)
+}
+
+// ReachesBack says whether a report that is about all that has changed since a moment takes the account further back than it goes
+// already.
+func (u *User) ReachesBack(since time.Time) bool {
+	return u.FrozenSince == nil || since.Before(*u.FrozenSince)
+}
+
 // Shown is the alert as the holder of its link sees it.
 func (a *Alert) Shown() *AccountAlert {
 	return &AccountAlert{
@@ -57,6 +70,9 @@ type AccountAlert struct {
 	UserAgent *string
 	Reported  bool
 	ExpiresAt time.Time
+	// GoesBackTo is the address, masked, that the account has after a report, nil where it has none or is not locked: of the
+	// alert alone whose link was used.
+	GoesBackTo *string
 }
 
 // Vital says whether an alert is about what a thief does to keep an account: its mail is not kept back for lesser ones.
@@ -70,5 +86,5 @@ func Vital(action string) bool {
 // MayReport says whether the mail about a change carries the link that undoes it. The mail about a new address goes to the old
 // one: where that was never verified it may be a stranger's, who must not get the account by it.
 func MayReport(u *User, action string) bool {
-	return action != EventEmailChanged || u.EmailVerified != nil && *u.EmailVerified
+	return action != EventEmailChanged || u.Verified()
 }

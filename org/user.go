@@ -32,6 +32,9 @@ type User struct {
 	// FrozenSince is the moment to which the account's protection goes back: its owner said that what changed then was not
 	// them, and nothing opens it until its password has been reset by mail.
 	FrozenSince *time.Time
+	// FrozenEmail is the address to which a frozen account goes back, decided by the report that reaches back furthest; nil where
+	// the account had proved none.
+	FrozenEmail *string
 }
 
 // Label is how the audit log names the person.

@@ -398,6 +398,7 @@ AccountAlert.ipAddress                ok    ok    ok    ok        ok    ok    ok
 AccountAlert.userAgent                ok    ok    ok    ok        ok    ok    ok          ok    ok
 AccountAlert.reported                 ok    ok    ok    ok        ok    ok    ok          ok    ok
 AccountAlert.expiresAt                ok    ok    ok    ok        ok    ok    ok          ok    ok
+AccountAlert.goesBackTo               null  null  null  null      null  null  null        null  null
 
 Invitation.organizationName           ok    ok    ok    ok        ok    ok    ok          ok    ok
 Invitation.email                      ok    ok    ok    ok        ok    ok    ok          ok    ok

@@ -52,13 +52,14 @@ type ComplexityRoot struct {
 	}
 
 	AccountAlert struct {
-		At        func(childComplexity int) int
-		Email     func(childComplexity int) int
-		ExpiresAt func(childComplexity int) int
-		IPAddress func(childComplexity int) int
-		Reported  func(childComplexity int) int
-		UserAgent func(childComplexity int) int
-		What      func(childComplexity int) int
+		At         func(childComplexity int) int
+		Email      func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		GoesBackTo func(childComplexity int) int
+		IPAddress  func(childComplexity int) int
+		Reported   func(childComplexity int) int
+		UserAgent  func(childComplexity int) int
+		What       func(childComplexity int) int
 	}
 
 	ApproveTwoFactorResetPayload struct {
@@ -837,6 +838,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AccountAlert.ExpiresAt(childComplexity), true
+	case "AccountAlert.goesBackTo":
+		if e.ComplexityRoot.AccountAlert.GoesBackTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountAlert.GoesBackTo(childComplexity), true
 	case "AccountAlert.ipAddress":
 		if e.ComplexityRoot.AccountAlert.IPAddress == nil {
 			break
@@ -3902,6 +3909,8 @@ type AccountAlert {
   reported: Boolean!
   "Until when it can be reported."
   expiresAt: Time!
+  "The address, with its middle hidden, that the account has after a report; of one that was reported, while the account is locked, the one that it has. Null where there is none, since somebody else has proved it or the account never did, and of changes other than the link's own."
+  goesBackTo: String
 }
 
 "How many recovery codes are left. The codes themselves are shown once, when they are made."
@@ -4639,7 +4648,7 @@ input ReportNotMeInput {
 type ReportNotMePayload {
   "What was reported."
   alert: AccountAlert!
-  "Whether this has locked the account until its password has been reset by mail. An account whose address was never confirmed is not locked, since no mail could open it: its sessions have ended and the change is undone."
+  "Whether the account is locked until its password has been reset by mail, by this or by an earlier report. An account whose address was never confirmed is not locked, since no mail could open it: its sessions have ended and the change is undone."
   locked: Boolean!
   "Whether it was reported before, so that nothing was left to do."
   alreadyReported: Boolean!
@@ -5352,6 +5361,8 @@ func (ec *executionContext) childFields_AccountAlert(ctx context.Context, field 
 		return ec.fieldContext_AccountAlert_reported(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_AccountAlert_expiresAt(ctx, field)
+	case "goesBackTo":
+		return ec.fieldContext_AccountAlert_goesBackTo(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AccountAlert", field.Name)
 }
@@ -7882,6 +7893,29 @@ func (ec *executionContext) _AccountAlert_expiresAt(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_AccountAlert_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AccountAlert_goesBackTo(ctx context.Context, field graphql.CollectedField, obj *org.AccountAlert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountAlert_goesBackTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.GoesBackTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AccountAlert_goesBackTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountAlert", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _ApproveTwoFactorResetPayload_reset(ctx context.Context, field graphql.CollectedField, obj *app.TwoFactorResetPayload) (ret graphql.Marshaler) {
@@ -21263,6 +21297,11 @@ func (ec *executionContext) _AccountAlert(ctx context.Context, sel ast.Selection
 		case "expiresAt":
 			out.Values[i] = ec._AccountAlert_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "goesBackTo":
+			out.Values[i] = ec._AccountAlert_goesBackTo(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:

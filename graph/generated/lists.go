@@ -909,6 +909,8 @@ func (ec *executionContext) planAccountAlert(sel ast.SelectionSet) *list.Plan {
 			plan.Add(field, 6)
 		case "expiresAt":
 			plan.Add(field, 7)
+		case "goesBackTo":
+			plan.Add(field, 8)
 		default:
 			return nil
 		}
@@ -953,6 +955,12 @@ func appendAccountAlert(b []byte, plan *list.Plan, v *org.AccountAlert) (_ []byt
 				return b, false
 			} else {
 				b = list.AppendTime(b, v.ExpiresAt)
+			}
+		case 8:
+			if v.GoesBackTo == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendString(b, string((*v.GoesBackTo)))
 			}
 		}
 	}

@@ -29,6 +29,8 @@ export function App({ token }: { token: string | null }) {
 
   useEffect(() => void load(), [load]);
 
+  const report = async (alert: AccountAlert) => setStep({ at: 'locked', alert, reported: await api.reportNotMe(token ?? '') });
+
   const content = () => {
     switch (step.at) {
       case 'loading':
@@ -41,11 +43,11 @@ export function App({ token }: { token: string | null }) {
         return (
           <Asked
             alert={step.alert}
-            report={async () => setStep({ at: 'locked', alert: step.alert, reported: await api.reportNotMe(token ?? '') })}
+            report={() => report(step.alert)}
           />
         );
       case 'locked':
-        return <Locked alert={step.alert} reported={step.reported} />;
+        return <Locked alert={step.alert} reported={step.reported} report={() => report(step.alert)} />;
     }
   };
   return <Page>{content()}</Page>;
@@ -115,6 +117,11 @@ function Asked({ alert, report }: { alert: AccountAlert; report: () => Promise<v
         <li>All sessions end, on every device.</li>
         <li>Nobody can sign in, you neither, until you set a new password by mail.</li>
         <li>That undoes this change and whatever has changed since.</li>
+        {alert.goesBackTo !== null && (
+          <li>
+            The account's address is {alert.goesBackTo} then, as before. Do you no longer read it? Use the link of a later mail instead.
+          </li>
+        )}
       </ul>
       <Alert error={error} />
       <Button busy={busy} progress="Locking…" onClick={() => void run(report)}>
@@ -125,9 +132,13 @@ function Asked({ alert, report }: { alert: AccountAlert; report: () => Promise<v
 }
 
 /** The account is locked, or where no mail could open it again, put back as it was; what to do next. */
-function Locked({ alert, reported }: { alert: AccountAlert; reported: Reported | null }) {
+function Locked({ alert, reported, report }: { alert: AccountAlert; reported: Reported | null; report: () => Promise<void> }) {
+  const { busy, error, run } = useAction();
   const before = reported === null || reported.alreadyReported;
   const locked = before || reported.locked;
+  const mailbox = (reported === null ? alert : reported.alert).goesBackTo;
+  // Somebody else has proved the address by now, perhaps the owner, who signed up afresh: no mail opens the account.
+  const homeless = reported !== null && reported.locked && mailbox === null;
   return (
     <>
       <Title>{before ? 'This was reported already' : locked ? 'Your account is locked' : 'All sessions have ended'}</Title>
@@ -140,8 +151,13 @@ function Locked({ alert, reported }: { alert: AccountAlert; reported: Reported |
       </p>
       <h2>What to do next</h2>
       <ol>
-        <li>Is your mailbox safe? If somebody else reads {alert.email}, change its password first.</li>
-        {locked ? (
+        <li>Is your mailbox safe? If somebody else reads {mailbox ?? alert.email}, change its password first.</li>
+        {homeless ? (
+          <>
+            <li>Another account has your address by now, so no mail opens this one. Is that one yours too? Give it another address.</li>
+            <li>Then open the link of this mail again. Otherwise ask whoever runs Muster to give your account an address.</li>
+          </>
+        ) : locked ? (
           <>
             <li>
               <a href="/reset">Ask for a new password for Muster</a>, and open the mail that comes.
@@ -154,6 +170,15 @@ function Locked({ alert, reported }: { alert: AccountAlert; reported: Reported |
           </li>
         )}
       </ol>
+      {reported === null && mailbox === null && (
+        <>
+          <p>Had another account your address when you reported this? If it is free now, your account gets it back.</p>
+          <Alert error={error} />
+          <Button busy={busy} progress="Reporting…" onClick={() => void run(report)}>
+            Report it once more
+          </Button>
+        </>
+      )}
       {reported !== null && reported.undone.length > 0 && (
         <>
           <h2>{locked ? 'Your new password also undoes' : 'Undone as well'}</h2>
