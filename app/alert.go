@@ -207,6 +207,7 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		locked = c.User.Verified() || c.User.FrozenSince != nil
 		if locked && c.User.FrozenSince == nil {
 			c.event(org.EventFrozen, "Locked the account: all sessions ended, and nobody signs in until the password has been reset by mail.")
+			c.logLock(true)
 		}
 		c.event(org.EventNotMe, "Its owner says that this was not them: "+found.Message)
 		if !locked {
@@ -307,6 +308,18 @@ func (a *App) moveWayBack(ctx context.Context, c *accountChange) error {
 		c.jobs = append(c.jobs, linkMail(m.ID, hash))
 	}
 	return nil
+}
+
+// logLock tells the person's organizations that the account was locked, or is open again: who locked themselves out is no owner
+// to count on meanwhile, which others who watch have to learn.
+func (c *accountChange) logLock(locked bool) {
+	what := "said that somebody else has changed their account, which is locked until they have reset its password"
+	if !locked {
+		what = "opened their account again, which was locked"
+	}
+	for _, m := range c.Memberships {
+		c.log(m, org.ActionMemberEdit, what, map[string]any{"locked": locked})
+	}
 }
 
 // thaw opens a frozen account, whose password has just been reset by mail, and takes its second factors back to before what

@@ -115,7 +115,7 @@ func (c *accountChange) lastCompliantOwnerOf(ctx context.Context) ([]*org.Member
 	return lastOf, nil
 }
 
-// notifyOwners tells the owners of an organization who want to hear of security, except the person.
+// notifyOwners tells all owners of an organization except the person.
 func (c *accountChange) notifyOwners(organizationID, what string) {
 	c.jobs = append(c.jobs, NotifyJob{
 		OrganizationID: organizationID, Security: true, Owners: true, What: what, By: c.actor(organizationID).name, At: c.app.Now(), Except: c.User.ID,

@@ -301,8 +301,13 @@ func (a *App) enter(ctx context.Context, c *accountChange, m *org.Member) (*org.
 	e.TargetID, e.TargetLabel = label(now)
 	c.entries[now.OrganizationID] = append(c.entries[now.OrganizationID], e)
 	if m.Status == org.StatusInvited { // that thousands come back after a sweep is for the log, not for everybody's mailbox
-		name := now.PublicName()
-		c.jobs = append(c.jobs, NotifyJob{OrganizationID: now.OrganizationID, What: name + " is a member now.", By: name, At: a.Now(), Except: c.User.ID})
+		name, what := now.PublicName(), " is a member now."
+		if now.Role == org.RoleOwner {
+			what = " is an owner now."
+		}
+		c.jobs = append(c.jobs, NotifyJob{
+			OrganizationID: now.OrganizationID, Security: now.Role == org.RoleOwner, What: name + what, By: name, At: a.Now(), Except: c.User.ID,
+		})
 	}
 	return back, nil
 }

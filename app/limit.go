@@ -86,18 +86,12 @@ var (
 		db.Limit{Hits: 40, Window: 24 * time.Hour},
 		"Too many mails to this address.",
 	}
+	// Mails to a proved address that tell of one kind of change: each kind has a budget of its own, which no other uses up.
 	limitAlertMail = limit{
 		"alert-mail",
 		db.Limit{Hits: 20, Window: time.Hour},
-		db.Limit{Hits: 60, Window: 24 * time.Hour},
-		"Too many mails about this account.",
-	}
-	// What a victim has to hear of has a budget that nothing else uses up.
-	limitVitalMail = limit{
-		"vital-mail",
-		db.Limit{Hits: 20, Window: time.Hour},
 		db.Limit{Hits: 100, Window: 24 * time.Hour},
-		"Too many mails about this account.",
+		"This was changed too often, and each change is mailed.",
 	}
 	limitText = limit{
 		"text",
@@ -334,16 +328,21 @@ func (a *App) forgive(ctx context.Context, l limit, key string) {
 }
 
 // mayTell counts a mail that tells of a change of an account, in the transaction of the change, and says whether it may go. An
-// address that is not proved has one budget for all, whichever account claims it; an account with a proved one has two.
+// address that is not proved has one budget for all, whichever account claims it. An account with a proved one has one for each
+// kind of change, and a change whose mail may not go is refused: nothing that somebody does makes another change silent.
 func mayTell(ctx context.Context, tx *db.Tx, user *org.User, action string) (bool, error) {
-	l, key := limitAlertMail, user.ID
-	switch {
-	case !user.Verified():
-		l, key = limitUnprovedMail, addressKey(*user.Email)
-	case org.Vital(action):
-		l = limitVitalMail
+	if !user.Verified() {
+		return countMail(ctx, tx, limitUnprovedMail, addressKey(*user.Email))
 	}
-	return countMail(ctx, tx, l, key)
+	l := limitAlertMail
+	wait, err := tx.Spend(ctx, l.name+" "+user.ID+" "+action, l.short, l.long)
+	if err != nil {
+		return false, fmt.Errorf("count a mail: %w", err)
+	}
+	if wait > 0 && !org.Befalls(action) {
+		return false, l.refuse(wait)
+	}
+	return wait == 0, nil
 }
 
 // countMail counts a mail in the transaction that wants to send it, and says whether it may.

@@ -84,15 +84,24 @@ func accountMail(r *Request, userID, what string, at time.Time) MailJob {
 	return MailJob{Template: templateAccount, UserID: userID, What: what, At: at, IP: r.IPAddress, Agent: r.UserAgent}
 }
 
-// notify tells the members who want to hear of it, other than the caller.
+// notify tells the members who want to hear of it, other than the caller; of what concerns security all owners, and the caller
+// too: somebody else may act in their name.
 func (c *change) notify(security bool, what string) {
-	c.enqueue(NotifyJob{
-		OrganizationID: c.Organization.ID, Security: security, What: what,
-		By: c.By.PublicName(), At: c.now, Except: c.By.User.ID,
-	})
+	n := NotifyJob{OrganizationID: c.Organization.ID, Security: security, What: what, By: c.By.PublicName(), At: c.now}
+	if !security {
+		n.Except = c.By.User.ID
+	}
+	c.enqueue(n)
 }
 
-// notifyOwners tells the owners who want to hear of security, the caller too: somebody else may act in their name.
+// notifyOwnerGone tells who is no owner any more: a notice to the owners does not reach them.
+func (c *change) notifyOwnerGone(target *org.Member) {
+	if target.Role == org.RoleOwner && target.UserID() != "" {
+		c.enqueue(accountMail(&Request{}, target.UserID(), "You are no longer an owner of "+c.Organization.Name+".", c.now))
+	}
+}
+
+// notifyOwners tells all owners, the caller too: somebody else may act in their name.
 func (c *change) notifyOwners(what string) {
 	c.enqueue(NotifyJob{OrganizationID: c.Organization.ID, Security: true, Owners: true, What: what, By: c.By.PublicName(), At: c.now})
 }

@@ -263,7 +263,8 @@ type UpdateNotificationSettingsInput struct {
 	Security       *bool
 }
 
-// UpdateNotificationSettings sets which mails the caller wants.
+// UpdateNotificationSettings sets which mails the caller wants. Turning off those about security takes a fresh session and is
+// told: a thief does it first.
 func (a *App) UpdateNotificationSettings(ctx context.Context, in UpdateNotificationSettingsInput) (payload *MemberPayload, err error) {
 	err = a.change(ctx, in.OrganizationID, org.NotifyMe, func(c *change) error {
 		settings := *c.By.NotificationSettings
@@ -272,6 +273,11 @@ func (a *App) UpdateNotificationSettings(ctx context.Context, in UpdateNotificat
 		}
 		if in.Security != nil {
 			settings.Security = *in.Security
+		}
+		if c.By.NotificationSettings.Security && !settings.Security {
+			if err := a.silenceSecurity(ctx, c); err != nil {
+				return err
+			}
 		}
 		if err := c.Tx.SetNotifications(ctx, c.By.ID, settings); err != nil {
 			return err
@@ -287,6 +293,23 @@ func (a *App) UpdateNotificationSettings(ctx context.Context, in UpdateNotificat
 		return err
 	})
 	return payload, err
+}
+
+// silenceSecurity lets the caller turn off the mails about an organization's security.
+func (a *App) silenceSecurity(ctx context.Context, c *change) error {
+	if err := a.fresh(c.request, false); err != nil {
+		return err
+	}
+	user, err := c.Tx.User(ctx, c.By.User.ID)
+	if err != nil {
+		return fmt.Errorf("find the account: %w", err)
+	}
+	message := fmt.Sprintf("Turned off the mails about the security settings of %q.", c.Organization.Name)
+	e, err := a.alert(ctx, c.Tx, c.request, user, org.EventSecurityMailsOff, message)
+	if err != nil {
+		return err
+	}
+	return c.Tx.AddSecurityEvent(ctx, e)
 }
 
 // ChangeMemberRoleInput is what changeMemberRole takes.
@@ -319,7 +342,8 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 			}
 			message := fmt.Sprintf("changed the role of %s from %s to %s", target.Label(), target.Role, in.Role)
 			c.log(org.ActionMemberEdit, target, message, map[string]any{"role": in.Role, "role_before": target.Role})
-			c.notify(false, fmt.Sprintf("The role of %s is now %s.", target.PublicName(), in.Role))
+			c.notify(in.Role == org.RoleOwner || target.Role == org.RoleOwner, fmt.Sprintf("The role of %s is now %s.", target.PublicName(), in.Role))
+			c.notifyOwnerGone(target)
 			if c.By.ID == target.ID {
 				c.By.Role = in.Role // the answer shows only what the new role may see
 			}
@@ -389,7 +413,8 @@ func (c *change) end(ctx context.Context, target *org.Member, action, message st
 	}
 	c.log(action, target, message, map[string]any{"role": target.Role, "status": target.Status})
 	if target.Status == org.StatusActive {
-		c.notify(false, target.PublicName()+" is no longer a member.")
+		c.notify(target.Role == org.RoleOwner, target.PublicName()+" is no longer a member.")
+		c.notifyOwnerGone(target)
 	}
 	return c.Tx.DeleteMember(ctx, target.ID)
 }

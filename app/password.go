@@ -255,6 +255,9 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 		if done.Locked, err = a.thaw(ctx, c); err != nil {
 			return err
 		}
+		if c.User.FrozenSince != nil && !done.Locked {
+			c.logLock(false)
+		}
 		return c.alert(ctx, org.EventPasswordReset, "Set a new password by an emailed link; all sessions ended.")
 	})
 	if err != nil {

@@ -180,11 +180,12 @@ func containing(s string) string { return "%" + likeEscaper.Replace(s) + "%" }
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // MembersToNotify are the active members who want an organization's mails of a kind and have an address; those whom the
-// requirement locks out get none. They come in pages, after the member's id; owners alone where that is asked for.
+// requirement locks out get none. Owners get those about security whether they want them or not: else whoever has the session
+// of one could silence what follows. They come in pages, after the member's id; owners alone where that is asked for.
 func (q Queries) MembersToNotify(ctx context.Context, organizationID string, security, owners bool, after string, limit int) ([]*org.Member, error) {
 	wanted := "m.notify_membership"
 	if security {
-		wanted = "m.notify_security"
+		wanted = "(m.notify_security OR m.role = 'OWNER')"
 	}
 	return q.members(ctx, `WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND u.email IS NOT NULL AND `+wanted+`
    AND (NOT o.require2fa OR `+compliant+`) AND (NOT $4 OR m.role = 'OWNER') AND m.id > $2 ORDER BY m.id LIMIT $3`,

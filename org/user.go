@@ -81,6 +81,7 @@ const (
 	EventSignOut              = "user.sign-out"
 	EventSessionsEnded        = "user.sessions-ended"
 	EventTokenCreated         = "user.token-created"
+	EventSecurityMailsOff     = "user.security-mails-off"
 	EventTokenRevoked         = "user.token-revoked"
 	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventCodesOff             = "user.codes-off"

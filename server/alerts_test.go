@@ -71,6 +71,9 @@ var alertCases = map[string]alertCase{
 		p.do(t, changeEmail, vars{"e": "another@people.example"}, nil)
 		p.do(t, verifyEmail, vars{"t": m.link(t, "another@people.example", titleConfirm)}, nil)
 	}, "Changed the account's address to a", "user.email-changed", false, false},
+	"security mails are turned off": {func(t *testing.T, _ *muster, p *person) {
+		p.do(t, setNotices, vars{"o": p.organization(t).ID, "s": false}, nil)
+	}, "Turned off the mails about the security settings", "user.security-mails-off", false, false},
 	"a personal token is made": {func(t *testing.T, _ *muster, p *person) { p.personalToken(t, "members:read") }, "Made the personal API token", "user.token-created", false, false},
 	"an organization resets the factor": {func(t *testing.T, m *muster, p *person) {
 		_, o := m.owner(t)

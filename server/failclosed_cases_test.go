@@ -397,6 +397,13 @@ var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 		p, o := m.owner(t)
 		return p, vars{"organizationId": o.ID, "membership": false}
 	}},
+	{
+		mutation: "updateNotificationSettings", variant: "security off", writes: []string{"organization member.edit", "account user.security-mails-off"},
+		prepare: func(t *testing.T, m *muster) (*person, vars) {
+			p, o := m.owner(t)
+			return p, vars{"organizationId": o.ID, "security": false}
+		},
+	},
 	{mutation: "inviteMember", writes: []string{"organization member.invite"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p, o := m.owner(t)
 		return p, vars{"organizationId": o.ID, "email": "new@people.example", "teamIds": []string{o.createTeam(t, "web")}}

@@ -347,7 +347,7 @@ func TestNotificationsGoToActiveMembersWhoWantThem(t *testing.T) {
 		who                  *person
 		membership, security int
 	}{
-		{owner, 1, 0}, // who turned it off knows
+		{owner, 1, 1}, // of security also who did it: somebody else may act in their name
 		{wants, 1, 1},
 		{quiet, 0, 0},
 		{removed, 0, 0},

@@ -42,6 +42,7 @@ func TestStepUp(t *testing.T) {
 		"single sign-on":       {`mutation($i: ConnectSSOInput!) { connectSSO(input: $i) { organization { id } } }`, vars{"i": vars{"organizationId": o.ID, "issuer": "https://login.example.com", "clientId": "c", "clientSecret": "s"}}},
 		"no single sign-on":    {`mutation($i: DisconnectSSOInput!) { disconnectSSO(input: $i) { organization { id } } }`, vars{"i": vars{"organizationId": o.ID}}},
 		"another owner":        {`mutation($i: ChangeMemberRoleInput!) { changeMemberRole(input: $i) { member { id } } }`, vars{"i": vars{"memberId": member, "role": "OWNER"}}},
+		"no security mails":    {setNotices, vars{"o": o.ID, "s": false}},
 		"new recovery codes":   {`mutation { regenerateRecoveryCodes(input: {}) { recoveryCodes } }`, nil},
 		"an authenticator off": {`mutation($i: RemoveAuthenticatorInput!) { removeAuthenticator(input: $i) { user { id } } }`, vars{"i": vars{"authenticatorId": out.Viewer.Authenticators[0].ID}}},
 	}

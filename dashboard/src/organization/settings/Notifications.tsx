@@ -3,13 +3,14 @@ import { Stack, Switch, Text } from '@mantine/core';
 import { change } from '../../api/client';
 import { failure } from '../../api/error';
 import { NotificationsDocument, UpdateNotificationSettingsDocument } from '../../gql';
+import { useFresh } from '../../parts/StepUp';
 import { Alert, Title, useAction } from '../../parts/ui';
 import { useLiveQuery } from '../feed';
 import { useOrganization } from '../Organization';
 
 const kinds = [
   { key: 'membership', label: 'Membership', description: 'Members who come, go or change role.' },
-  { key: 'security', label: 'Security', description: 'Security settings that change.' },
+  { key: 'security', label: 'Security', description: 'Security settings that change. Owners get these mails always.' },
 ] as const;
 
 /** Which mails of this organization the viewer wants. */
@@ -17,10 +18,11 @@ export function Notifications() {
   const { organization, member } = useOrganization();
   const [{ data, error }] = useLiveQuery({ query: NotificationsDocument, variables: { slug: organization.slug } }, ({ target }) => target?.id === member.id);
   const saving = useAction();
+  const fresh = useFresh();
   const settings = data?.organization?.viewer?.notificationSettings ?? null;
   const set = (key: 'membership' | 'security', to: boolean) =>
     void saving.run(async () => {
-      await change(UpdateNotificationSettingsDocument, { organizationId: organization.id, [key]: to });
+      await fresh(() => change(UpdateNotificationSettingsDocument, { organizationId: organization.id, [key]: to }));
     });
   return (
     <div className="narrow">
