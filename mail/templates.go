@@ -266,10 +266,13 @@ type MembershipChanged struct {
 
 // Message writes the email. The error is ErrRejected where the address is none.
 func (t MembershipChanged) Message(id string) (Message, error) {
-	return notification{t.To, t.Organization, t.What, t.By, t.At, "Membership changed", "membership"}.message(id)
+	return notification{
+		t.To, t.Organization, t.What, t.By, t.At, "Membership changed",
+		"your notification settings in %s on Muster ask for membership changes",
+	}.message(id)
 }
 
-// SecurityChanged notifies an active member who wants to know about the organization's security settings.
+// SecurityChanged notifies an owner, or an active member who wants to know, about the organization's security settings.
 type SecurityChanged struct {
 	To           Person
 	Organization string
@@ -282,7 +285,10 @@ type SecurityChanged struct {
 
 // Message writes the email. The error is ErrRejected where the address is none.
 func (t SecurityChanged) Message(id string) (Message, error) {
-	return notification{t.To, t.Organization, t.What, t.By, t.At, "Security settings changed", "security"}.message(id)
+	return notification{
+		t.To, t.Organization, t.What, t.By, t.At, "Security settings changed",
+		"you are an owner of %s on Muster, or your notification settings there ask for security changes",
+	}.message(id)
 }
 
 // notification is what the two notices to members have in common.
@@ -291,8 +297,8 @@ type notification struct {
 	organization, what, by string
 	at                     time.Time
 	title                  string
-	// topic is what of their notification settings asks for it.
-	topic string
+	// because is why they get it, with a place for the organization.
+	because string
 }
 
 func (n notification) message(id string) (Message, error) {
@@ -309,7 +315,7 @@ func (n notification) message(id string) (Message, error) {
 			fact{"Changed by", name(n.by)},
 			fact{"When", moment(n.at)},
 		),
-		Reason: fmt.Sprintf("You get this email because your notification settings in %s on Muster ask for %s changes.", organization, n.topic),
+		Reason: "You get this email because " + fmt.Sprintf(n.because, organization) + ".",
 	}.message(id, n.to)
 }
 

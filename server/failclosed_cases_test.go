@@ -229,7 +229,7 @@ var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 		},
 	},
 	{
-		mutation: "reportNotMe", writes: []string{"account user.frozen", "account user.not-me"},
+		mutation: "reportNotMe", writes: []string{"organization member.edit", "account user.frozen", "account user.not-me"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {
 			p, _ := m.owner(t)
 			m.exec(t, `UPDATE users SET email_verified_at = clock_timestamp()`)
@@ -398,7 +398,7 @@ var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 		return p, vars{"organizationId": o.ID, "membership": false}
 	}},
 	{
-		mutation: "updateNotificationSettings", variant: "security off", writes: []string{"organization member.edit", "account user.security-mails-off"},
+		mutation: "updateNotificationSettings", variant: "security off", writes: []string{"account user.security-mails-off", "organization member.edit"},
 		prepare: func(t *testing.T, m *muster) (*person, vars) {
 			p, o := m.owner(t)
 			return p, vars{"organizationId": o.ID, "security": false}
