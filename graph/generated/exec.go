@@ -4126,7 +4126,7 @@ type ComplianceDay {
 type NotificationSettings {
   "Members who come, go or change role."
   membership: Boolean!
-  "Security settings that change."
+  "Security settings that change. Owners are mailed about these whether they want it or not."
   security: Boolean!
 }
 
@@ -4470,7 +4470,7 @@ type Mutation {
   createProject("The team, and the project's names." input: CreateProjectInput!): CreateProjectPayload
   "Sets which teams a member is in. Admins and above, for roles up to their own. Scope: ` + "`" + `teams:write` + "`" + `."
   setMemberTeams("The member and all their teams." input: SetMemberTeamsInput!): SetMemberTeamsPayload
-  "Sets which mails of an organization you want. Not with an API token."
+  "Sets which mails of an organization you want. Turning off those about security asks for a fresh session (see ` + "`" + `confirmIdentity` + "`" + `) and is mailed. Not with an API token."
   updateNotificationSettings("The organization, and what is new." input: UpdateNotificationSettingsInput!): UpdateNotificationSettingsPayload
 
   "Invites an address: it gets a link that lives seven days. Managers and owners; only an owner invites an owner. Scope: ` + "`" + `members:write` + "`" + `."
