@@ -71,7 +71,7 @@ func TestThaw(t *testing.T) {
 			c.verify(t)
 			cora := a.as(t, "cora")
 			codes := secret.NewRecoveryCodes()
-			a.tx(t, func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(t.Context(), user.ID, recoveryHashes(codes)) })
+			a.tx(t, func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(t.Context(), user.ID, "", recoveryHashes(codes)) })
 			have, err := a.DB.Authenticators(t.Context(), user.ID)
 			must(t, err)
 			a.factor(cora, t, user.ID, "The thief's")
@@ -118,7 +118,7 @@ func TestThawKeepsWhatWasBefore(t *testing.T) {
 	kept := a.factor(cora, t, user.ID, "Her own")
 	codes := secret.NewRecoveryCodes()
 	a.tx(t, func(tx *db.Tx) error {
-		if err := tx.ReplaceRecoveryCodes(t.Context(), user.ID, recoveryHashes(codes)); err != nil {
+		if err := tx.ReplaceRecoveryCodes(t.Context(), user.ID, "", recoveryHashes(codes)); err != nil {
 			return err
 		}
 		return tx.CreateSession(t.Context(), &db.NewSession{
@@ -417,7 +417,9 @@ func TestRemovedIsKeptForAWhile(t *testing.T) {
 		ctx, user := a.person(t, test.name, true)
 		have, err := a.DB.Authenticators(t.Context(), user.ID)
 		must(t, err)
-		a.tx(t, func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(t.Context(), user.ID, [][]byte{[]byte("code")}) })
+		a.tx(t, func(tx *db.Tx) error {
+			return tx.ReplaceRecoveryCodes(t.Context(), user.ID, "", [][]byte{[]byte("code")})
+		})
 		a.remove(ctx, t, have[0].ID)
 		for _, sql := range []string{
 			`UPDATE authenticators SET removed_at = clock_timestamp() - $2::interval WHERE user_id = $1`,

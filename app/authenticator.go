@@ -272,7 +272,7 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 		}
 		first := len(have) == 0
 		if first {
-			if err := c.Tx.ReplaceRecoveryCodes(ctx, user.ID, recoveryHashes(codes)); err != nil {
+			if err := c.Tx.ReplaceRecoveryCodes(ctx, user.ID, r.session.ID, recoveryHashes(codes)); err != nil {
 				return err
 			}
 			done.RecoveryCodes = codes
@@ -294,6 +294,9 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 			return err
 		}
 		if cookie, err = a.raise(ctx, c.Tx, r, via, org.SignInMethod(kind)); err != nil {
+			return err
+		}
+		if err := c.Tx.NoteProvedWith(ctx, r.session.ID, pending.ID); err != nil {
 			return err
 		}
 		if err := c.Tx.ForgetInvitation(ctx, r.session.ID); err != nil {
@@ -367,7 +370,7 @@ func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecovery
 		if err := a.fresh(r, false); err != nil {
 			return nil, err
 		}
-		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, recoveryHashes(codes)); err != nil {
+		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, r.session.ID, recoveryHashes(codes)); err != nil {
 			return nil, err
 		}
 		return a.alert(ctx, tx, r, user, org.EventRecoveryRegenerated, "Made new recovery codes; the old ones no longer work.")
@@ -428,11 +431,11 @@ func find(id string, have []*org.Authenticator) (*org.Authenticator, error) {
 
 // removeAuthenticator removes one that may go, with what tells of it; the recovery codes end with the last one.
 func (c *accountChange) removeAuthenticator(ctx context.Context, gone *org.Authenticator, last bool) error {
-	if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID); err != nil {
+	if err := c.Tx.RemoveAuthenticator(ctx, c.User.ID, gone.ID, c.request.session.ID); err != nil {
 		return err
 	}
 	if last {
-		if err := c.Tx.EndRecoveryCodes(ctx, c.User.ID); err != nil {
+		if err := c.Tx.EndRecoveryCodes(ctx, c.User.ID, ""); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func (a *App) unarm(t *testing.T, userID string) error {
 			return err
 		}
 		for _, f := range have {
-			if err := c.Tx.RemoveAuthenticator(t.Context(), userID, f.ID); err != nil {
+			if err := c.Tx.RemoveAuthenticator(t.Context(), userID, f.ID, ""); err != nil {
 				return err
 			}
 		}

@@ -60,6 +60,9 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 		if session, err = a.begin(ctx, tx, r, org.ViaSecondFactor, proof.by, c.UserID); err != nil {
 			return nil, err
 		}
+		if err := tx.NoteProvedWith(ctx, r.began, proof.authenticatorID); err != nil {
+			return nil, err
+		}
 		if proof.recovery == nil {
 			// Who has the password has the factor too: it proves more than the mailbox by which it may have been set.
 			if err := tx.NotePasswordByMail(ctx, user.ID, false); err != nil {
@@ -235,6 +238,9 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 			return nil, org.ErrInvalidCode
 		}
 		err = a.prove(ctx, r, user.ID, used, func(tx *db.Tx, _ *org.User, message string) (*org.SecurityEvent, error) {
+			if err := tx.NoteProvedWith(ctx, r.session.ID, used.authenticatorID); err != nil {
+				return nil, err
+			}
 			return finish(tx, message, used.by)
 		})
 	} else {

@@ -566,12 +566,13 @@ func (a *App) SignInWithPasskey(ctx context.Context, in SignInWithPasskeyInput) 
 	}
 	userID := owner.user.ID
 	var session *SessionToken
-	err = a.prove(ctx, r, userID, owner.proof(org.ByPasskey, c, found, parsed), func(tx *db.Tx, _ *org.User, _ string) (*org.SecurityEvent, error) {
+	proof := owner.proof(org.ByPasskey, c, found, parsed)
+	err = a.prove(ctx, r, userID, proof, func(tx *db.Tx, _ *org.User, _ string) (*org.SecurityEvent, error) {
 		var err error
 		if session, err = a.begin(ctx, tx, r, org.ViaPasskey, org.ByPasskey, userID); err != nil {
 			return nil, err
 		}
-		return event(userID, r, org.EventSignIn, "Signed in with a passkey."), nil
+		return event(userID, r, org.EventSignIn, "Signed in with a passkey."), tx.NoteProvedWith(ctx, r.began, proof.authenticatorID)
 	})
 	if err != nil {
 		return nil, err

@@ -122,24 +122,34 @@ func (t *Tx) Unfreeze(ctx context.Context, userID string) error {
 	return err
 }
 
+// staysRemoved says of a removed authenticator a that Thaw to $2 does not bring it back: it was removed in a session that had
+// proved another one, which was there before $2 and is there after Thaw, or is itself removed so. Whoever brought that one is
+// no worse an owner than whoever has only the mail and the one that was removed, as has a thief with the phone from which its
+// owner has just removed it. So the account always keeps a factor: the last of such a row is there, or comes back.
+const staysRemoved = `EXISTS (SELECT FROM authenticators b WHERE b.id = a.removed_with AND b.user_id = a.user_id
+    AND coalesce(b.confirmed_at, b.was_confirmed_at) < $2 AND (b.confirmed_at IS NOT NULL OR b.removed_at >= $2))`
+
 // ThawLeaves counts the authenticators that a frozen account would have after Thaw.
 func (t *Tx) ThawLeaves(ctx context.Context, u *org.User) (int, error) {
 	var n int
 	err := t.pg.QueryRow(ctx, `
-SELECT count(*)::int FROM authenticators
- WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) < $2 AND (confirmed_at IS NOT NULL OR removed_at >= $2)`,
+SELECT count(*)::int FROM authenticators a
+ WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) < $2
+   AND (confirmed_at IS NOT NULL OR removed_at >= $2 AND NOT `+staysRemoved+`)`,
 		u.ID, u.FrozenSince).Scan(&n)
 	return n, err
 }
 
 // Thaw opens a frozen account and takes its second factors back to what they were at that moment: later ones are gone,
-// and so are later links to a provider, removed ones are back, and so are the recovery codes of then, unless one was used
-// since: whoever has one has them all. It says whether an authenticator or a link came or went. The account must be locked.
+// and so are later links to a provider, removed ones are back, but for those that stay removed, and so are the recovery codes of
+// then, unless one was used since, whoever has one has them all, or they were replaced by whoever proved an authenticator that is
+// still there: they may have been stolen, and the account has a factor without them. It says whether an authenticator or a link came or went. The account must be locked.
 func (t *Tx) Thaw(ctx context.Context, u *org.User) (changed bool, err error) {
 	for _, sql := range []string{
 		`DELETE FROM authenticators WHERE user_id = $1 AND coalesce(confirmed_at, was_confirmed_at) >= $2`,
 		`DELETE FROM identities WHERE user_id = $1 AND created_at >= $2`,
-		`UPDATE authenticators SET confirmed_at = was_confirmed_at, was_confirmed_at = NULL, removed_at = NULL WHERE user_id = $1 AND removed_at >= $2`,
+		`UPDATE authenticators a SET confirmed_at = was_confirmed_at, was_confirmed_at = NULL, removed_at = NULL, removed_with = NULL
+		  WHERE user_id = $1 AND removed_at >= $2 AND NOT ` + staysRemoved,
 	} {
 		tag, err := t.pg.Exec(ctx, sql, u.ID, u.FrozenSince)
 		if err != nil {
@@ -151,7 +161,8 @@ func (t *Tx) Thaw(ctx context.Context, u *org.User) (changed bool, err error) {
 		`DELETE FROM recovery_codes WHERE user_id = $1 AND (created_at >= $2
 		    OR EXISTS (SELECT FROM recovery_codes u WHERE u.user_id = $1 AND u.created_at < $2 AND u.used_at >= $2)
 		    OR NOT EXISTS (SELECT FROM authenticators a WHERE a.user_id = $1 AND a.confirmed_at IS NOT NULL))`,
-		`UPDATE recovery_codes SET replaced_at = NULL WHERE user_id = $1 AND replaced_at >= $2`,
+		`UPDATE recovery_codes SET replaced_at = NULL, replaced_with = NULL WHERE user_id = $1 AND replaced_at >= $2
+		    AND NOT EXISTS (SELECT FROM authenticators a WHERE a.id = replaced_with AND a.confirmed_at IS NOT NULL)`,
 	} {
 		if _, err := t.pg.Exec(ctx, sql, u.ID, u.FrozenSince); err != nil {
 			return false, err

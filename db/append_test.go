@@ -339,7 +339,7 @@ func failWithSecrets(t *testing.T, address string) {
 		"a code of nobody": func(tx *db.Tx) error {
 			return tx.AddPhoneCode(ctx, &db.PhoneCode{ID: db.NewID(db.PhoneCodeID), UserID: nobody, CodeHash: secret})
 		},
-		"recovery codes of nobody": func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(ctx, nobody, [][]byte{secret}) },
+		"recovery codes of nobody": func(tx *db.Tx) error { return tx.ReplaceRecoveryCodes(ctx, nobody, "", [][]byte{secret}) },
 		"a link of nobody": func(tx *db.Tx) error {
 			return tx.SetLink(ctx, db.NewLink{MemberID: nobody, Reason: org.ReasonInvited, Nonce: secret, TokenHash: secret})
 		},

@@ -121,6 +121,12 @@ UPDATE sessions SET fresh_at = clock_timestamp(), fresh_by = $2, proved_at = CAS
 	return err
 }
 
+// NoteProvedWith notes which authenticator a session has proved last, "" for a recovery code.
+func (t *Tx) NoteProvedWith(ctx context.Context, id, authenticatorID string) error {
+	_, err := t.pg.Exec(ctx, `UPDATE sessions SET proved_with = $2 WHERE id = $1`, id, text(authenticatorID))
+	return err
+}
+
 // ForgetInvitation notes that confirming a factor has completed the invitation that the session proved.
 func (t *Tx) ForgetInvitation(ctx context.Context, id string) error {
 	_, err := t.pg.Exec(ctx, `UPDATE sessions SET invitation_member_id = NULL, invitation_hash = NULL WHERE id = $1`, id)

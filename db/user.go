@@ -201,11 +201,13 @@ UPDATE authenticators SET name = $3 WHERE id = $1 AND user_id = $2 AND confirmed
 RETURNING id, user_id, kind, name, confirmed_at AS created_at, last_used_at`, id, userID, name)
 }
 
-// RemoveAuthenticator makes an authenticator count for nothing. It is kept for as long as its removal can be reported.
-func (t *Tx) RemoveAuthenticator(ctx context.Context, userID, id string) error {
+// RemoveAuthenticator makes an authenticator count for nothing, in a session of the user. It is kept for as long as its removal
+// can be reported, with which other one the session had proved.
+func (t *Tx) RemoveAuthenticator(ctx context.Context, userID, id, sessionID string) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE authenticators SET removed_at = clock_timestamp(), was_confirmed_at = confirmed_at, confirmed_at = NULL
- WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL`, id, userID)
+UPDATE authenticators SET removed_at = clock_timestamp(), was_confirmed_at = confirmed_at, confirmed_at = NULL,
+       removed_with = (SELECT s.proved_with FROM sessions s WHERE s.id = $3 AND s.proved_with <> $1)
+ WHERE id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL`, id, userID, sessionID)
 	return err
 }
 
@@ -295,9 +297,9 @@ func (t *Tx) UsePhoneCode(ctx context.Context, id string) (bool, error) {
 	return tag.RowsAffected() == 1, err
 }
 
-// ReplaceRecoveryCodes makes these the account's only recovery codes.
-func (t *Tx) ReplaceRecoveryCodes(ctx context.Context, userID string, hashes [][]byte) error {
-	if err := t.EndRecoveryCodes(ctx, userID); err != nil {
+// ReplaceRecoveryCodes makes these the account's only recovery codes, in a session of the user.
+func (t *Tx) ReplaceRecoveryCodes(ctx context.Context, userID, sessionID string, hashes [][]byte) error {
+	if err := t.EndRecoveryCodes(ctx, userID, sessionID); err != nil {
 		return err
 	}
 	_, err := t.pg.Exec(ctx, `INSERT INTO recovery_codes (user_id, hash) SELECT $1, unnest($2::bytea[])`, userID, hashes)
@@ -327,8 +329,11 @@ SELECT count(*) FILTER (WHERE used_at IS NULL)::int AS remaining, min(created_at
 }
 
 // EndRecoveryCodes makes the account's codes work no more: new ones replace them, or its last authenticator is gone. They
-// are kept for as long as that can be reported.
-func (t *Tx) EndRecoveryCodes(ctx context.Context, userID string) error {
-	_, err := t.pg.Exec(ctx, `UPDATE recovery_codes SET replaced_at = clock_timestamp() WHERE user_id = $1 AND replaced_at IS NULL`, userID)
+// are kept for as long as that can be reported, with which authenticator the session had proved; "" where that does not matter,
+// since they go with it.
+func (t *Tx) EndRecoveryCodes(ctx context.Context, userID, sessionID string) error {
+	_, err := t.pg.Exec(ctx, `
+UPDATE recovery_codes SET replaced_at = clock_timestamp(), replaced_with = (SELECT s.proved_with FROM sessions s WHERE s.id = $2)
+ WHERE user_id = $1 AND replaced_at IS NULL`, userID, sessionID)
 	return err
 }

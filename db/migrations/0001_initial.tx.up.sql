@@ -52,6 +52,7 @@ CREATE TABLE authenticators (
   -- A removed one is unconfirmed, so that it counts for nothing, and kept for as long as its removal can be reported.
   removed_at       timestamptz,
   was_confirmed_at timestamptz,
+  removed_with     text, -- the other one that the session which removed it had proved last, if any
   CHECK (removed_at IS NULL OR confirmed_at IS NULL),
   CHECK ((removed_at IS NULL) = (was_confirmed_at IS NULL))
 );
@@ -117,6 +118,7 @@ CREATE TABLE recovery_codes (
   used_at    timestamptz,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   replaced_at timestamptz, -- kept for as long as the change that replaced it can be reported
+  replaced_with text, -- the authenticator that the session which replaced it had proved last, if any
   PRIMARY KEY (user_id, hash)
 );
 
@@ -128,6 +130,7 @@ CREATE TABLE sessions (
   organization_id      text, -- of a session that began at a provider: it is good for this organization only
   began_by             text NOT NULL,
   proved_at            timestamptz, -- when it last proved a second factor
+  proved_with          text, -- and which authenticator; null for a recovery code
   fresh_at             timestamptz NOT NULL DEFAULT clock_timestamp(), -- when it last showed that its owner is there
   fresh_by             text NOT NULL, -- and by what
   mailbox_proved_at    timestamptz, -- when an emailed link of this account was used in it
