@@ -85,7 +85,7 @@ func (c *canaries) keyWord(path string) string {
 func (c *canaries) noteKey(path, part, text string) {
 	if raw, err := base64.RawURLEncoding.DecodeString(text); err == nil && len(raw) >= 16 {
 		for _, value := range []string{
-			text, base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), hex.EncodeToString([]byte(text)), strings.Trim(fmt.Sprint(raw), "[]"), strconv.Quote(string(raw)),
+			text, base64.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw), hex.EncodeToString([]byte(text)), strings.Trim(fmt.Sprintf("%d", raw), "[]"), strconv.Quote(string(raw)),
 		} {
 			c.keys[value] = keyPart{path + "." + part, keyTables[part]}
 		}
