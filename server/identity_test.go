@@ -19,7 +19,7 @@ import (
 var idArguments = map[string]string{
 	"organizationId": db.OrganizationID, "memberId": db.MemberID, "teamId": db.TeamID, "teamIds": db.TeamID,
 	"authenticatorId": db.AuthenticatorID, "replaces": db.AuthenticatorID, "sessionId": db.SessionID,
-	"personalTokenId": db.TokenID, "serviceTokenId": db.TokenID, "requestId": db.ResetID,
+	"personalTokenId": db.TokenID, "serviceTokenId": db.TokenID, "requestId": db.ResetID, "identityId": db.IdentityID,
 }
 
 // readsByID are the questions that take an id, by "Type.field(argument)": as a document with $id, and what it names.
@@ -44,8 +44,9 @@ func (m *muster) foreignIDs(t *testing.T) map[string][]string {
 	o.require(t, true)
 	x := m.tenants(t)
 	ids := map[string][]string{
-		db.TokenID: {stan.serviceToken(t, o, "members:read").id, stan.personalToken(t, "members:read").id},
-		db.ResetID: {x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID},
+		db.TokenID:    {stan.serviceToken(t, o, "members:read").id, stan.personalToken(t, "members:read").id},
+		db.ResetID:    {x.mallory.reset(t, x.oliviaTheirs).ResetMemberTwoFactor.Reset.ID},
+		db.IdentityID: {stan.linkTo(t, o.ID, "https://login.example.com")},
 	}
 	for kind, sql := range map[string]string{
 		db.OrganizationID:  `SELECT id FROM organizations WHERE id = $1`,
