@@ -127,7 +127,10 @@ await check(
     if (verified !== 'in') throw new Error(`a passkey that verified its user: ${verified}`);
 
     // A browser without security keys says so, and offers the recovery codes.
+    // The page that was signed in notices by itself that it is no more, and must not get in the way.
+    await page.close();
     await context.clearCookies();
+    page = await context.newPage();
     const last = await invited(email);
     await page.goto(`/join${new URL(await linkFromMailbox(email, 'join', last)).hash}`);
     await page.getByLabel('Email').waitFor();
