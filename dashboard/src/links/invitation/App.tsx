@@ -3,12 +3,13 @@ import { useCallback, useEffect, useState } from 'react';
 import { api, ApiError, type Challenge, type Confirmed, type Invitation, type Reinstated, type Viewer } from '../../api';
 import { Page } from '../../parts/Page';
 import { Codes } from '../../factors/Codes';
-import { Dead, Done, Finished, Loading, Refused, Unreachable } from './End';
+import { Dead, Done, Finished, Loading, Refused } from './End';
 import { Factor, type Kind } from '../../factors/Factor';
 import { SecondFactor } from '../../factors/SecondFactor';
 import { Challenged } from '../../signin/Challenged';
 import { Start } from './Start';
 import { dropToken } from '../token';
+import { Unreachable } from '../Unreachable';
 
 export type PageName = 'rejoin' | 'join';
 
@@ -87,7 +88,7 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
 
   const content = () => {
     if (step.at === 'loading') return <Loading />;
-    if (step.at === 'unreachable') return <Unreachable error={step.error} retry={load} />;
+    if (step.at === 'unreachable') return <Unreachable kept="Your link has not been used up." error={step.error} retry={load} />;
     if (step.at === 'dead' || invitation === null) return <Dead page={page} viewer={viewer} />;
     switch (step.at) {
       case 'finished':

@@ -11,21 +11,6 @@ export function Loading() {
   return <p role="status">Looking up your link…</p>;
 }
 
-/** Muster did not answer: nothing is known about the link, and nothing is lost. */
-export function Unreachable({ error, retry }: { error: ApiError; retry: () => Promise<void> }) {
-  const { busy, run } = useAction();
-  return (
-    <>
-      <Title>This did not work</Title>
-      <Alert error={error} />
-      <p>Your link has not been used up.</p>
-      <Button busy={busy} progress="Trying…" onClick={() => void run(retry)}>
-        Try again
-      </Button>
-    </>
-  );
-}
-
 /** A link that leads nowhere: invalid, used and expired look alike, so that nobody learns which it was. */
 export function Dead({ page, viewer }: { page: PageName; viewer: Viewer | null }) {
   return (

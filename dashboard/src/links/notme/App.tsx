@@ -4,6 +4,7 @@ import { type AccountAlert, api, ApiError, type Reported } from '../../api';
 import { Page } from '../../parts/Page';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { momentName } from '../../words';
+import { Unreachable } from '../Unreachable';
 
 type Step =
   | { at: 'loading' }
@@ -36,7 +37,7 @@ export function App({ token }: { token: string | null }) {
       case 'loading':
         return <p role="status">Looking up your link…</p>;
       case 'unreachable':
-        return <Unreachable error={step.error} retry={load} />;
+        return <Unreachable kept="Nothing has happened to your account." error={step.error} retry={load} />;
       case 'dead':
         return <Dead />;
       case 'asked':
@@ -51,20 +52,6 @@ export function App({ token }: { token: string | null }) {
     }
   };
   return <Page>{content()}</Page>;
-}
-
-function Unreachable({ error, retry }: { error: ApiError; retry: () => Promise<void> }) {
-  const { busy, run } = useAction();
-  return (
-    <>
-      <Title>This did not work</Title>
-      <Alert error={error} />
-      <p>Nothing has happened to your account.</p>
-      <Button busy={busy} progress="Trying…" onClick={() => void run(retry)}>
-        Try again
-      </Button>
-    </>
-  );
 }
 
 /** A link that leads nowhere: invalid and expired look alike, so that nobody learns which it was. */
