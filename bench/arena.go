@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	_ "embed" // the profiler's source
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"muster/db/embedded"
+	"muster/secret"
+)
+
+// poolSize is how many connections to PostgreSQL each of the two servers may have.
+const poolSize = 8
+
+// arena is one PostgreSQL with Muster and the limit on it.
+type arena struct {
+	options options
+	// DB is for filling and looking, as the owner of the tables.
+	DB *pgxpool.Pool
+
+	muster, limit *server
+
+	dir      string
+	program  string // Muster's binary
+	postgres *embedded.Server
+	stderr   io.Writer
+	people   *people
+	undo     []func() error
+}
+
+func (a *arena) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.stderr, format+"\n", args...) // nobody is left to tell
+}
+
+func newArena(ctx context.Context, o options, stderr io.Writer) (_ *arena, err error) {
+	a := &arena{options: o, stderr: stderr}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.dir, err = os.MkdirTemp("", "muster-bench-"); err != nil {
+		return nil, err
+	}
+	a.undo = append(a.undo, func() error { return os.RemoveAll(a.dir) })
+	if err := a.build(ctx); err != nil {
+		return nil, err
+	}
+	a.postgres, err = embedded.Start(ctx, embedded.Options{Dir: filepath.Join(a.dir, "database"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	a.undo = append(a.undo, a.postgres.Stop)
+	if a.muster, err = a.startMuster(ctx); err != nil { // migrates
+		return nil, err
+	}
+	a.undo = append(a.undo, func() error { return a.muster.stop() })
+	if a.limit, err = a.startLimit(ctx); err != nil {
+		return nil, err
+	}
+	a.undo = append(a.undo, func() error { return a.limit.stop() })
+	if a.DB, err = pgxpool.New(ctx, a.postgres.URL()); err != nil {
+		return nil, err
+	}
+	a.undo = append(a.undo, func() error { a.DB.Close(); return nil })
+	return a, nil
+}
+
+// close ends everything in the opposite order.
+func (a *arena) close() error {
+	var errs []error
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		errs = append(errs, a.undo[i]())
+	}
+	a.undo = nil
+	return errors.Join(errs...)
+}
+
+//go:embed profiler.go.txt
+var profiler []byte
+
+// build makes Muster's binary from the sources, as it is shipped. Where profiles are wanted one more file is laid over the
+// sources for this build alone, so that the shipped program has no door for them.
+func (a *arena) build(ctx context.Context) error {
+	a.program = filepath.Join(a.dir, "muster")
+	args := []string{"build", "-o", a.program}
+	if a.options.Profile != "" {
+		var err error
+		if a.options.Profile, err = filepath.Abs(a.options.Profile); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(a.options.Profile, 0o700); err != nil {
+			return err
+		}
+		overlay, err := a.overlay()
+		if err != nil {
+			return err
+		}
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "./server")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build ./server (run this from the top of the repository): %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (a *arena) overlay() (string, error) {
+	source, err := filepath.Abs(filepath.Join("server", "profiler.go"))
+	if err != nil {
+		return "", err
+	}
+	replacement, overlay := filepath.Join(a.dir, "profiler.go"), filepath.Join(a.dir, "overlay.json")
+	if err := os.WriteFile(replacement, profiler, 0o600); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{source: replacement}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, os.WriteFile(overlay, text, 0o600)
+}
+
+// environment is what a program needs of the caller's, and no setting of Muster.
+func environment(extra ...string) []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		switch name, _, _ := strings.Cut(entry, "="); name {
+		case "PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH":
+			env = append(env, entry)
+		}
+	}
+	return append(env, extra...)
+}
+
+// pooled is the database's URL with the pool's size.
+func (a *arena) pooled() (string, error) {
+	u, err := url.Parse(a.postgres.URL())
+	if err != nil {
+		return "", err
+	}
+	query := u.Query()
+	query.Set("pool_max_conns", fmt.Sprint(poolSize))
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// startMuster starts the program as an operator does, with everything that an operator does not set at its default.
+func (a *arena) startMuster(ctx context.Context) (*server, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	database, err := a.pooled()
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := strings.Cut(address, ":")
+	env := environment(
+		"DATABASE_URL="+database, "MUSTER_ADDR="+address, "MUSTER_PUBLIC_URL=http://localhost:"+port,
+		"MUSTER_SECRET_KEY="+secret.NewMaster(), "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
+	)
+	return startServer(ctx, "Muster", filepath.Join(a.dir, "muster.log"), address, "/readyz", env, a.program)
+}
+
+func (a *arena) startLimit(ctx context.Context) (*server, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	database, err := a.pooled()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return startServer(ctx, "the limit", filepath.Join(a.dir, "limit.log"), address, "/readyz", environment(), self, limitArgument, address, database)
+}

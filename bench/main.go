@@ -1,0 +1,129 @@
+// Command bench measures Muster against the machine's limit: `go run ./bench`, from the top of the repository.
+//
+// It starts one PostgreSQL with its real settings, builds Muster and starts it as people run it, and beside it a server that
+// does the same by hand: net/http, pgx and encoding/json, nothing else, on the same data with as large a pool. The two are
+// asked in turn, round after round, and what is told is the median of the rounds' ratios: absolute figures of a machine that
+// others use too mean little, ratios of one moment do. A server's CPU time comes from /proc, its allocations from its own
+// count; the client that makes the load is this process and is not counted.
+//
+// A path that is measured is one file here and one line in [paths]. The command is no part of Muster and imports nothing of
+// it above db: what it measures is the program.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// limitArgument as first argument makes this program the limit's server instead of the harness.
+const limitArgument = "limit-server"
+
+// paths are what is measured, in the table's order.
+func paths() []path {
+	return []path{membersPath()}
+}
+
+// options are what the command line says.
+type options struct {
+	Quick   bool
+	JSON    bool
+	Rounds  int
+	Only    string
+	Profile string
+	// Each is how long each side is asked in one round.
+	Each time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) > 1 && os.Args[1] == limitArgument {
+		err = serveLimit(ctx, os.Args[2:])
+	} else {
+		err = bench(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&o.Quick, "quick", false, "small data and short rounds, under a minute; fails where a path allocates or computes more than it may")
+	flags.BoolVar(&o.JSON, "json", false, "print JSON instead of a table")
+	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
+	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 1s)")
+	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so: "+strings.Join(names(paths()), ", "))
+	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.Each == 0 {
+		o.Each = 5 * time.Second
+		if o.Quick {
+			o.Each = time.Second
+		}
+	}
+	chosen := slices.DeleteFunc(paths(), func(p path) bool { return !strings.HasPrefix(p.Name, o.Only) || o.Quick && p.Long })
+	if len(chosen) == 0 || o.Rounds < 1 {
+		return fmt.Errorf("nothing to measure: --only takes one of %s, --rounds a positive number", strings.Join(names(paths()), ", "))
+	}
+	results, err := measureAll(ctx, o, chosen, stderr)
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(results)
+	} else {
+		err = results.table(stdout)
+	}
+	if err == nil && o.Quick {
+		err = results.check()
+	}
+	return err
+}
+
+func names(of []path) []string {
+	var names []string
+	for _, p := range of {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// measureAll runs the paths one after the other in one arena.
+func measureAll(ctx context.Context, o options, chosen []path, stderr io.Writer) (_ *report, err error) {
+	a, err := newArena(ctx, o, stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.close()) }()
+	out := newReport(o)
+	for _, p := range chosen {
+		began := time.Now()
+		result, err := a.measure(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Name, err)
+		}
+		out.Results = append(out.Results, result)
+		a.say("%s took %s", p.Name, time.Since(began).Round(time.Second))
+	}
+	out.finish()
+	return out, nil
+}

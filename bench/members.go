@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// pageOf is how many rows a page has.
+const pageOf = 50
+
+const membersDocument = `query Members($slug: String!, $after: String) {
+  organization(slug: $slug) {
+    members(first: 50, after: $after) {
+      nodes { id role twoFactor user { id name email } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+}`
+
+// membersPath is the page that a dashboard shows most.
+func membersPath() path {
+	var muster, limit [][]byte
+	return path{
+		Name: "members",
+		About: "50 members with role, 2FA state, name and address, signed in and through the gate, each time another organization " +
+			"and cursor; the limit looks the same up (session, membership with requirement, page) in three statements",
+		Op:    "page",
+		Goals: []goal{{Figure: "rate", Least: 0.75}, {Figure: "cpu", Most: 1.33}},
+		Prepare: func(ctx context.Context, a *arena) error {
+			p, err := a.fillPeople(ctx)
+			if err != nil {
+				return err
+			}
+			random := rand.New(rand.NewPCG(2, 0)) //nolint:gosec // the same questions each time
+			for range 4000 {
+				o := p.organizations[random.IntN(len(p.organizations))]
+				variables := map[string]string{"slug": o.slug, "after": cursor(o.members[random.IntN(len(o.members)-pageOf-1)])}
+				body := map[string]any{"query": membersDocument, "variables": variables}
+				for path, list := range map[string]*[][]byte{"/graphql": &muster, "/members": &limit} {
+					text, err := request(path, p.tokens[o.viewer], body)
+					if err != nil {
+						return err
+					}
+					*list = append(*list, text)
+				}
+			}
+			for i := range 20 {
+				if err := same(ctx, a.muster, a.limit, muster[i], limit[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Muster: func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, muster) },
+		Limit:  func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, limit) },
+	}
+}
+
+// The limit's answer, as encoding/json writes it.
+type (
+	limitAnswer struct {
+		Data struct {
+			Organization struct {
+				Members struct {
+					Nodes    []limitMember `json:"nodes"`
+					PageInfo limitPageInfo `json:"pageInfo"`
+				} `json:"members"`
+			} `json:"organization"`
+		} `json:"data"`
+	}
+	limitMember struct {
+		ID        string    `json:"id"`
+		Role      string    `json:"role"`
+		TwoFactor string    `json:"twoFactor"`
+		User      limitUser `json:"user"`
+	}
+	limitUser struct {
+		ID    string `json:"id"`
+		Name  string `json:"name"`
+		Email string `json:"email"`
+	}
+	limitPageInfo struct {
+		EndCursor   string `json:"endCursor"`
+		HasNextPage bool   `json:"hasNextPage"`
+	}
+)
+
+// members is the limit of the members page.
+func (l *limit) members(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Variables struct{ Slug, After string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return err
+	}
+	after, err := key(in.Variables.After)
+	if err != nil {
+		return err
+	}
+	organizationID, err := l.admit(r, in.Variables.Slug)
+	if err != nil {
+		return err
+	}
+	rows, err := l.pool.Query(r.Context(), `
+SELECT m.id, m.role, u.two_factor, u.id, u.name, u.email FROM members m JOIN users u ON u.id = m.user_id
+ WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, pageOf+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var out limitAnswer
+	page := &out.Data.Organization.Members
+	page.Nodes = make([]limitMember, 0, pageOf+1)
+	for rows.Next() {
+		var m limitMember
+		if err := rows.Scan(&m.ID, &m.Role, &m.TwoFactor, &m.User.ID, &m.User.Name, &m.User.Email); err != nil {
+			return err
+		}
+		page.Nodes = append(page.Nodes, m)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if page.PageInfo.HasNextPage = len(page.Nodes) > pageOf; page.PageInfo.HasNextPage {
+		page.Nodes = page.Nodes[:pageOf]
+	}
+	page.PageInfo.EndCursor = cursor(page.Nodes[len(page.Nodes)-1].ID)
+	return answer(w, out)
+}
+
+// cursor and key are how the API writes a place in a list, which is opaque to its clients.
+func cursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte("c:" + key)) }
+
+func key(cursor string) (string, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	return strings.TrimPrefix(string(raw), "c:"), err
+}
+
+// admit is the gate by hand: the session, the membership and the requirement.
+func (l *limit) admit(r *http.Request, slug string) (organizationID string, err error) {
+	var userID, twoFactor string
+	var expires, used time.Time
+	var ended, proved, frozen *time.Time
+	err = l.pool.QueryRow(r.Context(), `
+SELECT s.user_id, s.expires_at, s.used_at, s.ended_at, s.proved_at, u.two_factor, u.frozen_since
+  FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1`, bearerHash(r)).
+		Scan(&userID, &expires, &used, &ended, &proved, &twoFactor, &frozen)
+	if err != nil {
+		return "", err
+	}
+	if now := time.Now(); ended != nil || now.After(expires) || now.Sub(used) > time.Hour || frozen != nil {
+		return "", errRefused
+	}
+	var role, status string
+	var required bool
+	err = l.pool.QueryRow(r.Context(), `
+SELECT o.id, o.require2fa, m.role, m.status FROM organizations o JOIN members m ON m.organization_id = o.id
+ WHERE o.slug = $1 AND m.user_id = $2`, slug, userID).Scan(&organizationID, &required, &role, &status)
+	if err != nil {
+		return "", err
+	}
+	if status != "ACTIVE" || required && (twoFactor == "DISABLED" || proved == nil) || role != "MANAGER" && role != "OWNER" {
+		return "", errRefused
+	}
+	return organizationID, nil
+}

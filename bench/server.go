@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a process that is measured.
+type server struct {
+	name    string // for messages
+	Address string // host:port
+	cmd     *exec.Cmd
+	log     string // the file of its output
+	exited  chan struct{}
+}
+
+// URL is the address of a page of the server.
+func (s *server) URL(path string) string { return "http://" + s.Address + path }
+
+// freeAddress is one that nobody listens on yet.
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+// startServer starts a program and waits until it answers at ready.
+func startServer(ctx context.Context, name, logFile, address, ready string, env []string, program string, args ...string) (*server, error) {
+	output, err := os.Create(logFile)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = output.Close() }() // the process has its own
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 15 * time.Second
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, output, output, filepath.Dir(logFile)
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	s := &server{name: name, Address: address, cmd: cmd, log: logFile, exited: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // its log says why
+		close(s.exited)
+	}()
+	return s, s.await(ctx, ready)
+}
+
+func (s *server) await(ctx context.Context, ready string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := fetch(ctx, s.URL(ready)); err == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			text, err := os.ReadFile(s.log)
+			return errors.Join(fmt.Errorf("%s has ended:\n%s", s.name, bytes.TrimSpace(text)), err)
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not get ready: %w", s.name, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// stop ends the process as an operator would.
+func (s *server) stop() error {
+	if s == nil {
+		return nil
+	}
+	select {
+	case <-s.exited:
+		return fmt.Errorf("%s had ended by itself: see %s", s.name, s.log)
+	default:
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-s.exited:
+		return nil
+	case <-time.After(15 * time.Second):
+		return errors.Join(fmt.Errorf("%s did not stop in time", s.name), s.cmd.Process.Kill())
+	}
+}
+
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s: %.300s", url, response.Status, body.String())
+	}
+	return body.Bytes(), nil
+}
+
+// usage is what a process has used since it began.
+type usage struct {
+	cpu       time.Duration
+	mallocs   float64
+	allocated float64
+	resident  int64
+}
+
+// usage reads CPU time and memory from /proc, and allocations from the server's own metrics.
+func (s *server) usage(ctx context.Context) (usage, error) {
+	var u usage
+	text, err := fetch(ctx, s.URL("/metrics"))
+	if err != nil {
+		return u, fmt.Errorf("read the metrics of %s: %w", s.name, err)
+	}
+	for line := range bytes.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
+		switch name {
+		case "go_memstats_mallocs_total":
+			u.mallocs, err = strconv.ParseFloat(value, 64)
+		case "go_memstats_alloc_bytes_total":
+			u.allocated, err = strconv.ParseFloat(value, 64)
+		}
+		if err != nil {
+			return u, fmt.Errorf("read the metrics of %s: %w", s.name, err)
+		}
+	}
+	u.resident, err = residentBytes(s.cmd.Process.Pid)
+	if err != nil {
+		return u, err
+	}
+	u.cpu, err = cpuTime(s.cmd.Process.Pid)
+	return u, err
+}
+
+// clockTick is the unit of times in /proc/PID/stat: USER_HZ, 100 on every Linux that Go runs on.
+const clockTick = time.Second / 100
+
+// cpuTime is what a process has computed, in user mode and in the kernel's.
+func cpuTime(pid int) (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("CPU times are read from Linux's /proc: %w", err)
+	}
+	// The second field is the program's name in parentheses and may hold anything; utime and stime are fields 14 and 15.
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat is too short", pid)
+	}
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * clockTick, err
+}
+
+// residentBytes is the memory that a process has now.
+func residentBytes(pid int) (int64, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if rest, found := strings.CutPrefix(lines.Text(), "VmRSS:"); found {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.Join(fmt.Errorf("/proc/%d/status names no VmRSS", pid), lines.Err())
+}
