@@ -111,6 +111,7 @@ func (a *App) Start(ctx context.Context, liveSessions func() []string) error {
 	})
 	a.loop(func() { a.every(loops, takeOverInterval, a.takeOverSweeps) })
 	a.loop(func() { a.every(loops, cleanUpInterval, a.cleanUp) })
+	a.loop(func() { a.every(loops, retentionInterval, a.retain) })
 	return nil
 }
 
@@ -131,6 +132,8 @@ const (
 	pollInterval     = 500 * time.Millisecond
 	takeOverInterval = 2 * time.Second
 	cleanUpInterval  = time.Minute
+	// Months come and go slowly, and their tables are made months ahead: an hour that fails is made good by the next.
+	retentionInterval = time.Hour
 )
 
 func (a *App) loop(fn func()) { a.loops.Go(fn) }
@@ -154,6 +157,15 @@ func (a *App) every(ctx context.Context, interval time.Duration, fn func(context
 // cleanUp ends the memberships and the requests whose time is over and deletes what has expired.
 func (a *App) cleanUp(ctx context.Context) error {
 	return errors.Join(a.expireWindows(ctx), a.expireResets(ctx), a.DB.DeleteEnded(ctx))
+}
+
+// retain makes room for the coming months of the audit logs and drops those that are kept no longer.
+func (a *App) retain(ctx context.Context) error {
+	dropped, err := a.DB.KeepAuditMonths(ctx)
+	if len(dropped) > 0 {
+		a.Log.InfoContext(ctx, "months of the audit logs are kept no longer", "dropped", dropped)
+	}
+	return err
 }
 
 // link is a page of Muster with a token in the fragment, which stays out of logs and referrers.

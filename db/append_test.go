@@ -74,7 +74,7 @@ var rewrites = map[string]string{
 	"delete":                   `DELETE FROM $log`,
 	"truncate":                 `TRUNCATE $log`,
 	"truncate cascade":         `TRUNCATE users, organizations CASCADE`,
-	"upsert":                   `INSERT INTO $log SELECT * FROM $log ON CONFLICT (id) DO UPDATE SET message = 'nothing happened'`,
+	"upsert":                   `INSERT INTO $log SELECT * FROM $log ON CONFLICT ON CONSTRAINT $log_pkey DO UPDATE SET message = 'nothing happened'`,
 	"lock rows":                `SELECT FROM $log FOR UPDATE`,
 	"drop":                     `DROP TABLE $log`,
 	"drop cascade":             `DROP TABLE $log CASCADE`,
@@ -250,7 +250,7 @@ func TestSecretsTravelAsParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop() })
-	if err := db.Migrate(ctx, server.URL()); err != nil {
+	if err := db.Migrate(ctx, server.URL(), 0); err != nil {
 		t.Fatal(err)
 	}
 	failWithSecrets(t, server.URL())

@@ -11,14 +11,18 @@ import (
 )
 
 // AddAuditEntries writes entries into an organization's log, numbered on from the last one. The organization's row must
-// be locked by this transaction: so numbers follow the order of commits and have no gap.
+// be locked by this transaction: so numbers follow the order of commits and have no gap, and times follow the numbers, also
+// where the database's clock is set back.
 func (t *Tx) AddAuditEntries(ctx context.Context, organizationID string, entries []*org.AuditLogEntry) error {
 	n := len(entries)
 	if n == 0 {
 		return nil
 	}
 	var last int
-	err := t.pg.QueryRow(ctx, `UPDATE organizations SET audit_seq = audit_seq + $2 WHERE id = $1 RETURNING audit_seq`, organizationID, n).Scan(&last)
+	var at time.Time
+	err := t.pg.QueryRow(ctx, `
+UPDATE organizations SET audit_seq = audit_seq + $2, audit_at = greatest(audit_at, clock_timestamp())
+ WHERE id = $1 RETURNING audit_seq, audit_at`, organizationID, n).Scan(&last, &at)
 	if err != nil {
 		return fmt.Errorf("number the audit entries: %w", notFound(err))
 	}
@@ -41,11 +45,11 @@ func (t *Tx) AddAuditEntries(ctx context.Context, organizationID string, entries
 	}
 	_, err = t.pg.Exec(ctx, `
 INSERT INTO audit_entries (organization_id, sequence, id, action, actor_id, actor_label, target_id, target_label, message,
-                           ip_address, user_agent, data)
-SELECT $1, $2 + e.n, e.id, e.action, e.actor, e.actor_label, e.target, e.target_label, e.message, e.ip, e.agent, e.data::jsonb
+                           ip_address, user_agent, data, created_at)
+SELECT $1, $2 + e.n, e.id, e.action, e.actor, e.actor_label, e.target, e.target_label, e.message, e.ip, e.agent, e.data::jsonb, $13
   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
        WITH ORDINALITY AS e (id, action, actor, actor_label, target, target_label, message, ip, agent, data, n) ORDER BY e.n`,
-		organizationID, last-n, ids, actions, actors, actorLabels, targets, targetLabels, messages, ips, agents, data)
+		organizationID, last-n, ids, actions, actors, actorLabels, targets, targetLabels, messages, ips, agents, data, at)
 	if err != nil {
 		return fmt.Errorf("write the audit entries: %w", err)
 	}
@@ -177,4 +181,21 @@ SELECT (SELECT min(e.actor_id) FROM audit_entries e WHERE e.organization_id = $1
 SELECT a.id, l.label FROM actors a CROSS JOIN LATERAL (
   SELECT e.actor_label AS label FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id = a.id ORDER BY e.sequence DESC LIMIT 1) l
  WHERE a.id IS NOT NULL AND l.label ILIKE $2 ORDER BY lower(l.label), a.id LIMIT $3`, organizationID, containing(query), limit)
+}
+
+// KeepAuditMonths makes the log's tables for the months to come and drops those that retention no longer keeps. It gives the
+// names of what was dropped. Where it cannot have the log's locks within a second it fails, rather than to let everybody wait
+// behind it.
+func (d *DB) KeepAuditMonths(ctx context.Context) (dropped []string, err error) {
+	err = d.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.pg.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
+			return err
+		}
+		dropped, err = column[string](ctx, tx.pg, `SELECT keep_audit_months()`)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keep the audit log's months: %w", err)
+	}
+	return dropped, nil
 }

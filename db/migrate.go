@@ -24,7 +24,8 @@ const migrationLock = 0x6d757374
 
 // Migrate brings the database at url to this version's schema: Muster's tables, River's tables, the role muster_app and
 // its grants. Instances that start at once wait for each other. The url's role must own the tables and may create roles.
-func Migrate(ctx context.Context, url string) error {
+// Of the audit logs at least auditMonths are kept from now on, 0 for all; older ones may be gone when it returns.
+func Migrate(ctx context.Context, url string, auditMonths int) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return errors.New("MUSTER_MIGRATE_URL is not a PostgreSQL connection URL, like postgres://user:password@host/database")
@@ -56,7 +57,23 @@ func Migrate(ctx context.Context, url string) error {
 	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrate the jobs' tables: %w", err)
 	}
+	if err := retain(ctx, lock.Conn(), auditMonths); err != nil {
+		return err
+	}
 	return grant(ctx, lock.Conn())
+}
+
+// retain says how much of the audit logs is kept, and sees to their months before anybody writes.
+func retain(ctx context.Context, conn *pgx.Conn, auditMonths int) error {
+	_, err := conn.Exec(ctx, `
+INSERT INTO retention (audit_months) VALUES ($1) ON CONFLICT (one) DO UPDATE SET audit_months = excluded.audit_months`, auditMonths)
+	if err != nil {
+		return fmt.Errorf("set how much of the audit logs is kept: %w", err)
+	}
+	if _, err := conn.Exec(ctx, `SELECT keep_audit_months()`); err != nil {
+		return fmt.Errorf("keep the audit log's months: %w", err)
+	}
+	return nil
 }
 
 func migrateMuster(ctx context.Context, pool *pgxpool.Pool) error {
@@ -93,7 +110,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO muster_ap
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO muster_app;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO muster_app;
 REVOKE UPDATE, DELETE, TRUNCATE ON audit_entries, security_events, installation FROM muster_app;
-REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON bun_migrations, bun_migration_locks FROM muster_app;`)
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON bun_migrations, bun_migration_locks, retention FROM muster_app;
+DO $$ DECLARE month regclass; BEGIN -- a month is read and written through the log only
+  FOR month IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass LOOP
+    EXECUTE format('REVOKE ALL ON %s FROM muster_app', month);
+  END LOOP;
+END $$;`)
 	if err != nil {
 		return fmt.Errorf("grant to the role %s: %w", AppRole, err)
 	}

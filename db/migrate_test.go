@@ -53,7 +53,7 @@ func TestMigrate(t *testing.T) {
 	for range 3 {
 		done.Go(func() {
 			// The URL may be the serving one, with a small pool.
-			if err := db.Migrate(ctx, with(url, "pool_max_conns=1")); err != nil {
+			if err := db.Migrate(ctx, with(url, "pool_max_conns=1"), 0); err != nil {
 				t.Error(err)
 			}
 		})
@@ -74,7 +74,7 @@ func TestMigrate(t *testing.T) {
 	applied := value[int](t, admin, `SELECT count(*) FROM bun_migrations`)
 
 	for range 2 {
-		must(t, db.Migrate(ctx, url))
+		must(t, db.Migrate(ctx, url, 0))
 	}
 	if got := grantsOf(t, admin); got != granted {
 		t.Errorf("migrating again changed the grants from\n%s\nto\n%s", granted, got)
@@ -100,7 +100,7 @@ func TestBadURLs(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2hunter2"
 	url := "postgres://me:" + password + "@host:notaport/x"
-	for name, err := range map[string]error{"migrate": db.Migrate(t.Context(), url), "open": func() error {
+	for name, err := range map[string]error{"migrate": db.Migrate(t.Context(), url, 0), "open": func() error {
 		_, err := db.Open(t.Context(), url)
 		return err
 	}()} {

@@ -511,7 +511,7 @@ func TestHelp(t *testing.T) {
 	for _, variable := range []string{
 		"DATABASE_URL", "MUSTER_MIGRATE_URL", "MUSTER_ADDR", "MUSTER_PUBLIC_URL", "MUSTER_DATA_DIR", "MUSTER_DEMO", "MUSTER_SECRET_KEY",
 		"SMTP_URL", "SMS_URL", "MUSTER_ALLOWED_ORIGINS", "MUSTER_TRUSTED_PROXIES", "MUSTER_PLAYGROUND", "MUSTER_SSO_ALLOW_PRIVATE",
-		"MUSTER_SWEEP_BATCH",
+		"MUSTER_SWEEP_BATCH", "MUSTER_AUDIT_MONTHS",
 	} {
 		if !strings.Contains(stdout, variable) {
 			t.Errorf("--help does not tell of %s", variable)

@@ -54,7 +54,7 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 			}
 		}
 	}
-	if err := db.Migrate(ctx, migrateURL); err != nil {
+	if err := db.Migrate(ctx, migrateURL, s.AuditMonths); err != nil {
 		return err
 	}
 	database, err := db.Open(ctx, url)

@@ -139,7 +139,7 @@ func (s *server) start() (err error) {
 	if s.pg, err = embedded.Throwaway(ctx, s.dir.path, template); err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, s.pg.URL()); err != nil {
+	if err := db.Migrate(ctx, s.pg.URL(), 0); err != nil {
 		return fmt.Errorf("migrate the template: %w", err)
 	}
 	return nil

@@ -223,6 +223,7 @@ CREATE TABLE organizations (
   name         text NOT NULL,
   require2fa   boolean NOT NULL DEFAULT false,
   audit_seq    bigint NOT NULL DEFAULT 0,
+  audit_at     timestamptz NOT NULL DEFAULT '-infinity', -- its newest entry's time, before which no later entry is
   reminded_at  timestamptz,
   created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Kept figures of its members, by status, and of the active ones with a second factor.
@@ -446,10 +447,12 @@ CREATE TABLE member_teams (
 );
 CREATE INDEX member_teams_team ON member_teams (team_id);
 
+-- The log is kept in a table for each month (UTC). Retention drops whole months: an organization's entries are numbered in
+-- the order of their times, so what is left has no gap, and nothing is deleted row by row.
 CREATE TABLE audit_entries (
   organization_id text NOT NULL REFERENCES organizations,
   sequence        bigint NOT NULL,
-  id              text NOT NULL UNIQUE,
+  id              text NOT NULL,
   action          text NOT NULL,
   actor_id        text,
   actor_label     text NOT NULL,
@@ -460,8 +463,9 @@ CREATE TABLE audit_entries (
   user_agent      text,
   data            jsonb,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (organization_id, sequence)
-);
+  PRIMARY KEY (organization_id, sequence, created_at)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX audit_entries_id ON audit_entries (id);
 CREATE INDEX audit_entries_action ON audit_entries (organization_id, action, sequence);
 CREATE INDEX audit_entries_actor ON audit_entries (organization_id, actor_id, sequence);
 CREATE INDEX audit_entries_target ON audit_entries (organization_id, target_id, sequence);
@@ -473,6 +477,49 @@ BEGIN
 END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
+
+-- How many months of the log are kept at least; 0 keeps all. Only the owner of the tables sets it.
+CREATE TABLE retention (
+  one          boolean PRIMARY KEY DEFAULT true CHECK (one),
+  audit_months int NOT NULL CHECK (audit_months >= 0)
+);
+
+-- Makes the log's table for a month, where it is missing. It is attached rather than created in place, because that lets
+-- others read and write the log meanwhile.
+CREATE FUNCTION add_audit_month(month timestamp) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  name text := 'audit_entries_' || to_char(month, 'YYYY_MM');
+BEGIN
+  IF to_regclass(name) IS NULL THEN
+    EXECUTE format('CREATE TABLE %I (LIKE audit_entries INCLUDING DEFAULTS)', name);
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite()', name);
+    EXECUTE format('ALTER TABLE audit_entries ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
+      date_trunc('month', month) AT TIME ZONE 'UTC', (date_trunc('month', month) + interval '1 month') AT TIME ZONE 'UTC');
+  END IF;
+END $$;
+
+-- Makes the log's tables for the months to come and drops those that ended before what is kept; it says which. Whoever
+-- serves may call it: it does what is due by the owner's word, and nothing else.
+CREATE FUNCTION keep_audit_months() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  today timestamp := clock_timestamp() AT TIME ZONE 'UTC';
+  name  text;
+BEGIN
+  PERFORM pg_advisory_xact_lock('audit_entries'::regclass::bigint);
+  FOR i IN -1..3 LOOP
+    PERFORM add_audit_month(date_trunc('month', today) + make_interval(months => i));
+  END LOOP;
+  FOR name IN
+    SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, retention r
+     WHERE i.inhparent = 'audit_entries'::regclass AND r.audit_months > 0
+       AND c.relname < 'audit_entries_' || to_char(today - make_interval(months => r.audit_months), 'YYYY_MM')
+     ORDER BY 1
+  LOOP
+    EXECUTE format('DROP TABLE %I', name);
+    RETURN NEXT name;
+  END LOOP;
+END $$;
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON security_events
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 

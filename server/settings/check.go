@@ -18,6 +18,9 @@ import (
 // maxSweepBatch bounds how many rows one transaction of a sweep locks.
 const maxSweepBatch = 10000
 
+// maxAuditMonths bounds a retention to a hundred years: what is meant to be kept longer is kept for ever.
+const maxAuditMonths = 1200
+
 // maxDemoMembers bounds what one transaction of the demo's seeding adds.
 const maxDemoMembers = 100_000
 
@@ -182,6 +185,8 @@ func (s *Settings) checkNumbers() error {
 		return wrong("MUSTER_DEMO_MEMBERS %d is not from 2 to %d, nor 0 for none.", s.DemoMembers, maxDemoMembers)
 	case s.DemoMembers != 0 && !s.Demo():
 		return wrong("MUSTER_DEMO_MEMBERS is for the demo, which is off: set MUSTER_DEMO=true too, or leave it out.")
+	case s.AuditMonths < 0 || s.AuditMonths > maxAuditMonths:
+		return wrong("MUSTER_AUDIT_MONTHS %d is not from 1 to %d, nor 0 to keep everything.", s.AuditMonths, maxAuditMonths)
 	case s.SweepBatch < 1 || s.SweepBatch > maxSweepBatch:
 		return wrong("MUSTER_SWEEP_BATCH %d is not from 1 to %d.", s.SweepBatch, maxSweepBatch)
 	}

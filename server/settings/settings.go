@@ -100,6 +100,9 @@ type Settings struct {
 	// SweepBatch is how many members a sweep removes in one transaction, 1 to 10000.
 	SweepBatch int `name:"sweep-batch" setting:"MUSTER_SWEEP_BATCH" placeholder:"N" default:"1000" help:"Members that a sweep removes in one transaction, 1 to 10000."`
 
+	// AuditMonths is how many months of the audit logs are kept at least; 0 keeps all of them.
+	AuditMonths int `name:"audit-months" setting:"MUSTER_AUDIT_MONTHS" placeholder:"N" default:"0" help:"Months for which audit logs are kept at least; whole months older than that are dropped for good. 0 keeps everything."`
+
 	// derived remembers that PublicURL was made from Addr, and mailFromDerived that MailFrom was made from PublicURL.
 	derived         bool
 	mailFromDerived bool

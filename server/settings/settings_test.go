@@ -169,6 +169,8 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 		{"a large demo without a demo", []string{"--no-demo", "--demo-members=10000"}, nil, "MUSTER_DEMO_MEMBERS is for the demo, which is off"},
 		{"an empty batch", nil, []string{"MUSTER_SWEEP_BATCH=0"}, "MUSTER_SWEEP_BATCH 0 is not from 1 to 10000"},
 		{"a huge batch", []string{"--sweep-batch=10001"}, nil, "MUSTER_SWEEP_BATCH 10001 is not from 1 to 10000"},
+		{"a retention below nothing", nil, []string{"MUSTER_AUDIT_MONTHS=-1"}, "MUSTER_AUDIT_MONTHS -1 is not from 1 to 1200, nor 0 to keep everything"},
+		{"a retention of ages", []string{"--audit-months=1201"}, nil, "MUSTER_AUDIT_MONTHS 1201 is not from 1 to 1200"},
 		{"a batch that is no number", nil, []string{"MUSTER_SWEEP_BATCH=many"}, "MUSTER_SWEEP_BATCH (--sweep-batch) is wrong:"},
 		{"a demo that is neither", nil, []string{"MUSTER_DEMO=maybe"}, "MUSTER_DEMO (--demo) is wrong:"},
 		{"an unknown flag", []string{"--adr=x"}, nil, "unknown flag --adr"},
@@ -307,7 +309,7 @@ func TestHelpPrintsEverySetting(t *testing.T) {
 			"DATABASE_URL", "MUSTER_MIGRATE_URL", "MUSTER_ADDR", "MUSTER_PUBLIC_URL", "MUSTER_DATA_DIR", "MUSTER_DEMO",
 			"MUSTER_SECRET_KEY", "SMTP_URL", "MUSTER_MAIL_FROM", "SMS_URL", "MUSTER_ALLOWED_ORIGINS",
 			"MUSTER_TRUSTED_PROXIES", "MUSTER_PLAYGROUND", "MUSTER_SSO_ALLOW_PRIVATE", "MUSTER_LOG", "MUSTER_LOG_LEVEL",
-			"MUSTER_SESSION_IDLE", "MUSTER_SESSION_MAX", "MUSTER_STEP_UP", "MUSTER_SWEEP_BATCH",
+			"MUSTER_SESSION_IDLE", "MUSTER_SESSION_MAX", "MUSTER_STEP_UP", "MUSTER_SWEEP_BATCH", "MUSTER_AUDIT_MONTHS",
 		} {
 			if !strings.Contains(stdout.String(), "\n  "+variable+", --") {
 				t.Errorf("%q: help lacks %s", args, variable)
