@@ -204,17 +204,12 @@ func TestServingRoleDropsNothingThatIsKept(t *testing.T) {
 			t.Errorf("%s: got %v, want the refusal %s", name, err, insufficientPrivilege)
 		}
 	}
-	// Names of its own making do not lead the function astray.
-	for _, sql := range []string{
-		`CREATE TEMP TABLE retention AS SELECT true AS one, 1 AS audit_months`,
-		`CREATE TEMP TABLE pg_inherits (inhrelid oid, inhparent oid)`,
-	} {
-		if _, err := serving.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
+	// A table of its own making does not lead the function astray.
+	if _, err := serving.Exec(t.Context(), `CREATE TEMP TABLE retention AS SELECT true AS one, 1 AS audit_months`); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := serving.Exec(t.Context(), `SELECT keep_audit_months()`); err != nil {
-		t.Errorf("with tables of its own: %v", err)
+		t.Errorf("with a table of its own: %v", err)
 	}
 	if got := months(t, admin); !slices.Equal(got, before) {
 		t.Errorf("the log's months were %v and are %v", before, got)
