@@ -3969,7 +3969,7 @@ type Organization implements Node {
     "The member's id."
     id: ID!
   ): Member
-  "What happened, newest first. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
+  "What happened, newest first, as far back as it is kept. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLog(
     "How many, 1 to 100."
     first: Int = 50
