@@ -105,7 +105,7 @@ func (a *App) Start(ctx context.Context, liveSessions func() []string) error {
 	a.jobs = jobs
 	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	a.loop(func() { a.DB.Listen(loops, a.wake) })
+	a.loop(func() { a.DB.Bell().Listen(loops, a.wake) })
 	a.loop(func() {
 		a.every(loops, pollInterval, func(ctx context.Context) error { return a.poll(ctx, liveSessions()) })
 	})

@@ -71,6 +71,8 @@ func (f *feed) join(ctx context.Context, organizationID string) (*watcher, error
 				woken: make(chan struct{}, 1), stop: stop,
 			}
 			f.topics[organizationID] = t
+			f.app.DB.Bell().Follow(organizationID)
+			t.wake() // what committed since the end of the log was asked for
 			f.app.loop(func() { f.run(reading, t) })
 		}
 		f.mu.Unlock()
@@ -85,6 +87,7 @@ func (f *feed) leave(w *watcher) {
 	if len(w.topic.watchers) == 0 && f.topics[w.topic.organizationID] == w.topic {
 		w.topic.stop()
 		delete(f.topics, w.topic.organizationID)
+		f.app.DB.Bell().Unfollow(w.topic.organizationID)
 	}
 }
 

@@ -97,7 +97,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	sqldb := stdlib.OpenDBFromPool(pool)
 	bundb := bun.NewDB(sqldb, pgdialect.New())
 	d := &DB{Queries: Queries{pg: pool, bun: bundb}, pool: pool, sql: sqldb, bundb: bundb, jobs: inserter}
-	d.waker = newWaker(pool)
+	d.waker = newWaker(notify{pool})
 	return d, nil
 }
 

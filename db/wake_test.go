@@ -18,7 +18,7 @@ func listen(t *testing.T, d *db.DB) <-chan string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d.Listen(ctx, func(id string) { heard <- id })
+		d.Bell().Listen(ctx, func(id string) { heard <- id })
 	}()
 	t.Cleanup(func() {
 		stop()

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"muster/app"
-	"muster/db"
 	"muster/db/embedded"
 	"muster/org"
 	"muster/secret"
@@ -38,7 +37,7 @@ func withApp(ctx context.Context, s settings.Settings, use func(a *app.App) erro
 	if err != nil {
 		return err
 	}
-	database, err := db.Open(ctx, url)
+	database, err := openDatabase(ctx, s, url, slog.Default())
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"muster/app"
 	"muster/db"
 	"muster/db/embedded"
+	"muster/db/events"
 	"muster/mail"
 	"muster/secret"
 	"muster/server/settings"
@@ -57,7 +58,7 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 	if err := db.Migrate(ctx, migrateURL, s.AuditMonths); err != nil {
 		return err
 	}
-	database, err := db.Open(ctx, url)
+	database, err := openDatabase(ctx, s, url, log)
 	if err != nil {
 		return err
 	}
@@ -101,6 +102,21 @@ func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err erro
 		return cause
 	}
 	return err
+}
+
+// openDatabase opens the database, with the bell that the settings name.
+func openDatabase(ctx context.Context, s settings.Settings, url string, log *slog.Logger) (*db.DB, error) {
+	database, err := db.Open(ctx, url)
+	if err != nil || s.EventsURL == "" {
+		return database, err
+	}
+	bell, err := events.Open(s.EventsURL, log)
+	if err != nil {
+		database.Close()
+		return nil, err
+	}
+	database.RingWith(bell)
+	return database, nil
 }
 
 // seedCrowd adds the demo's large organization, where one is wanted. It comes after the passwords have been told: they would

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"muster/db/events"
 	"muster/mail"
 	"muster/secret"
 	"muster/server/web"
@@ -28,7 +29,7 @@ const maxDemoMembers = 100_000
 func (s *Settings) check() error {
 	for _, rule := range []func() error{
 		s.checkRequired, s.checkAddr, s.checkPublicURL, s.checkOrigins, s.checkLoopback,
-		s.checkDatabase, s.checkMail, s.checkLog, s.checkNumbers,
+		s.checkDatabase, s.checkEvents, s.checkMail, s.checkLog, s.checkNumbers,
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -132,6 +133,16 @@ func (s *Settings) checkDatabase() error {
 		if err != nil || parsed.Scheme != "postgres" && parsed.Scheme != "postgresql" {
 			return wrong("%s is not of the form postgres://user:password@host:5432/name (percent-encode other characters in the password).", u.name)
 		}
+	}
+	return nil
+}
+
+func (s *Settings) checkEvents() error {
+	if s.EventsURL == "" {
+		return nil
+	}
+	if err := events.Check(s.EventsURL); err != nil {
+		return wrong("%s.", err.Error())
 	}
 	return nil
 }

@@ -61,6 +61,8 @@ type Settings struct {
 	DatabaseURL string `name:"database-url" setting:"DATABASE_URL" placeholder:"URL" initial:"none: PostgreSQL of its own, under the data directory" help:"PostgreSQL to serve from, postgres://user:password@host:5432/name. With it, SMTP_URL, MUSTER_PUBLIC_URL and MUSTER_SECRET_KEY are required."`
 	// MigrateURL is never empty when DatabaseURL is set.
 	MigrateURL string `name:"migrate-url" setting:"MUSTER_MIGRATE_URL" placeholder:"URL" initial:"DATABASE_URL" help:"The same database as the role that owns the tables; used to migrate and for nothing else."`
+	// EventsURL holds a password; empty means PostgreSQL's NOTIFY.
+	EventsURL string `name:"events-url" setting:"EVENTS_URL" placeholder:"URL" initial:"none: PostgreSQL's NOTIFY" help:"NATS to carry wake-ups between instances, nats://user:password@host:4222,host2:4222 (tls:// encrypts; ?prefix=NAME where several Musters share it). The same for all instances and for commands."`
 	// Addr is host:port to listen on; port 0 takes a free one.
 	Addr string `name:"addr" setting:"MUSTER_ADDR" placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Address to listen on. The demo and the mailbox need a loopback address."`
 	// PublicURL is an origin without a trailing slash, lower case, without a default port.

@@ -135,6 +135,7 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 		{"a database URL that cannot be read", nil, installed("DATABASE_URL=postgres://muster:dbpass%@db/muster"), "DATABASE_URL is not of the form postgres://"},
 		{"another kind of mail server", nil, installed("SMTP_URL=http://user:mailpass@mail"), "SMTP_URL must begin with smtp:// or smtps://"},
 		{"a mail URL without a host", nil, installed("SMTP_URL=smtp:mailpass"), "SMTP_URL is no URL of a mail server:"},
+		{"events by no URL", nil, installed("EVENTS_URL=eventpass"), "EVENTS_URL is not of the form nats://"},
 		{"an SMS provider that is no URL", nil, installed("SMS_URL=mailpass"), "SMS_URL is no URL of a provider:"},
 		{"http to the world", nil, installed("MUSTER_PUBLIC_URL=http://muster.example"), "MUSTER_PUBLIC_URL http://muster.example is neither https nor this machine:"},
 		{"a public URL with a path", nil, installed("MUSTER_PUBLIC_URL=https://muster.example/app"), "MUSTER_PUBLIC_URL has a path or query in it:"},
@@ -306,7 +307,7 @@ func TestHelpPrintsEverySetting(t *testing.T) {
 			t.Fatalf("%q: %v and %q on stderr, want ErrHelp, status 0 and nothing", args, err, stderr.String())
 		}
 		for _, variable := range []string{
-			"DATABASE_URL", "MUSTER_MIGRATE_URL", "MUSTER_ADDR", "MUSTER_PUBLIC_URL", "MUSTER_DATA_DIR", "MUSTER_DEMO",
+			"DATABASE_URL", "MUSTER_MIGRATE_URL", "EVENTS_URL", "MUSTER_ADDR", "MUSTER_PUBLIC_URL", "MUSTER_DATA_DIR", "MUSTER_DEMO",
 			"MUSTER_SECRET_KEY", "SMTP_URL", "MUSTER_MAIL_FROM", "SMS_URL", "MUSTER_ALLOWED_ORIGINS",
 			"MUSTER_TRUSTED_PROXIES", "MUSTER_PLAYGROUND", "MUSTER_SSO_ALLOW_PRIVATE", "MUSTER_LOG", "MUSTER_LOG_LEVEL",
 			"MUSTER_SESSION_IDLE", "MUSTER_SESSION_MAX", "MUSTER_STEP_UP", "MUSTER_SWEEP_BATCH", "MUSTER_AUDIT_MONTHS",
