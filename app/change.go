@@ -189,6 +189,9 @@ func (a *App) access(ctx context.Context, organizationID string) (*org.Access, e
 	if err != nil {
 		return nil, err
 	}
+	if known, ok := r.admitted.Load(organizationID); ok && !r.lasting {
+		return known.(*org.Access), nil
+	}
 	s, err := a.sessionNow(ctx, r)
 	if err != nil {
 		return nil, err

@@ -141,13 +141,16 @@ func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyJob]) erro
 
 // recipients are those who want the notification; a reminder is for every active member without 2FA.
 func (w *notifyWorker) recipients(ctx context.Context, tx *db.Tx, n NotifyJob) ([]*org.Member, error) {
+	o, err := tx.Organization(ctx, n.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
 	var all []*org.Member
 	for after := ""; ; after = all[len(all)-1].ID {
 		var members []*org.Member
-		var err error
 		if n.Remind {
 			page := org.PageRequest{First: recipientsPage - 1, After: after}
-			members, err = tx.Members(ctx, db.MemberList{OrganizationID: n.OrganizationID, Manager: true, Affected: true, Page: page})
+			members, err = tx.Members(ctx, db.MemberList{Organization: o, Manager: true, Affected: true, Page: page})
 		} else {
 			members, err = tx.MembersToNotify(ctx, n.OrganizationID, n.Security, n.Owners, after, recipientsPage)
 		}

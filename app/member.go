@@ -110,7 +110,11 @@ func (a *App) ViewerIn(ctx context.Context, organizationID string) (*org.Member,
 	if err != nil || access.Session.Service() {
 		return nil, err
 	}
-	return access.Member.SeenBy(access.Member), nil
+	m, err := a.DB.Member(ctx, access.Member.ID)
+	if err != nil {
+		return nil, err
+	}
+	return m.SeenBy(m), nil
 }
 
 // Member is one member of an organization.
@@ -129,8 +133,15 @@ func (a *App) Member(ctx context.Context, organizationID, id string) (*org.Membe
 	return m.SeenBy(access.Member), nil
 }
 
+// Asked says what of a connection of members a query asks for: the rest costs something and is left out.
+type Asked struct {
+	org.MemberDetails
+
+	TotalCount bool
+}
+
 // Members is a page of an organization's members, as the caller sees them.
-func (a *App) Members(ctx context.Context, organizationID string, first *int, after *string, filter *org.MemberFilter) (*org.MemberConnection, error) {
+func (a *App) Members(ctx context.Context, organizationID string, first *int, after *string, filter *org.MemberFilter, asked Asked) (*org.MemberConnection, error) {
 	access, err := a.read(ctx, organizationID, org.SeeMembers)
 	if err != nil {
 		return nil, err
@@ -143,15 +154,21 @@ func (a *App) Members(ctx context.Context, organizationID string, first *int, af
 		return nil, err
 	}
 	manager := access.Member.Role.AtLeast(org.RoleManager)
-	members, err := a.DB.Members(ctx, db.MemberList{OrganizationID: organizationID, Filter: filter, Manager: manager, Page: page})
+	members, err := a.DB.Members(ctx, db.MemberList{
+		Organization: access.Organization, Details: asked.MemberDetails, Filter: filter, Manager: manager, Page: page,
+	})
 	if err != nil {
 		return nil, err
 	}
-	counts, err := a.DB.MemberCounts(ctx, organizationID)
-	if err != nil {
-		return nil, err
+	var total *int
+	if asked.TotalCount {
+		counts, err := a.DB.MemberCounts(ctx, organizationID)
+		if err != nil {
+			return nil, err
+		}
+		total = counts.Of(filter, manager)
 	}
-	return memberPage(members, access.Member, page, counts.Of(filter, manager)), nil
+	return memberPage(members, access.Member, page, total), nil
 }
 
 // MemberCounts are how many members the organization has.
@@ -171,12 +188,12 @@ func parseMemberPage(first *int, after *string) (org.PageRequest, error) {
 	return page, err
 }
 
+// memberPage makes a page of members that have just been read.
 func memberPage(members []*org.Member, viewer *org.Member, page org.PageRequest, total *int) *org.MemberConnection {
-	seen := make([]*org.Member, len(members))
-	for i, m := range members {
-		seen[i] = m.SeenBy(viewer)
+	for _, m := range members {
+		m.HideFrom(viewer)
 	}
-	return org.NewPage(seen, page.First, page.After, func(m *org.Member) string { return m.ID }, total)
+	return org.NewPage(members, page.First, page.After, func(m *org.Member) string { return m.ID }, total)
 }
 
 // SetMemberTeamsInput is what setMemberTeams takes.

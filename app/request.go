@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"muster/org"
 	"muster/secret"
@@ -23,6 +24,9 @@ type Request struct {
 	session *org.Session
 	// began is the session that this request has begun, "" for none.
 	began string
+	// admitted are the places that a query's own look has found, by organization: the fields below it do not ask again.
+	// Only a query has them: what a mutation answers is read after it, and a subscription outlives what was true.
+	admitted *sync.Map
 	// lasting says that this is a subscription: it outlives what was true of the session when it began.
 	lasting bool
 	// cookie is a new value for the session cookie, for the transport to set: "" to clear it, nil to leave it.
@@ -35,6 +39,7 @@ type requestKey struct{}
 
 // WithRequest puts the request into the context.
 func WithRequest(ctx context.Context, r *Request) context.Context {
+	r.admitted = &sync.Map{}
 	return context.WithValue(ctx, requestKey{}, r)
 }
 
@@ -76,10 +81,7 @@ func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, st
 		return ctx, "", fmt.Errorf("find the session: %w", err)
 	}
 	r.session = s
-	if err := a.DB.UseSession(ctx, s.ID); err != nil {
-		return ctx, "", fmt.Errorf("note the session's use: %w", err)
-	}
-	return ctx, s.ID, nil
+	return ctx, s.ID, a.use(ctx, s)
 }
 
 // Resume is Authenticate for each operation of a socket: the session that the socket began with, read again. The context
@@ -98,10 +100,21 @@ func (a *App) Resume(ctx context.Context) (context.Context, error) {
 		return ctx, org.ErrUnauthenticated
 	}
 	r.session = s
-	if err := a.DB.UseSession(ctx, s.ID); err != nil {
-		return ctx, fmt.Errorf("note the session's use: %w", err)
+	if err := a.use(ctx, s); err != nil {
+		return ctx, err
 	}
 	return WithRequest(ctx, &r), nil
+}
+
+// use notes that a session is used. Where that is noted already for this minute, nothing is asked of the database.
+func (a *App) use(ctx context.Context, s *org.Session) error {
+	if s.UsedLately(a.Now()) {
+		return nil
+	}
+	if err := a.DB.UseSession(ctx, s.ID); err != nil {
+		return fmt.Errorf("note the session's use: %w", err)
+	}
+	return nil
 }
 
 // request is the caller's, an empty one where the context has none.

@@ -132,7 +132,7 @@ func (a *App) Require2FARefusal(ctx context.Context, organizationID string) (*or
 }
 
 // ImpactMembers are those whom requiring 2FA would remove or lock out.
-func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *int, after *string, unmailable bool) (*org.MemberConnection, error) {
+func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *int, after *string, unmailable bool, asked Asked) (*org.MemberConnection, error) {
 	access, err := a.read(ctx, organizationID, org.SeeSecurity)
 	if err != nil {
 		return nil, err
@@ -141,8 +141,9 @@ func (a *App) ImpactMembers(ctx context.Context, organizationID string, first *i
 	if err != nil {
 		return nil, err
 	}
-	list := db.MemberList{OrganizationID: organizationID, Manager: true, Affected: true, Unmailable: unmailable, Page: page}
-	members, err := a.DB.Members(ctx, list)
+	members, err := a.DB.Members(ctx, db.MemberList{
+		Organization: access.Organization, Details: asked.MemberDetails, Manager: true, Affected: true, Unmailable: unmailable, Page: page,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -249,11 +249,11 @@ func (a *App) createToken(ctx context.Context, tx *db.Tx, r *Request, token *org
 	return nil
 }
 
-// place is where the caller stands in an organization: the member that they are or, for a service token, a manager's place
-// that no row holds.
+// place is where the caller stands in an organization: the member that they are, with as much as the gate decides on, or,
+// for a service token, a manager's place that no row holds.
 func place(ctx context.Context, q db.Queries, organizationID string, s *org.Session) (*org.Member, error) {
 	if !s.Service() {
-		return q.MemberOf(ctx, organizationID, s.User.ID)
+		return q.PlaceOf(ctx, organizationID, s.User.ID)
 	}
 	if *s.Token.OrganizationID != organizationID {
 		return nil, org.ErrNotFound
@@ -263,6 +263,18 @@ func place(ctx context.Context, q db.Queries, organizationID string, s *org.Sess
 		return nil, err
 	}
 	return org.TokenMember(s, o), nil
+}
+
+// placeBySlug is place in an organization that is known by its short name.
+func placeBySlug(ctx context.Context, q db.Queries, slug string, s *org.Session) (*org.Member, error) {
+	if !s.Service() {
+		return q.PlaceBySlug(ctx, slug, s.User.ID)
+	}
+	o, err := q.OrganizationBySlug(ctx, slug)
+	if err != nil {
+		return nil, err
+	}
+	return place(ctx, q, o.ID, s)
 }
 
 // day is how letters and logs say when a token ends.

@@ -138,6 +138,8 @@ func (a *arena) profile(ctx context.Context, p path) error {
 	if a.options.Profile == "" {
 		return nil
 	}
+	defer func(each time.Duration) { a.options.Each = each }(a.options.Each)
+	a.options.Each = max(a.options.Each, 10*time.Second) // at a hundred samples a second
 	if err := a.muster.signalProfile(ctx, filepath.Join(a.options.Profile, p.Name), true); err != nil {
 		return err
 	}

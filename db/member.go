@@ -4,96 +4,264 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"muster/org"
 )
 
+// memberRow is one row of a query for members: columns that every reader needs, and those of the details that are wanted.
 type memberRow struct {
-	ID, OrganizationID                         string
-	Slug, OrganizationName                     string
-	Enforced                                   bool
-	Role                                       org.Role
-	Status                                     org.MemberStatus
-	Email, UserID, UserName                    *string
-	EmailVerified                              *bool
-	TwoFactor                                  *org.TwoFactorState
-	NotifyMembership, NotifySecurity           bool
-	InvitedByID, InvitedByName, InvitedByEmail *string
-	InviteExpiresAt                            *time.Time
-	InviteDelivery                             *org.InviteDelivery
-	RemovedAt, ReinstatableUntil, LastSeenAt   *time.Time
-	FrozenSince                                *time.Time
-	IsOnlyOwner                                bool
-	Linked, Trusted                            bool
-	TeamIDs, TeamSlugs, TeamNames              []string
+	id                                   string
+	role, status, twoFactor              word
+	email, userID, userName              pgtype.Text
+	organizationID, slug                 string
+	organizationName                     string
+	enforced                             bool
+	removed, until, seen                 pgtype.Timestamptz
+	emailVerified                        bool
+	frozen                               pgtype.Timestamptz
+	notifyMembership, notifySecurity     bool
+	inviterID, inviterName, inviterEmail pgtype.Text
+	inviteExpires                        pgtype.Timestamptz
+	inviteDelivery                       pgtype.Text
+	onlyOwner, trusted, linked           bool
+	teamIDs, teamSlugs, teamNames        []string
 }
 
-// memberQuery joins what a member shows: to-one links are joins, the few teams come as arrays.
-const memberQuery = `
-SELECT m.id, m.organization_id, o.slug, o.name AS organization_name, o.require2fa AS enforced, m.role, m.status,
-       coalesce(u.email, m.email) AS email, u.id AS user_id, u.name AS user_name,
-       u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since,
-       m.notify_membership, m.notify_security, b.id AS invited_by_id, b.name AS invited_by_name, b.email AS invited_by_email,
-       i.expires_at AS invite_expires_at, i.delivery AS invite_delivery,
-       m.removed_at, m.reinstatable_until, m.last_seen_at,
-       m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
-         WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id
-           AND EXISTS (SELECT FROM credentials c JOIN users y ON y.id = c.user_id WHERE c.user_id = x.user_id AND y.frozen_since IS NULL)) AS is_only_owner,
-       coalesce(s.trust_second_factor, false) AS trusted, EXISTS (SELECT FROM identities d
-         WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer) AS linked,
-       t.ids AS team_ids, t.slugs AS team_slugs, t.names AS team_names
-  FROM members m
-  JOIN organizations o ON o.id = m.organization_id
-  LEFT JOIN users u ON u.id = m.user_id
-  LEFT JOIN users b ON b.id = m.invited_by_id
-  LEFT JOIN invitations i ON i.member_id = m.id
-  LEFT JOIN sso_connections s ON s.organization_id = m.organization_id
-  LEFT JOIN LATERAL (SELECT array_agg(t.id ORDER BY t.name, t.id) AS ids, array_agg(t.slug ORDER BY t.name, t.id) AS slugs,
-                            array_agg(t.name ORDER BY t.name, t.id) AS names
-                       FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id) t ON true
-`
+// word is a text of which there are few, such as a role: one that is known takes no memory when it is read. Null is "".
+type word string
 
-func (r *memberRow) member() *org.Member {
-	m := &org.Member{
-		ID: r.ID, OrganizationID: r.OrganizationID,
-		Organization: &org.Organization{ID: r.OrganizationID, Slug: r.Slug, Name: r.OrganizationName, Enforced: r.Enforced},
-		Email:        r.Email, Name: r.UserName, Role: r.Role, Status: r.Status, TwoFactor: r.TwoFactor,
-		Teams: []*org.Team{}, NotificationSettings: &org.NotificationSettings{Membership: r.NotifyMembership, Security: r.NotifySecurity},
-		InviteExpiresAt: r.InviteExpiresAt, InviteDelivery: r.InviteDelivery,
-		RemovedAt: r.RemovedAt, ReinstatableUntil: r.ReinstatableUntil, LastSeenAt: r.LastSeenAt, IsOnlyOwner: &r.IsOnlyOwner,
-		Linked: &r.Linked, Trusted: r.Trusted,
+var words = func() map[string]word {
+	known := map[string]word{}
+	for _, w := range []word{
+		word(org.RoleOwner), word(org.RoleManager), word(org.RoleAdmin), word(org.RoleMember),
+		word(org.StatusActive), word(org.StatusInvited), word(org.StatusRemovedFor2FA),
+		word(org.TwoFactorDisabled), word(org.TwoFactorInsecure), word(org.TwoFactorSecure),
+	} {
+		known[string(w)] = w
 	}
-	if r.UserID != nil {
-		m.User = &org.User{ID: *r.UserID, Name: *r.UserName, Email: r.Email, EmailVerified: r.EmailVerified, TwoFactor: r.TwoFactor, FrozenSince: r.FrozenSince}
+	return known
+}()
+
+// ScanBytes takes a column's text, which is pgx's own until it returns.
+func (w *word) ScanBytes(text []byte) error {
+	known, ok := words[string(text)]
+	if !ok {
+		known = word(text)
 	}
-	if r.InvitedByID != nil {
-		m.InvitedBy = &org.User{ID: *r.InvitedByID, Name: *r.InvitedByName, Email: r.InvitedByEmail}
+	*w = known
+	return nil
+}
+
+const memberColumns = `m.id, m.role, m.status, coalesce(u.email, m.email), u.id, u.name, u.two_factor`
+
+func (r *memberRow) columns() []any {
+	return []any{&r.id, &r.role, &r.status, &r.email, &r.userID, &r.userName, &r.twoFactor}
+}
+
+// memberDetails are the columns that not every reader of members needs, each group with what it joins: to-one links are joins,
+// the few teams come as arrays. Half of what a page of members costs PostgreSQL is details that nobody has asked for.
+var memberDetails = []struct {
+	wanted        func(org.MemberDetails) bool
+	columns, join string
+	scan          func(r *memberRow) []any
+}{
+	{
+		func(d org.MemberDetails) bool { return d.Organization }, `m.organization_id, o.slug, o.name, o.require2fa`,
+		`JOIN organizations o ON o.id = m.organization_id`,
+		func(r *memberRow) []any { return []any{&r.organizationID, &r.slug, &r.organizationName, &r.enforced} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.Times }, `m.removed_at, m.reinstatable_until, m.last_seen_at`, ``,
+		func(r *memberRow) []any { return []any{&r.removed, &r.until, &r.seen} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.Own },
+		`coalesce(u.email_verified_at IS NOT NULL, false), u.frozen_since, m.notify_membership, m.notify_security`, ``,
+		func(r *memberRow) []any {
+			return []any{&r.emailVerified, &r.frozen, &r.notifyMembership, &r.notifySecurity}
+		},
+	},
+	{
+		func(d org.MemberDetails) bool { return d.InvitedBy }, `b.id, b.name, b.email`,
+		`LEFT JOIN users b ON b.id = m.invited_by_id`,
+		func(r *memberRow) []any { return []any{&r.inviterID, &r.inviterName, &r.inviterEmail} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.Invitation }, `i.expires_at, i.delivery`,
+		`LEFT JOIN invitations i ON i.member_id = m.id`,
+		func(r *memberRow) []any { return []any{&r.inviteExpires, &r.inviteDelivery} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.OnlyOwner },
+		`m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (SELECT FROM members x
+         WHERE x.organization_id = m.organization_id AND x.role = 'OWNER' AND x.status = 'ACTIVE' AND x.id <> m.id
+           AND EXISTS (SELECT FROM credentials c JOIN users y ON y.id = c.user_id WHERE c.user_id = x.user_id AND y.frozen_since IS NULL))`,
+		``,
+		func(r *memberRow) []any { return []any{&r.onlyOwner} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.Provider },
+		`coalesce(s.trust_second_factor, false), EXISTS (SELECT FROM identities d
+         WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer)`,
+		`LEFT JOIN sso_connections s ON s.organization_id = m.organization_id`,
+		func(r *memberRow) []any { return []any{&r.trusted, &r.linked} },
+	},
+	{
+		func(d org.MemberDetails) bool { return d.Teams }, `t.ids, t.slugs, t.names`,
+		`LEFT JOIN LATERAL (SELECT array_agg(t.id ORDER BY t.name, t.id) AS ids, array_agg(t.slug ORDER BY t.name, t.id) AS slugs,
+                            array_agg(t.name ORDER BY t.name, t.id) AS names
+                       FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id) t ON true`,
+		func(r *memberRow) []any { return []any{&r.teamIDs, &r.teamSlugs, &r.teamNames} },
+	},
+}
+
+// memberQueries keeps what memberSQL has made, by details.
+var memberQueries sync.Map
+
+// memberSQL is the query for members with these details, up to its WHERE.
+func memberSQL(want org.MemberDetails) string {
+	if made, ok := memberQueries.Load(want); ok {
+		return made.(string)
 	}
-	for i := range r.TeamIDs {
-		m.Teams = append(m.Teams, &org.Team{ID: r.TeamIDs[i], OrganizationID: r.OrganizationID, Slug: r.TeamSlugs[i], Name: r.TeamNames[i]})
+	columns, joins := memberColumns, ""
+	for _, detail := range memberDetails {
+		if detail.wanted(want) {
+			columns += ",\n       " + detail.columns
+			joins += "\n  " + detail.join
+		}
+	}
+	sql := "SELECT " + columns + "\n  FROM members m LEFT JOIN users u ON u.id = m.user_id" + joins + "\n"
+	memberQueries.Store(want, sql)
+	return sql
+}
+
+// columnsOf is where the query's columns go.
+func (r *memberRow) columnsOf(want org.MemberDetails) []any {
+	columns := r.columns()
+	for _, detail := range memberDetails {
+		if detail.wanted(want) {
+			columns = append(columns, detail.scan(r)...)
+		}
+	}
+	return columns
+}
+
+// storedMember is a member with what every list shows, in one piece of memory: a page of them is one allocation.
+type storedMember struct {
+	member    org.Member
+	user      org.User
+	email     string
+	twoFactor org.TwoFactorState
+}
+
+// store makes the row a member with the details that were read. Of a list in one organization that is the organization.
+func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organization) *org.Member {
+	m := &s.member
+	if have.Organization {
+		o = &org.Organization{ID: r.organizationID, Slug: r.slug, Name: r.organizationName, Enforced: r.enforced}
+	}
+	s.email, s.twoFactor = r.email.String, org.TwoFactorState(r.twoFactor)
+	m.ID, m.OrganizationID, m.Organization = r.id, o.ID, o
+	m.Role, m.Status = org.Role(r.role), org.MemberStatus(r.status)
+	m.Email, m.TwoFactor = given(&s.email, r.email.Valid), given(&s.twoFactor, r.twoFactor != "")
+	if r.userID.Valid {
+		s.user = org.User{ID: r.userID.String, Name: r.userName.String, Email: m.Email, TwoFactor: m.TwoFactor}
+		m.User, m.Name = &s.user, &s.user.Name
+	}
+	if have.Times {
+		m.RemovedAt, m.ReinstatableUntil, m.LastSeenAt = moment(r.removed), moment(r.until), moment(r.seen)
+	}
+	if have.Own {
+		m.NotificationSettings = &org.NotificationSettings{Membership: r.notifyMembership, Security: r.notifySecurity}
+		if m.User != nil {
+			verified := r.emailVerified
+			m.User.EmailVerified, m.User.FrozenSince = &verified, moment(r.frozen)
+		}
+	}
+	if have.InvitedBy && r.inviterID.Valid {
+		email := r.inviterEmail.String
+		m.InvitedBy = &org.User{ID: r.inviterID.String, Name: r.inviterName.String, Email: given(&email, r.inviterEmail.Valid)}
+	}
+	if have.Invitation {
+		delivery := org.InviteDelivery(r.inviteDelivery.String)
+		m.InviteExpiresAt, m.InviteDelivery = moment(r.inviteExpires), given(&delivery, r.inviteDelivery.Valid)
+	}
+	if have.OnlyOwner {
+		only := r.onlyOwner
+		m.IsOnlyOwner = &only
+	}
+	if have.Provider {
+		linked := r.linked
+		m.Trusted, m.Linked = r.trusted, &linked
+	}
+	m.Teams = make([]*org.Team, len(r.teamIDs))
+	for i := range r.teamIDs {
+		m.Teams[i] = &org.Team{ID: r.teamIDs[i], OrganizationID: r.organizationID, Slug: r.teamSlugs[i], Name: r.teamNames[i]}
 	}
 	return m
 }
 
-func (q Queries) member(ctx context.Context, where string, args ...any) (*org.Member, error) {
-	row, err := one[memberRow](ctx, q.pg, memberQuery+where, args...)
-	if err != nil {
-		return nil, err
+// given is the pointer to a value, nil where there is none.
+func given[T any](value *T, valid bool) *T {
+	if !valid {
+		return nil
 	}
-	return row.member(), nil
+	return value
+}
+
+// moment is a nullable column's, nil where it is null.
+func moment(t pgtype.Timestamptz) *time.Time {
+	if !t.Valid {
+		return nil
+	}
+	at := t.Time
+	return &at
+}
+
+func (q Queries) member(ctx context.Context, where string, args ...any) (*org.Member, error) {
+	return q.memberWith(ctx, org.EveryDetail, where, args...)
+}
+
+func (q Queries) memberWith(ctx context.Context, want org.MemberDetails, where string, args ...any) (*org.Member, error) {
+	var row memberRow
+	if err := q.pg.QueryRow(ctx, memberSQL(want)+where, args...).Scan(row.columnsOf(want)...); err != nil {
+		return nil, notFound(err)
+	}
+	return row.store(&storedMember{}, want, nil), nil
 }
 
 func (q Queries) members(ctx context.Context, where string, args ...any) ([]*org.Member, error) {
-	rows, err := all[memberRow](ctx, q.pg, memberQuery+where, args...)
+	return q.membersWith(ctx, org.EveryDetail, nil, 0, where, args...)
+}
+
+// membersWith are members with these details, of this organization where it is given. There are about expected of them: they
+// are kept in pieces of memory of that size.
+func (q Queries) membersWith(ctx context.Context, want org.MemberDetails, o *org.Organization, expected int, where string, args ...any) ([]*org.Member, error) {
+	var row memberRow
+	columns := row.columnsOf(want)
+	rows, err := q.pg.Query(ctx, memberSQL(want)+where, args...)
 	if err != nil {
 		return nil, err
 	}
-	members := make([]*org.Member, len(rows))
-	for i, row := range rows {
-		members[i] = row.member()
+	defer rows.Close()
+	expected = max(expected, 8)
+	members := make([]*org.Member, 0, expected)
+	var stored []storedMember
+	for rows.Next() {
+		if err := rows.Scan(columns...); err != nil {
+			return nil, err
+		}
+		if len(stored) == 0 {
+			stored = make([]storedMember, expected)
+		}
+		members = append(members, row.store(&stored[0], want, o))
+		stored = stored[1:]
 	}
-	return members, nil
+	return members, rows.Err()
 }
 
 // Member finds a member by id.
@@ -104,6 +272,16 @@ func (q Queries) Member(ctx context.Context, id string) (*org.Member, error) {
 // MemberOf finds a user's place in an organization; NOT_FOUND for a stranger.
 func (q Queries) MemberOf(ctx context.Context, organizationID, userID string) (*org.Member, error) {
 	return q.member(ctx, `WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID)
+}
+
+// PlaceOf is MemberOf with no more than the gate decides on.
+func (q Queries) PlaceOf(ctx context.Context, organizationID, userID string) (*org.Member, error) {
+	return q.memberWith(ctx, org.GateDetails, `WHERE m.organization_id = $1 AND m.user_id = $2`, organizationID, userID)
+}
+
+// PlaceBySlug is PlaceOf in an organization that is known by its short name: one look for both.
+func (q Queries) PlaceBySlug(ctx context.Context, slug, userID string) (*org.Member, error) {
+	return q.memberWith(ctx, org.GateDetails, `WHERE o.slug = $1 AND m.user_id = $2`, slug, userID)
 }
 
 // MemberByEmail finds who has an address in an organization, as an account's or as an invitation's.
@@ -123,18 +301,19 @@ func (q Queries) OrganizationIDs(ctx context.Context, userID string) ([]string, 
 
 // MemberList says which members a page shows.
 type MemberList struct {
-	OrganizationID string
-	Filter         *org.MemberFilter
-	Manager        bool // the reader is one: sees those who are not active too, and addresses, in which the search looks then
-	Affected       bool // only active members who do not meet the requirement
-	Unmailable     bool // of them, only those without an address
-	Page           org.PageRequest
+	Organization *org.Organization
+	Details      org.MemberDetails // that are wanted of each; the organization is known
+	Filter       *org.MemberFilter
+	Manager      bool // the reader is one: sees those who are not active too, and addresses, in which the search looks then
+	Affected     bool // only active members who do not meet the requirement
+	Unmailable   bool // of them, only those without an address
+	Page         org.PageRequest
 }
 
 // Members are one more than the page holds, in order of joining.
 func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
 	where := []string{"m.organization_id = $1", "m.id > $2"}
-	args := []any{l.OrganizationID, l.Page.After}
+	args := []any{l.Organization.ID, l.Page.After}
 	and := func(condition string, arg any) {
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(condition, len(args)))
@@ -171,7 +350,10 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 		where = append(where, "u.email IS NULL")
 	}
 	args = append(args, l.Page.First+1)
-	return q.members(ctx, fmt.Sprintf("WHERE %s ORDER BY m.id LIMIT $%d", strings.Join(where, " AND "), len(args)), args...)
+	details := l.Details
+	details.Organization = false
+	return q.membersWith(ctx, details, l.Organization, l.Page.First+1,
+		fmt.Sprintf("WHERE %s ORDER BY m.id LIMIT $%d", strings.Join(where, " AND "), len(args)), args...)
 }
 
 // containing is the pattern of texts that have s in them.

@@ -4,50 +4,53 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"muster/org"
 )
 
-type sessionRow struct {
-	org.Session
-	UserID        string
-	Name          string
-	Email         *string
-	EmailVerified bool
-	TwoFactor     org.TwoFactorState
-}
-
+// sessionQuery is read before every operation, and so by position: finding columns by name costs as much as the rest.
 const sessionQuery = `
 SELECT s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
-       u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor
+       u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
 
-func (r *sessionRow) session() *org.Session {
-	r.User = &org.User{ID: r.UserID, Name: r.Name, Email: r.Email, EmailVerified: &r.EmailVerified, TwoFactor: &r.TwoFactor}
-	return &r.Session
+// scanSession reads a row of sessionQuery.
+func scanSession(row pgx.CollectableRow) (*org.Session, error) {
+	s := struct {
+		org.Session
+		user      org.User
+		verified  bool
+		twoFactor org.TwoFactorState
+	}{}
+	err := row.Scan(
+		&s.ID, &s.user.ID, &s.OrganizationID, (*string)(&s.BeganBy), &s.ProvedAt, &s.FreshAt, (*string)(&s.FreshBy), &s.MailboxProvedAt, &s.InvitationMemberID, &s.InvitationHash,
+		&s.IPAddress, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt, &s.EndedAt,
+		&s.user.Name, &s.user.Email, &s.verified, (*string)(&s.twoFactor),
+	)
+	s.user.EmailVerified, s.user.TwoFactor, s.User = &s.verified, &s.twoFactor, &s.user
+	return &s.Session, err
 }
 
 func (q Queries) session(ctx context.Context, where string, arg any) (*org.Session, error) {
-	row, err := one[sessionRow](ctx, q.pg, sessionQuery+where, arg)
+	rows, err := q.pg.Query(ctx, sessionQuery+where, arg)
 	if err != nil {
 		return nil, err
 	}
-	return row.session(), nil
+	s, err := pgx.CollectExactlyOneRow(rows, scanSession)
+	return s, notFound(err)
 }
 
 // Sessions are a user's that hold at a moment, last used first.
 func (q Queries) Sessions(ctx context.Context, userID string, now time.Time, idle time.Duration, limit int) ([]*org.Session, error) {
-	rows, err := all[sessionRow](ctx, q.pg, sessionQuery+`
+	rows, err := q.pg.Query(ctx, sessionQuery+`
 s.user_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 AND s.used_at > $2 - $3::interval ORDER BY s.used_at DESC, s.id DESC LIMIT $4`,
 		userID, now, idle, limit)
 	if err != nil {
 		return nil, err
 	}
-	sessions := make([]*org.Session, len(rows))
-	for i, row := range rows {
-		sessions[i] = row.session()
-	}
-	return sessions, nil
+	return pgx.CollectRows(rows, scanSession)
 }
 
 // Session finds a session, or what an API token acts in, with its user by id, ended ones too.

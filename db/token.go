@@ -33,6 +33,9 @@ func (r *tokenRow) session() *org.Session {
 		ID: r.ID, Token: &r.Token, ProvedAt: r.ProvedAt, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, EndedAt: r.RevokedAt,
 		User: r.maker(),
 	}
+	if r.LastUsedAt != nil {
+		s.UsedAt = *r.LastUsedAt
+	}
 	if r.OrganizationID != nil {
 		s.User = &org.User{ID: r.ID, Name: r.Name}
 	}

@@ -120,20 +120,26 @@ func (m *Member) UserID() string {
 // everybody; address, 2FA state and invitation for managers; notification settings for the member alone.
 func (m *Member) SeenBy(viewer *Member) *Member {
 	seen := *m
+	seen.User, seen.InvitedBy = m.User.clone(), m.InvitedBy.clone()
+	seen.HideFrom(viewer)
+	return &seen
+}
+
+// HideFrom leaves of m what viewer sees: it is SeenBy for who has just read m and is the only one to hold it, as of a page.
+func (m *Member) HideFrom(viewer *Member) {
 	own := m.ID == viewer.ID
 	manager := viewer.Role.AtLeast(RoleManager)
-	seen.User = m.User.SeenBy(viewer.UserID(), manager)
-	seen.InvitedBy = m.InvitedBy.SeenBy(viewer.UserID(), manager)
+	m.User.hideFrom(viewer.UserID(), manager)
+	m.InvitedBy.hideFrom(viewer.UserID(), manager)
 	if !own {
-		seen.NotificationSettings = nil
+		m.NotificationSettings = nil
 	}
 	if !manager {
-		seen.InviteExpiresAt, seen.InviteDelivery, seen.LastSeenAt = nil, nil, nil
+		m.InviteExpiresAt, m.InviteDelivery, m.LastSeenAt = nil, nil, nil
 	}
 	if !own && !manager {
-		seen.Email, seen.TwoFactor, seen.InvitedBy, seen.Linked = nil, nil, nil, nil
+		m.Email, m.TwoFactor, m.InvitedBy, m.Linked = nil, nil, nil, nil
 	}
-	return &seen
 }
 
 // Same says whether other, nil for nobody, shows the same but for when they were last seen, which no entry tells of.
@@ -163,6 +169,29 @@ func (m *Member) Limited() *Member {
 // WindowOpen says whether a removed member can still come back: until the moment that the database wrote at removal.
 func (m *Member) WindowOpen(now time.Time) bool {
 	return m.Status == StatusRemovedFor2FA && m.ReinstatableUntil != nil && now.Before(*m.ReinstatableUntil)
+}
+
+// MemberDetails say what of a member is wanted beside role, standing, and the account's name, address and 2FA state.
+type MemberDetails struct {
+	Organization bool
+	Times        bool // RemovedAt, ReinstatableUntil and LastSeenAt
+	Own          bool // what only the member sees of the settings and the account
+	InvitedBy    bool
+	Invitation   bool // InviteExpiresAt and InviteDelivery
+	OnlyOwner    bool
+	Provider     bool // Linked and Trusted
+	Teams        bool
+}
+
+// EveryDetail are all there are; GateDetails are those that the gate, and who passes it, is decided on.
+var (
+	EveryDetail = MemberDetails{true, true, true, true, true, true, true, true}
+	GateDetails = MemberDetails{Organization: true, Times: true, Own: true, Provider: true}
+)
+
+// SeenLately says whether the member's last visit is noted well enough: visits are told to the minute.
+func (m *Member) SeenLately(now time.Time) bool {
+	return m.LastSeenAt != nil && now.Sub(*m.LastSeenAt) < time.Minute
 }
 
 // MemberFilter narrows a list of members; all given conditions hold together.

@@ -48,11 +48,12 @@ type (
 
 // NewPage makes a page of at most first elements from up to first+1 rows: the one too many says that there is more.
 func NewPage[T any](rows []*T, first int, after string, key func(*T) string, total *int) *Page[T] {
-	page := &Page[T]{Edges: []Edge[T]{}, TotalCount: total}
+	kept := rows[:min(first, len(rows))]
+	page := &Page[T]{Edges: make([]Edge[T], len(kept)), TotalCount: total}
 	page.PageInfo.HasNextPage = len(rows) > first
 	page.PageInfo.HasPreviousPage = after != ""
-	for _, row := range rows[:min(first, len(rows))] {
-		page.Edges = append(page.Edges, Edge[T]{Cursor: cursor(key(row)), Node: row})
+	for i, cursor := range cursors(kept, key) {
+		page.Edges[i] = Edge[T]{Cursor: cursor, Node: kept[i]}
 	}
 	if n := len(page.Edges); n > 0 {
 		page.PageInfo.StartCursor = &page.Edges[0].Cursor
@@ -64,8 +65,23 @@ func NewPage[T any](rows []*T, first int, after string, key func(*T) string, tot
 // cursorPrefix keeps cursors from being taken for ids or numbers, so that their content may change.
 const cursorPrefix = "c:"
 
-func cursor(key string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + key))
+// cursors are those of the rows, cut from one text: a page's are two allocations and not two for each.
+func cursors[T any](rows []*T, key func(*T) string) []string {
+	var all, raw []byte
+	ends := make([]int, len(rows))
+	for i, row := range rows {
+		raw = append(append(raw[:0], cursorPrefix...), key(row)...)
+		if all == nil {
+			all = make([]byte, 0, len(rows)*base64.RawURLEncoding.EncodedLen(len(raw)+1))
+		}
+		all = base64.RawURLEncoding.AppendEncode(all, raw)
+		ends[i] = len(all)
+	}
+	text, cut := string(all), make([]string, len(rows))
+	for i, begin := 0, 0; i < len(rows); i++ {
+		cut[i], begin = text[begin:ends[i]], ends[i]
+	}
+	return cut
 }
 
 // PageRequest is what a client asks of a connection.

@@ -36,6 +36,9 @@ func (s *Session) Alive(now time.Time, idle time.Duration) bool {
 	return s.EndedAt == nil && now.Before(s.ExpiresAt) && (s.Token != nil || now.Sub(s.UsedAt) < idle)
 }
 
+// UsedLately says whether the session's last use is noted well enough: uses are told to the minute.
+func (s *Session) UsedLately(now time.Time) bool { return now.Sub(s.UsedAt) < time.Minute }
+
 // atAccount says whether the session began at the account itself and not at an organization's provider.
 func (s *Session) atAccount() bool { return s == nil || s.OrganizationID == nil }
 

@@ -53,14 +53,29 @@ func (u *User) Verified() bool { return u.EmailVerified != nil && *u.EmailVerifi
 
 // SeenBy is what the user with the given id sees of u; withEmail is for managers of a shared organization.
 func (u *User) SeenBy(userID string, withEmail bool) *User {
-	if u == nil || u.ID == userID {
-		return u
-	}
-	seen := &User{ID: u.ID, Name: u.Name}
-	if withEmail {
-		seen.Email = u.Email
-	}
+	seen := u.clone()
+	seen.hideFrom(userID, withEmail)
 	return seen
+}
+
+func (u *User) clone() *User {
+	if u == nil {
+		return nil
+	}
+	cloned := *u
+	return &cloned
+}
+
+// hideFrom leaves of u what SeenBy shows.
+func (u *User) hideFrom(userID string, withEmail bool) {
+	if u == nil || u.ID == userID {
+		return
+	}
+	email := u.Email
+	if !withEmail {
+		email = nil
+	}
+	*u = User{ID: u.ID, Name: u.Name, Email: email}
 }
 
 // SecurityEvent is one line of an account's own log.

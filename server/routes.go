@@ -20,9 +20,9 @@ import (
 
 // routes is everything that the server answers, and the register of its sockets.
 func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Logger) (http.Handler, *transport.WebSocket) {
-	d := door{app: a, settings: s}
+	d := door{app: a, settings: s, origins: s.Origins()}
 	sockets := &transport.WebSocket{
-		CheckOrigin:  func(r *http.Request) bool { return web.SocketAllowed(r, s.CookieName(), s.Origins()) },
+		CheckOrigin:  func(r *http.Request) bool { return web.SocketAllowed(r, s.CookieName(), d.origins) },
 		Authenticate: d.authenticate,
 		Begin:        a.Resume,
 		Logger:       log,
@@ -46,7 +46,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 	mux.Handle("GET /healthz", web.Healthz())
 	mux.Handle("GET /readyz", web.Readyz(log, a.DB.Ping))
 	mux.Handle("GET /metrics", metrics.Handler())
-	mux.Handle("/graphql", d.guard(web.CORS(s.Origins(), d.admit(executor))))
+	mux.Handle("/graphql", d.guard(web.CORS(d.origins, d.admit(executor))))
 	pages := dashboard.Handler(dashboard.Options{Playground: s.Playground, Mailbox: mailbox != nil})
 	mux.Handle("/", d.guard(pages))
 	mux.Handle("GET /sso/{slug}", d.guard(http.HandlerFunc(d.startSSO)))
@@ -62,6 +62,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 type door struct {
 	app      *app.App
 	settings settings.Settings
+	origins  []string // of the settings
 }
 
 // guard keeps a demo to this machine: whoever reaches it by another name was led here by somebody else's DNS.
@@ -79,7 +80,7 @@ func (d door) admit(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if !web.CookieAllowed(r, d.settings.CookieName(), d.settings.Origins()) {
+		if !web.CookieAllowed(r, d.settings.CookieName(), d.origins) {
 			refuse(w, http.StatusForbidden, "FORBIDDEN", "A request with the session cookie needs an Origin header of a page that may use it. Programs send Authorization: Bearer instead.")
 			return
 		}
@@ -103,7 +104,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 func (d door) request(r *http.Request, token string) *app.Request {
 	out := &app.Request{
 		Bearer: token, IPAddress: web.ClientIP(r.Context()).String(), UserAgent: clip(r.UserAgent(), 256),
-		Browser: web.OriginAllowed(r, d.settings.Origins()) && r.Header.Get("Upgrade") == "",
+		Browser: web.OriginAllowed(r, d.origins) && r.Header.Get("Upgrade") == "",
 	}
 	if cookie, err := r.Cookie(d.settings.CookieName()); err == nil {
 		out.Cookie = cookie.Value

@@ -74,7 +74,7 @@ func TestViewerMember(t *testing.T) {
 	mia.enroll(t)
 	eventually(t, "the factor is told", func() bool { return len(own.told(t)) == 5 })
 	o.require(t, true)
-	eventually(t, "the requirement is told", func() bool { return len(own.told(t)) == 6 })
+	eventually(t, "the requirement is told", func() bool { return len(own.told(t)) == 6 && len(owners.told(t)) == 3 })
 	o.require(t, false)
 	own.wantTold(
 		t,

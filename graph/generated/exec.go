@@ -86,7 +86,6 @@ type ComplexityRoot struct {
 	AuditLogEntry struct {
 		Action      func(childComplexity int) int
 		Actor       func(childComplexity int) int
-		ActorID     func(childComplexity int) int
 		ActorLabel  func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		Data        func(childComplexity int) int
@@ -95,7 +94,6 @@ type ComplexityRoot struct {
 		Message     func(childComplexity int) int
 		Sequence    func(childComplexity int) int
 		Target      func(childComplexity int) int
-		TargetID    func(childComplexity int) int
 		TargetLabel func(childComplexity int) int
 		UserAgent   func(childComplexity int) int
 	}
@@ -941,12 +939,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditLogEntry.Actor(childComplexity), true
-	case "AuditLogEntry.actorId":
-		if e.ComplexityRoot.AuditLogEntry.ActorID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditLogEntry.ActorID(childComplexity), true
 	case "AuditLogEntry.actorLabel":
 		if e.ComplexityRoot.AuditLogEntry.ActorLabel == nil {
 			break
@@ -995,12 +987,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditLogEntry.Target(childComplexity), true
-	case "AuditLogEntry.targetId":
-		if e.ComplexityRoot.AuditLogEntry.TargetID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AuditLogEntry.TargetID(childComplexity), true
 	case "AuditLogEntry.targetLabel":
 		if e.ComplexityRoot.AuditLogEntry.TargetLabel == nil {
 			break
@@ -3365,62 +3351,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
-	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
-		ec.unmarshalInputAcceptInviteInput,
-		ec.unmarshalInputApproveTwoFactorResetInput,
-		ec.unmarshalInputAuditLogFilter,
-		ec.unmarshalInputChangeEmailInput,
-		ec.unmarshalInputChangeMemberRoleInput,
-		ec.unmarshalInputChangePasswordInput,
-		ec.unmarshalInputConfirmIdentityInput,
-		ec.unmarshalInputConfirmPhoneInput,
-		ec.unmarshalInputConfirmSecurityKeyEnrollmentInput,
-		ec.unmarshalInputConfirmTOTPInput,
-		ec.unmarshalInputConfirmTwoFactorResetInput,
-		ec.unmarshalInputConnectSSOInput,
-		ec.unmarshalInputCreateOrganizationInput,
-		ec.unmarshalInputCreatePersonalTokenInput,
-		ec.unmarshalInputCreateProjectInput,
-		ec.unmarshalInputCreateServiceTokenInput,
-		ec.unmarshalInputCreateTeamInput,
-		ec.unmarshalInputDeclineTwoFactorResetInput,
-		ec.unmarshalInputDisconnectSSOInput,
-		ec.unmarshalInputEndOtherSessionsInput,
-		ec.unmarshalInputEndSessionInput,
-		ec.unmarshalInputEnrollPhoneInput,
-		ec.unmarshalInputEnrollTOTPInput,
-		ec.unmarshalInputInviteMemberInput,
-		ec.unmarshalInputLeaveOrganizationInput,
-		ec.unmarshalInputMemberFilter,
-		ec.unmarshalInputRegenerateRecoveryCodesInput,
-		ec.unmarshalInputRemindMembersWithout2FAInput,
-		ec.unmarshalInputRemoveAuthenticatorInput,
-		ec.unmarshalInputRemoveMemberInput,
-		ec.unmarshalInputRenameAuthenticatorInput,
-		ec.unmarshalInputReportNotMeInput,
-		ec.unmarshalInputRequestEmailVerificationInput,
-		ec.unmarshalInputRequestPasswordResetInput,
-		ec.unmarshalInputResendInviteInput,
-		ec.unmarshalInputResetMemberTwoFactorInput,
-		ec.unmarshalInputResetPasswordInput,
-		ec.unmarshalInputRevokePersonalTokenInput,
-		ec.unmarshalInputRevokeServiceTokenInput,
-		ec.unmarshalInputSendSecondFactorCodeInput,
-		ec.unmarshalInputSetMemberTeamsInput,
-		ec.unmarshalInputSetRequire2FAInput,
-		ec.unmarshalInputSignInInput,
-		ec.unmarshalInputSignInWithPasskeyInput,
-		ec.unmarshalInputSignOutInput,
-		ec.unmarshalInputSignUpInput,
-		ec.unmarshalInputStartPasskeySignInInput,
-		ec.unmarshalInputStartSecurityKeyEnrollmentInput,
-		ec.unmarshalInputStartSecurityKeyVerificationInput,
-		ec.unmarshalInputUnlinkIdentityInput,
-		ec.unmarshalInputUpdateNotificationSettingsInput,
-		ec.unmarshalInputUpdateOrganizationInput,
-		ec.unmarshalInputVerifyEmailInput,
-		ec.unmarshalInputVerifySecondFactorInput,
-	)
 	first := true
 
 	switch opCtx.Operation.Operation {
@@ -3430,7 +3360,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			var data graphql.Marshaler
 			if first {
 				first = false
-				ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 				data = ec._Query(ctx, opCtx.Operation.SelectionSet)
 			} else {
 				if atomic.LoadInt32(&ec.PendingDeferred) > 0 {
@@ -3460,7 +3389,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				return nil
 			}
 			first = false
-			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
 			data.MarshalGQL(&buf)
@@ -4235,14 +4163,10 @@ type AuditLogEntry implements Node {
   action: String!
   "Who did it, if still there to be seen."
   actor: AuditActor
-  "Their id, whether still there or not, as ` + "`" + `AuditLogFilter.actor` + "`" + ` takes it; null for the system and the command line. Unlike ` + "`" + `actor` + "`" + ` it asks nothing of the database."
-  actorId: ID
   "Who did it, as it was written then."
   actorLabel: String!
   "What it was done to, if still there to be seen."
   target: Node
-  "Its id, whether still there or not, as ` + "`" + `AuditLogFilter.target` + "`" + ` takes it. Unlike ` + "`" + `target` + "`" + ` it asks nothing of the database."
-  targetId: ID
   "What it was done to, as it was written then."
   targetLabel: String!
   "The entry as a sentence."
@@ -5437,14 +5361,10 @@ func (ec *executionContext) childFields_AuditLogEntry(ctx context.Context, field
 		return ec.fieldContext_AuditLogEntry_action(ctx, field)
 	case "actor":
 		return ec.fieldContext_AuditLogEntry_actor(ctx, field)
-	case "actorId":
-		return ec.fieldContext_AuditLogEntry_actorId(ctx, field)
 	case "actorLabel":
 		return ec.fieldContext_AuditLogEntry_actorLabel(ctx, field)
 	case "target":
 		return ec.fieldContext_AuditLogEntry_target(ctx, field)
-	case "targetId":
-		return ec.fieldContext_AuditLogEntry_targetId(ctx, field)
 	case "targetLabel":
 		return ec.fieldContext_AuditLogEntry_targetLabel(ctx, field)
 	case "message":
@@ -8284,29 +8204,6 @@ func (ec *executionContext) fieldContext_AuditLogEntry_actor(_ context.Context, 
 	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type AuditActor does not have child fields"))
 }
 
-func (ec *executionContext) _AuditLogEntry_actorId(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditLogEntry_actorId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ActorID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_AuditLogEntry_actorId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type ID does not have child fields"))
-}
-
 func (ec *executionContext) _AuditLogEntry_actorLabel(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8360,29 +8257,6 @@ func (ec *executionContext) fieldContext_AuditLogEntry_target(_ context.Context,
 		},
 	}
 	return fc, nil
-}
-
-func (ec *executionContext) _AuditLogEntry_targetId(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AuditLogEntry_targetId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.TargetID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
-			return ec.marshalOID2ᚖstring(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_AuditLogEntry_targetId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _AuditLogEntry_targetLabel(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
@@ -21602,11 +21476,6 @@ func (ec *executionContext) _AuditLogEntry(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "actorId":
-			out.Values[i] = ec._AuditLogEntry_actorId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "actorLabel":
 			out.Values[i] = ec._AuditLogEntry_actorLabel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -21650,11 +21519,6 @@ func (ec *executionContext) _AuditLogEntry(ctx context.Context, sel ast.Selectio
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "targetId":
-			out.Values[i] = ec._AuditLogEntry_targetId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
 		case "targetLabel":
 			out.Values[i] = ec._AuditLogEntry_targetLabel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

@@ -1056,24 +1056,20 @@ func (ec *executionContext) planAuditLogEntry(sel ast.SelectionSet) *list.Plan {
 			plan.Add(field, 3)
 		case "actor":
 			plan.Add(field, 4, ec.planUser(field.Selections), ec.planServiceToken(field.Selections))
-		case "actorId":
-			plan.Add(field, 5)
 		case "actorLabel":
-			plan.Add(field, 6)
-		case "targetId":
-			plan.Add(field, 7)
+			plan.Add(field, 5)
 		case "targetLabel":
-			plan.Add(field, 8)
+			plan.Add(field, 6)
 		case "message":
-			plan.Add(field, 9)
+			plan.Add(field, 7)
 		case "ipAddress":
-			plan.Add(field, 10)
+			plan.Add(field, 8)
 		case "userAgent":
-			plan.Add(field, 11)
+			plan.Add(field, 9)
 		case "data":
-			plan.Add(field, 12)
+			plan.Add(field, 10)
 		case "createdAt":
-			plan.Add(field, 13)
+			plan.Add(field, 11)
 		default:
 			return nil
 		}
@@ -1115,38 +1111,26 @@ func appendAuditLogEntry(b []byte, plan *list.Plan, v *org.AuditLogEntry) (_ []b
 				return b, false
 			}
 		case 5:
-			if v.ActorID == nil {
-				b = list.AppendNull(b)
-			} else {
-				b = list.AppendString(b, string((*v.ActorID)))
-			}
-		case 6:
 			b = list.AppendString(b, string(v.ActorLabel))
-		case 7:
-			if v.TargetID == nil {
-				b = list.AppendNull(b)
-			} else {
-				b = list.AppendString(b, string((*v.TargetID)))
-			}
-		case 8:
+		case 6:
 			b = list.AppendString(b, string(v.TargetLabel))
-		case 9:
+		case 7:
 			b = list.AppendString(b, string(v.Message))
-		case 10:
+		case 8:
 			if v.IPAddress == nil {
 				b = list.AppendNull(b)
 			} else {
 				b = list.AppendString(b, string((*v.IPAddress)))
 			}
-		case 11:
+		case 9:
 			if v.UserAgent == nil {
 				b = list.AppendNull(b)
 			} else {
 				b = list.AppendString(b, string((*v.UserAgent)))
 			}
-		case 12:
+		case 10:
 			b = list.AppendMap(b, v.Data)
-		case 13:
+		case 11:
 			if v.CreatedAt.IsZero() {
 				return b, false
 			} else {

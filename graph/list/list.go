@@ -7,6 +7,7 @@
 package list
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strconv"
@@ -69,8 +70,13 @@ func (p *Plan) Size(n int) int {
 // JSON is a value that has been written already.
 type JSON []byte
 
-// MarshalGQL writes it.
-func (j JSON) MarshalGQL(w io.Writer) { _, _ = w.Write(j) } // As gqlgen's own: the buffer behind w takes everything.
+// MarshalGQL writes it. gqlgen's buffer grows once, with some room for what comes after the list, instead of by doubling.
+func (j JSON) MarshalGQL(w io.Writer) {
+	if buffer, ok := w.(*bytes.Buffer); ok {
+		buffer.Grow(len(j) + 512)
+	}
+	_, _ = w.Write(j) // As gqlgen's own: the buffer behind w takes everything.
+}
 
 const hex = "0123456789ABCDEF"
 
@@ -139,7 +145,7 @@ func AppendNull(b []byte) []byte { return append(b, "null"...) }
 
 // Trace is how a test sees and decides which way lists go.
 type Trace struct {
-	// Slow sends every list the slow way.
+	// Slow sends every list the slow way, with all that its elements can show.
 	Slow bool
 	// Quick counts the lists that went the quick way.
 	Quick atomic.Int64
@@ -150,6 +156,12 @@ type traceKey struct{}
 // WithTrace answers a context whose lists the trace is asked about.
 func WithTrace(ctx context.Context, trace *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, trace)
+}
+
+// Slow says whether a test wants everything done the slow way.
+func Slow(ctx context.Context) bool {
+	trace, traced := ctx.Value(traceKey{}).(*Trace)
+	return traced && trace.Slow
 }
 
 // Allowed says whether a list with a plan may go the quick way: everywhere but in a test that says otherwise.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -228,13 +230,27 @@ func requestErrorStatus(media string, errs gqlerror.List) int {
 	return http.StatusBadRequest
 }
 
+// answers are buffers for one answer each, used again: it is written before the next one gets it. One that
+// a large answer has made large is left to the collector.
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const largeAnswer = 64 << 10
+
 func write(w http.ResponseWriter, media string, status int, response *graphql.Response) {
-	body, err := encodeResponse(response)
-	if err != nil {
+	b := answers.Get().(*bytes.Buffer)
+	defer func() {
+		if b.Cap() <= largeAnswer {
+			b.Reset()
+			answers.Put(b)
+		}
+	}()
+	if err := writeResponse(b, response); err != nil {
 		// Only what a program put into extensions can fail, and it is of no use to the client.
 		status = http.StatusInternalServerError
-		body = fmt.Appendf(nil, `{"errors":[{"message":"Internal error","extensions":{"code":%q}}]}`, codeInternal)
+		b.Reset()
+		fmt.Fprintf(b, `{"errors":[{"message":"Internal error","extensions":{"code":%q}}]}`, codeInternal)
 	}
+	body := b.Bytes()
 	header := w.Header()
 	header.Set("Content-Type", media+"; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(len(body)))

@@ -114,10 +114,16 @@ func decodeMap(object map[string]json.RawMessage, name string) (map[string]any, 
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
 
-// encodeResponse writes a response as JSON. An absent data entry stays absent: "data": null would
-// say that the operation ran.
+// encodeResponse is a response as JSON.
 func encodeResponse(response *graphql.Response) ([]byte, error) {
 	var b bytes.Buffer
+	err := writeResponse(&b, response)
+	return b.Bytes(), err
+}
+
+// writeResponse writes a response as JSON. An absent data entry stays absent: "data": null would
+// say that the operation ran.
+func writeResponse(b *bytes.Buffer, response *graphql.Response) error {
 	b.Grow(len(response.Data) + 64)
 	separator := byte('{')
 	member := func(name string, value []byte) {
@@ -133,7 +139,7 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 		}
 		list, err := encodeErrors(response.Errors, limit)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		member(`"errors":`, list)
 	}
@@ -143,7 +149,7 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 	if len(response.Extensions) > 0 {
 		extensions, err := json.Marshal(response.Extensions)
 		if err != nil {
-			return nil, fmt.Errorf("encode the extensions of a response: %w", err)
+			return fmt.Errorf("encode the extensions of a response: %w", err)
 		}
 		member(`"extensions":`, extensions)
 	}
@@ -151,7 +157,7 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 		b.WriteByte(separator)
 	}
 	b.WriteByte('}')
-	return b.Bytes(), nil
+	return nil
 }
 
 // encodeErrors writes at most limit errors as a JSON array.
