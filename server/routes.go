@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 	sockets := &transport.WebSocket{
 		CheckOrigin:  func(r *http.Request) bool { return web.SocketAllowed(r, s.CookieName(), d.origins) },
 		Authenticate: d.authenticate,
+		Client:       func(r *http.Request) netip.Addr { return web.ClientIP(r.Context()) },
 		Begin:        a.Resume,
 		Logger:       log,
 	}

@@ -43,6 +43,13 @@ func refusal(code, format string, args ...any) *gqlerror.Error {
 	}
 }
 
+// tooMany is a refusal for now, with when to try again.
+func tooMany(wait time.Duration, format string, args ...any) *gqlerror.Error {
+	err := refusal(codeRateLimited, format, args...)
+	err.Extensions["retryAfter"] = int(wait.Seconds())
+	return err
+}
+
 func internalError() *gqlerror.Error { return refusal(codeInternal, "Internal error") }
 
 func timeoutMessage(limit time.Duration) string {

@@ -63,6 +63,7 @@ func (s *socket) subscribe(m message) {
 	if !duplicate && !full {
 		s.live[m.id] = op
 		s.running++
+		s.asked++
 	}
 	s.mu.Unlock()
 
@@ -72,7 +73,7 @@ func (s *socket) subscribe(m message) {
 		s.close(closeDuplicate, "Subscriber for "+m.id+" already exists")
 	case full:
 		cancel(nil)
-		s.send(s.errorFrame(op, gqlerror.List{refusal(codeRateLimited,
+		s.send(s.errorFrame(op, gqlerror.List{tooMany(time.Second,
 			"A socket runs at most %d operations at a time. Complete one first.", s.transport.MaxOperations)}))
 	default:
 		s.transport.operations.Add(1)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,7 +38,11 @@ type socket struct {
 	ctx   context.Context //nolint:containedctx // A socket outlives the call that made it.
 	begun bool            // connection_init was accepted
 
-	key string // of the session; guarded by the transport's mutex
+	client netip.Addr
+
+	key      string      // of the session; guarded by the transport's mutex
+	stranger bool        // connection_init named no session; guarded by the transport's mutex
+	idle     *time.Timer // of a stranger
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -45,6 +50,8 @@ type socket struct {
 	reason  string
 	live    map[string]*operation
 	running int
+	// asked counts the operations that were begun; askedBefore is what endIdle saw of it.
+	asked, askedBefore int
 }
 
 func newSocket(t *WebSocket, connection *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
@@ -239,6 +246,10 @@ func (s *socket) begin(m message) {
 	}
 	if key != "" && !s.transport.join(s, key) {
 		s.close(closeTooMany, fmt.Sprintf("Too many sockets of this session: at most %d", s.transport.MaxSessionSockets))
+		return
+	}
+	if key == "" && s.transport.Authenticate != nil && !s.transport.meet(s) {
+		s.close(closeTooMany, "Too many sockets without a session: sign in first, or ask by POST")
 		return
 	}
 	s.begun = true

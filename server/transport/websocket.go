@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -56,6 +57,9 @@ type WebSocket struct {
 	// with an error frame. The context that it answers must come from the one that it got. It
 	// may be nil.
 	Begin func(ctx context.Context) (context.Context, error)
+	// Client answers the address that a socket is counted by, of its upgrade request. Without a function, and for addresses
+	// of this machine, MaxNetworkSockets bounds nothing.
+	Client func(r *http.Request) netip.Addr
 	// Logger gets panics of the transport's own goroutines and refusals of Authenticate. Panics
 	// of resolvers go through the executor's recover function. Default: [slog.Default].
 	Logger *slog.Logger
@@ -78,9 +82,17 @@ type WebSocket struct {
 	// has, which closing the socket would take away again and again. Default 20.
 	MaxOperations int
 	// MaxSessionSockets bounds the sockets of one session (4429, after which clients do not
-	// come back by themselves). Sockets without a session are bounded by MaxSockets only.
-	// Default 100: a dashboard stands open in many tabs.
+	// come back by themselves). Default 100: a dashboard stands open in many tabs.
 	MaxSessionSockets int
+	// MaxNetworkSockets bounds the sockets of one IPv4 address or IPv6 /64, and of a /48 to twice as many (HTTP 429).
+	// Default 1,000: an office of some hundred people behind one address does not reach it, and one that does leaves
+	// nine tenths to others.
+	MaxNetworkSockets int
+	// MaxStrangers bounds the sockets whose connection_init named no session, where Authenticate is set (4429); one
+	// network may have a tenth of them. Default: a tenth of MaxSockets.
+	MaxStrangers int
+	// StrangerIdle is how long such a socket may run no operation; within as long again it is closed with 4401. Default 60 s.
+	StrangerIdle time.Duration
 	// MaxSockets bounds the sockets in all (HTTP 503). Default 10,000.
 	MaxSockets int
 
@@ -92,6 +104,7 @@ type WebSocket struct {
 	mu       sync.Mutex // guards what follows; held for moments, never while writing
 	shutDown bool
 	reserved int // sockets, and upgrades under way
+	crowd    crowd
 	sockets  map[*socket]struct{}
 	sessions map[string]map[*socket]struct{}
 }
@@ -146,15 +159,14 @@ func (t *WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 		refuseUpgrade(w, http.StatusForbidden, refusal("FORBIDDEN", "WebSockets are not open to this Origin."))
 		return
 	}
-	if !t.reserve() {
-		w.Header().Set("Retry-After", "5")
-		refuseUpgrade(w, http.StatusServiceUnavailable,
-			refusal(codeRateLimited, "This server takes no more WebSockets now. Try again in a few seconds."))
+	client := t.clientOf(r)
+	if status, err := t.reserve(client); err != nil {
+		refuseUpgrade(w, status, err)
 		return
 	}
 	connection, err := t.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		t.release() // The upgrader has answered.
+		t.release(client) // The upgrader has answered.
 		return
 	}
 	if tcp, ok := connection.NetConn().(interface{ SetWriteBuffer(bytes int) error }); ok {
@@ -163,6 +175,7 @@ func (t *WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 		_ = tcp.SetWriteBuffer(kernelBuffer)
 	}
 	s := newSocket(t, connection, r, exec)
+	s.client = client
 	t.register(s)
 	if connection.Subprotocol() != Subprotocol {
 		s.close(closeSubprotocol, "Subprotocol not acceptable: only "+Subprotocol+" is")
@@ -180,6 +193,9 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.MaxOperations, 20)
 	orDefault(&t.MaxSessionSockets, 100)
 	orDefault(&t.MaxSockets, 10_000)
+	orDefault(&t.MaxNetworkSockets, 1_000)
+	orDefault(&t.MaxStrangers, max(t.MaxSockets/10, 1))
+	orDefault(&t.StrangerIdle, time.Minute)
 	if t.Logger == nil {
 		t.Logger = slog.Default()
 	}
@@ -207,20 +223,26 @@ func refuseUpgrade(w http.ResponseWriter, status int, err *gqlerror.Error) {
 }
 
 // reserve takes a place for a socket that may come to be.
-func (t *WebSocket) reserve() bool {
+func (t *WebSocket) reserve(client netip.Addr) (status int, err *gqlerror.Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.shutDown || t.reserved >= t.MaxSockets {
-		return false
+		return http.StatusServiceUnavailable, tooMany(5*time.Second,
+			"This server takes no more WebSockets now. Try again in a few seconds.")
+	}
+	if !add(&t.crowd.networks, client, t.MaxNetworkSockets) {
+		return http.StatusTooManyRequests, tooMany(5*time.Second,
+			"Your network has as many WebSockets open as one may. Close some, or try again in a few seconds.")
 	}
 	t.reserved++
 	t.running.Add(1)
-	return true
+	return 0, nil
 }
 
-func (t *WebSocket) release() {
+func (t *WebSocket) release(client netip.Addr) {
 	t.mu.Lock()
 	t.reserved--
+	drop(t.crowd.networks, client)
 	t.mu.Unlock()
 	t.running.Done()
 }
@@ -261,6 +283,7 @@ func (t *WebSocket) forget(s *socket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.sockets, s)
+	t.leave(s)
 	if group := t.sessions[s.key]; group != nil {
 		delete(group, s)
 		if len(group) == 0 {

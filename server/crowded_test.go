@@ -1,0 +1,44 @@
+package main
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"muster/app"
+	"muster/server/settings"
+)
+
+// Sockets are counted by the client's address, which a trusted proxy names: one network that has its bound keeps nobody else
+// out, and a session is no way around it.
+func TestOneNetworkTakesNotAllSockets(t *testing.T) {
+	t.Parallel()
+	m := start(t, func(s *settings.Settings, _ *app.Config) {
+		s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
+	m.Sockets.MaxNetworkSockets = 2
+	open := func(from string) (*http.Response, error) {
+		dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}
+		conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(m.URL, "http")+"/graphql", http.Header{"X-Forwarded-For": {from}})
+		if response == nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+		return response, err
+	}
+	for i, from := range []string{"203.0.113.7", "203.0.113.7", "198.51.100.9, 203.0.113.7", "203.0.113.8"} {
+		response, err := open(from)
+		if refused := err != nil; refused != (i == 2) {
+			t.Fatalf("socket %d, of %s: %d %v", i+1, from, response.StatusCode, err)
+		}
+		if i == 2 && (response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "") {
+			t.Errorf("one too many: got %d with Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+		}
+		_ = response.Body.Close()
+	}
+}
