@@ -357,9 +357,9 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 			if err := c.Tx.SetRole(ctx, target.ID, in.Role); err != nil {
 				return err
 			}
-			message := fmt.Sprintf("changed the role of %s from %s to %s", target.Label(), target.Role, in.Role)
+			message := fmt.Sprintf("changed the role of %s from %s to %s", target.Label(), target.Role.Title(), in.Role.Title())
 			c.log(org.ActionMemberEdit, target, message, map[string]any{"role": in.Role, "role_before": target.Role})
-			c.notify(in.Role == org.RoleOwner || target.Role == org.RoleOwner, fmt.Sprintf("The role of %s is now %s.", target.PublicName(), in.Role))
+			c.notify(in.Role == org.RoleOwner || target.Role == org.RoleOwner, fmt.Sprintf("The role of %s is now %s.", target.PublicName(), in.Role.Title()))
 			c.notifyOwnerGone(target)
 			if c.By.ID == target.ID {
 				c.By.Role = in.Role // the answer shows only what the new role may see
@@ -386,7 +386,7 @@ func (a *App) RemoveMember(ctx context.Context, in RemoveMemberInput) (*RemoveMe
 	err := a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
 		payload.Organization = c.Organization
 		if target.ID == c.By.ID {
-			return org.Refuse(org.CodeConflict, "To go yourself, use leaveOrganization.")
+			return org.Refuse(org.CodeConflict, "To go yourself, leave the organization.")
 		}
 		if err := org.CheckOver(c.By, target); err != nil {
 			return err

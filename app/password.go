@@ -65,7 +65,7 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 	}
 	_, forgive, err := a.checkPassword(ctx, r, user, in.CurrentPassword)
 	if errors.Is(err, org.ErrCredentials) {
-		return nil, org.Refuse(org.CodeInvalidCredentials, "The present password is wrong. An account that has none yet gets its first by requestPasswordReset.")
+		return nil, org.Refuse(org.CodeInvalidCredentials, "The present password is wrong. An account that has none yet gets its first by a reset: ask for the mail.")
 	}
 	if err != nil {
 		return nil, err

@@ -145,7 +145,7 @@ func (a *App) EndSession(ctx context.Context, in EndSessionInput) (*EndSessionPa
 		case s.User.ID != r.session.User.ID || s.Token != nil || !s.Alive(a.Now(), a.SessionIdle):
 			return "", org.ErrNotFound
 		case s.ID == r.session.ID:
-			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, use signOut.")
+			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, sign out.")
 		}
 		return "Ended the session of " + s.CreatedAt.UTC().Format(time.RFC1123) + ".", tx.EndSession(ctx, s.ID)
 	})

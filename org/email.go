@@ -77,7 +77,7 @@ func (l *AccountLink) CheckConfirm(u *User, memberships []*Member) error {
 func CheckVerify(u *User) error {
 	switch {
 	case u.Email == nil:
-		return Refuse(CodeConflict, "Your account has no address to verify. Give it one with changeEmail.")
+		return Refuse(CodeConflict, "Your account has no address to verify. Give it one first.")
 	case u.Verified():
 		return Refuse(CodeConflict, "Your address is verified already.")
 	}

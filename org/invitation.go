@@ -89,7 +89,7 @@ type ReinstatementSkip struct {
 func NewReinstated(m *Member) *Reinstated {
 	r := &Reinstated{
 		Organization: m.Organization, Member: m,
-		Restored: []string{"role " + string(m.Role)}, Skipped: []ReinstatementSkip{},
+		Restored: []string{"role " + m.Role.Title()}, Skipped: []ReinstatementSkip{},
 	}
 	for _, t := range m.Teams {
 		r.Restored = append(r.Restored, "team "+t.Name)
@@ -102,11 +102,11 @@ func NewReinstated(m *Member) *Reinstated {
 		if n.Security {
 			wanted = append(wanted, "security")
 		}
-		what := "none"
+		what := "no notifications"
 		if len(wanted) > 0 {
-			what = strings.Join(wanted, ", ")
+			what = "notifications about " + strings.Join(wanted, " and ")
 		}
-		r.Restored = append(r.Restored, "notifications "+what)
+		r.Restored = append(r.Restored, what)
 	}
 	return r
 }
@@ -119,7 +119,7 @@ func CheckResend(m *Member, now time.Time) (InvitationReason, error) {
 	case m.WindowOpen(now):
 		return ReasonRemovedFor2FA, nil
 	case m.Status == StatusRemovedFor2FA:
-		return "", Refuse(CodeConflict, "%s could come back until %s. That is over: send a new invitation with inviteMember.", m.Label(), m.ReinstatableUntil.UTC().Format(time.RFC1123))
+		return "", Refuse(CodeConflict, "%s could come back until %s. That is over: invite them anew.", m.Label(), m.ReinstatableUntil.UTC().Format(time.RFC1123))
 	}
 	return "", Refuse(CodeConflict, "%s is a member already: there is no invitation to resend.", m.Label())
 }
@@ -132,7 +132,7 @@ func CheckInvite(existing *Member, now time.Time) error {
 	case existing.Status == StatusActive:
 		return Refuse(CodeConflict, "%s is a member already.", existing.Label())
 	case existing.Status == StatusRemovedFor2FA:
-		return Refuse(CodeConflict, "%s was removed for two-factor authentication and can come back until %s. Send the mail again with resendInvite.", existing.Label(), existing.ReinstatableUntil.UTC().Format(time.RFC1123))
+		return Refuse(CodeConflict, "%s was removed for two-factor authentication and can come back until %s. Send the mail again instead.", existing.Label(), existing.ReinstatableUntil.UTC().Format(time.RFC1123))
 	}
-	return Refuse(CodeConflict, "%s is invited already. Send the invitation again with resendInvite.", existing.Label())
+	return Refuse(CodeConflict, "%s is invited already. Send the invitation again instead.", existing.Label())
 }

@@ -90,17 +90,17 @@ func TestNewReinstated(t *testing.T) {
 		{"role, teams and settings are listed one by one", func(m *org.Member) {
 			m.Teams = []*org.Team{{Name: "Core"}, {Name: "Web"}}
 			m.NotificationSettings = &org.NotificationSettings{Membership: true, Security: true}
-		}, []string{"role ADMIN", "team Core", "team Web", "notifications membership, security"}},
+		}, []string{"role Admin", "team Core", "team Web", "notifications about membership and security"}},
 		{"who was in no team has none", func(m *org.Member) {
 			m.NotificationSettings = &org.NotificationSettings{Security: true}
-		}, []string{"role ADMIN", "notifications security"}},
+		}, []string{"role Admin", "notifications about security"}},
 		{"one kind of mail is one kind of mail", func(m *org.Member) {
 			m.NotificationSettings = &org.NotificationSettings{Membership: true}
-		}, []string{"role ADMIN", "notifications membership"}},
+		}, []string{"role Admin", "notifications about membership"}},
 		{"to want no mails is a setting that is restored as well", func(m *org.Member) {
 			m.NotificationSettings = &org.NotificationSettings{}
-		}, []string{"role ADMIN", "notifications none"}},
-		{"settings that are not known are not claimed", func(*org.Member) {}, []string{"role ADMIN"}},
+		}, []string{"role Admin", "no notifications"}},
+		{"settings that are not known are not claimed", func(*org.Member) {}, []string{"role Admin"}},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
@@ -130,11 +130,11 @@ func TestResendAndInvite(t *testing.T) {
 		says     []string // in the refusals, together
 	}{
 		{"an address that nobody has can be invited", nil, "", "", "", nil},
-		{"an invitation can be resent and not made twice", invited(), "", org.ReasonInvited, org.CodeConflict, []string{"Bo@Example.com", "resendInvite"}},
+		{"an invitation can be resent and not made twice", invited(), "", org.ReasonInvited, org.CodeConflict, []string{"Bo@Example.com", "again instead"}},
 		{"a member is a member", member(org.RoleMember), org.CodeConflict, "", org.CodeConflict, []string{"Ada", "member already"}},
-		{"inside the window the 2FA mail can be resent and nobody invited anew", removed(openUntil), "", org.ReasonRemovedFor2FA, org.CodeConflict, []string{"resendInvite", "01 May 2026 07:30:00 UTC"}},
-		{"after the window an invitation starts afresh", removed(lateUntil), org.CodeConflict, "", "", []string{"inviteMember", "14 Mar 2026 11:00:00 UTC"}},
-		{"at the end of the window it is over", removed(noon), org.CodeConflict, "", "", []string{"inviteMember"}},
+		{"inside the window the 2FA mail can be resent and nobody invited anew", removed(openUntil), "", org.ReasonRemovedFor2FA, org.CodeConflict, []string{"again instead", "01 May 2026 07:30:00 UTC"}},
+		{"after the window an invitation starts afresh", removed(lateUntil), org.CodeConflict, "", "", []string{"invite them anew", "14 Mar 2026 11:00:00 UTC"}},
+		{"at the end of the window it is over", removed(noon), org.CodeConflict, "", "", []string{"invite them anew"}},
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {

@@ -2,6 +2,7 @@ package org
 
 import (
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,14 @@ var rank = map[Role]int{RoleMember: 1, RoleAdmin: 2, RoleManager: 3, RoleOwner: 
 func (r Role) AtLeast(other Role) bool {
 	needed, known := rank[other]
 	return known && rank[r] >= needed
+}
+
+// Title is the role as people read it.
+func (r Role) Title() string {
+	if r == "" {
+		return ""
+	}
+	return string(r[:1]) + strings.ToLower(string(r[1:]))
 }
 
 // MemberStatus is where a member stands.
@@ -233,7 +242,7 @@ func (f *MemberFilter) Empty() bool {
 // CheckGrant says whether by may give role: nobody grants a role above their own.
 func CheckGrant(by *Member, role Role) error {
 	if !by.Role.AtLeast(role) {
-		return Refuse(CodeForbidden, "You cannot give the role %s: it is above your own.", role)
+		return Refuse(CodeForbidden, "You cannot give the role %s: it is above your own.", role.Title())
 	}
 	return nil
 }
@@ -241,7 +250,7 @@ func CheckGrant(by *Member, role Role) error {
 // CheckOver says whether by may edit or remove target: nobody touches a role above their own.
 func CheckOver(by, target *Member) error {
 	if !by.Role.AtLeast(target.Role) {
-		return Refuse(CodeForbidden, "%s has the role %s, which is above your own.", target.PublicName(), target.Role)
+		return Refuse(CodeForbidden, "%s has the role %s, which is above your own.", target.PublicName(), target.Role.Title())
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func CheckRequire2FA(by *Member, sso *SSO, required bool) error {
 	case !by.Compliant():
 		return Refuse(CodeTwoFactorRequired, "Set up two-factor authentication for your own account first; then you can require it of others.")
 	case sso != nil && !sso.TrustSecondFactor:
-		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first, or connect it again with trustSecondFactor.")
+		return Refuse(CodeSSOEnabled, "Two-factor authentication cannot be required while single sign-on is on. Disconnect single sign-on first, or connect it again and trust its second factor.")
 	}
 	return nil
 }

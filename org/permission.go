@@ -74,7 +74,7 @@ func (a *Access) Gate(p Permission, now time.Time) error {
 		}
 	}
 	if needed := permissions[p].lowest; !a.Member.Role.AtLeast(needed) {
-		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed, p)
+		return Refuse(CodeForbidden, "You need the role %s or above to %s.", needed.Title(), p)
 	}
 	return nil
 }

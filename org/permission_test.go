@@ -151,7 +151,7 @@ func TestPermissionsInWords(t *testing.T) {
 	t.Parallel()
 	access := org.Access{Organization: relaxed(), Member: member(org.RoleMember), Session: proved()}
 	err := access.Gate(org.SeeAudit, noon)
-	if want := "FORBIDDEN: You need the role MANAGER or above to see the audit log."; err == nil || err.Error() != want {
+	if want := "FORBIDDEN: You need the role Manager or above to see the audit log."; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	for _, p := range org.Permissions {

@@ -162,9 +162,9 @@ func CheckFresh(s *Session, now time.Time, stepUp time.Duration, enrolling bool)
 	case !s.atAccount():
 		return Refuse(CodeStepUpRequired, "Your organization's provider cannot confirm this. Sign in to your account itself, and try again there.")
 	case !s.User.Compliant() && !fresh:
-		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with your password, or sign in again.")
+		return Refuse(CodeStepUpRequired, "Confirm first that it is you, with your password, or sign in again.")
 	case s.User.Compliant() && (!fresh || !s.FreshBy.SecondFactor()):
-		return Refuse(CodeStepUpRequired, "Confirm first that it is you: call confirmIdentity with a code of your second factor, or sign in again.")
+		return Refuse(CodeStepUpRequired, "Confirm first that it is you, with your second factor, or sign in again.")
 	}
 	return nil
 }

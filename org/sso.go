@@ -31,7 +31,7 @@ func CheckConnectSSO(o *Organization, now, next *SSO) error {
 	case !next.TrustSecondFactor && now != nil && now.TrustSecondFactor:
 		return Refuse(CodeRequirementOn, "The provider's second factor has to be trusted while two-factor authentication is required. Turn the requirement off first.")
 	case !next.TrustSecondFactor:
-		return Refuse(CodeRequirementOn, "Single sign-on cannot be connected while two-factor authentication is required, unless trustSecondFactor is true. Turn the requirement off first.")
+		return Refuse(CodeRequirementOn, "Single sign-on cannot be connected while two-factor authentication is required, unless its second factor is trusted. Turn the requirement off first, or trust it.")
 	case now != nil && now.Issuer != next.Issuer:
 		return Refuse(CodeRequirementOn, "The provider cannot be exchanged for another while two-factor authentication is required: its members would lose their second factor. Turn the requirement off first.")
 	}

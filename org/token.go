@@ -89,7 +89,7 @@ const MaxServiceGrant = RoleAdmin
 // CheckServiceGrant keeps a service token from giving a role that has powers which it has not itself.
 func CheckServiceGrant(s *Session, role Role) error {
 	if s.Service() && !MaxServiceGrant.AtLeast(role) {
-		return Refuse(CodeForbidden, "A service token gives roles up to %s. To give the role %s, sign in as a person who has it.", MaxServiceGrant, role)
+		return Refuse(CodeForbidden, "A service token gives roles up to %s. To give the role %s, sign in as a person who has it.", MaxServiceGrant.Title(), role.Title())
 	}
 	return nil
 }

@@ -66,9 +66,9 @@ func TestOwnersHearOfSecurityWhateverTheyWant(t *testing.T) {
 		{"Two-factor authentication is required now", func() { o.require(t, true) }},
 		{"Two-factor authentication is no longer required.", func() { o.require(t, false) }},
 		{"Single sign-on was disconnected.", func() { owner.do(t, disconnectSSO, vars{"o": o.ID}, nil) }},
-		{"The role of Sol is now OWNER.", func() { owner.do(t, changeRole, vars{"m": id, "r": "OWNER"}, nil) }},
+		{"The role of Sol is now Owner.", func() { owner.do(t, changeRole, vars{"m": id, "r": "OWNER"}, nil) }},
 		{"Olga is an owner now.", func() { o.join(t, m.someone(t, "Olga"), "OWNER") }},
-		{"The role of Sol is now MEMBER.", func() {
+		{"The role of Sol is now Member.", func() {
 			sol.do(t, setNotices, vars{"o": o.ID, "m": false, "s": false}, nil)
 			owner.do(t, changeRole, vars{"m": id, "r": "MEMBER"}, nil)
 		}},

@@ -41,7 +41,7 @@ func TestStory(t *testing.T) {
 	if len(back) != 1 || back[0].Organization.Slug != o.Slug || back[0].Member.Role != "MANAGER" || len(back[0].Member.Teams) != 1 {
 		t.Fatalf("reinstated %+v", back)
 	}
-	want := []string{"role MANAGER", "team Team platform", "notifications security"}
+	want := []string{"role Manager", "team Team platform", "notifications about security"}
 	if diff := cmp.Diff(want, back[0].Restored); diff != "" {
 		t.Errorf("restored (-want +got):\n%s", diff)
 	}

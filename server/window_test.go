@@ -52,8 +52,8 @@ func TestWindowRestores(t *testing.T) {
 
 	// acceptInvite says what to do, does not let in yet, and the link still leads here.
 	for p, want := range map[*person][]string{
-		same:    {"role ADMIN", "team Team blue", "team Team green", "notifications security"},
-		changed: {"role MEMBER", "team Team green", "team Team red", "notifications none"},
+		same:    {"role Admin", "team Team blue", "team Team green", "notifications about security"},
+		changed: {"role Member", "team Team green", "team Team red", "no notifications"},
 	} {
 		token := m.link(t, p.Email, mandatory)
 		if got := m.invitation(t, "", token); got == nil || got.Reason != "REMOVED_FOR_2FA" || got.NextStep != "SIGN_IN" {
@@ -347,7 +347,7 @@ func TestComingBackWithoutARequirement(t *testing.T) {
 	if got.NextStep != "NOTHING" || got.Member.Status != "ACTIVE" || got.Member.Role != "ADMIN" || len(got.Reinstated) != 1 {
 		t.Fatalf("accepting answered %+v", got)
 	}
-	want := []string{"role ADMIN", "team Team blue", "notifications membership, security"}
+	want := []string{"role Admin", "team Team blue", "notifications about membership and security"}
 	if diff := cmp.Diff(want, got.Reinstated[0].Restored); diff != "" {
 		t.Errorf("restored (-want +got):\n%s", diff)
 	}
