@@ -4276,7 +4276,7 @@ type Reinstated {
   organization: Organization!
   "Their place in it."
   member: Member!
-  "What was restored, one thing a line, for example ` + "`" + `role MANAGER` + "`" + ` or ` + "`" + `team Platform` + "`" + `."
+  "What was restored, one thing a line, for example ` + "`" + `role Manager` + "`" + ` or ` + "`" + `team Platform` + "`" + `."
   restored: [String!]!
   "What could not be restored."
   skipped: [ReinstatementSkip!]!
