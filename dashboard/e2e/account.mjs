@@ -51,7 +51,33 @@ await check(
     await fill('Password', password);
     await press('Create account');
 
-    // Where one wanted to go. The first authenticator is an app.
+    // Where one wanted to go.
+    await at('Account security');
+
+    // An address that leads elsewhere is not gone to: the watch over the pages reports each request to another host.
+    for (const to of ['https://another.example/', '//another.example/', '/\t/another.example/', '/\\another.example/', '/.//another.example/', 'javascript:alert(1)']) {
+      await context.clearCookies();
+      await page.goto(`/sign-in?${new URLSearchParams({ to })}`);
+      await fill('Email', email);
+      await fill('Password', password);
+      await press('Sign in');
+      await page.waitForURL((url) => url.pathname !== '/sign-in');
+      if (new URL(page.url()).origin !== new URL(muster).origin) throw new Error(`signing in led to ${page.url()}`);
+    }
+    await context.clearCookies();
+    await page.goto('/sign-up?to=https://another.example/');
+    await fill('Your name', 'Ada Elsewhere');
+    await fill('Email', `elsewhere-${email}`);
+    await fill('Password', password);
+    await press('Create account');
+    await at('Your organizations');
+    await context.clearCookies();
+    await page.goto('/account/security');
+    await fill('Email', email);
+    await fill('Password', password);
+    await press('Sign in');
+
+    // The first authenticator is an app.
     await at('Account security');
     await sees('Not confirmed');
     await follow('Set up two-factor authentication');

@@ -111,6 +111,13 @@ await check(
     await row('Mara Manager').waitFor();
     await page.waitForURL(/[?&]q=mar/);
 
+    // What an address says and nobody understands is left out.
+    await page.goto(`${base}/members?status=FOO&role=NOBODY&twoFactor=PERHAPS`);
+    await row('Noah Member').waitFor();
+    await page.goto(`${base}/audit-log?from=garbage&until=whenever&last=99999`);
+    await at('Audit log');
+    await page.getByRole('listitem').filter({ hasText: 'changed the role of Mia Member' }).first().waitFor();
+
     // Removing names who loses what.
     await page.goto(`${base}/members?member=${noah.memberId}`);
     await dialog.getByRole('button', { name: 'Remove', exact: true }).click();

@@ -1,6 +1,7 @@
 // Every address of the app. What is not needed for signing in and for the links of mails is loaded when it is opened.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router';
 
+import { flag, oneOf, takes, text } from './address';
 import { Redirect } from './parts/Redirect';
 import { Broken, NotFound } from './shell/Broken';
 import { SignedIn } from './shell/SignedIn';
@@ -12,21 +13,15 @@ import { membersSearch } from './organization/members/search';
 
 const root = createRootRoute({ component: Outlet, errorComponent: Broken, notFoundComponent: NotFound });
 
-// Only an address of this app is gone to after signing in: one slash, and no second one that names a host.
-const target = ({ to }: Record<string, unknown>): { to?: string } =>
-  typeof to === 'string' && /^\/(?![/\\])/.test(to) ? { to } : {};
-
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   component: SignInScreen,
-  validateSearch: (search: Record<string, unknown>): { to?: string; ended?: true } => ({
-    ...target(search),
-    ...(search['ended'] === true ? { ended: true } : {}),
-  }),
+  // Where `to` leads is looked at where it is gone to.
+  validateSearch: takes({ to: text, ended: flag }),
 });
 
-const signUp = createRoute({ getParentRoute: () => root, path: '/sign-up', component: SignUpScreen, validateSearch: target });
+const signUp = createRoute({ getParentRoute: () => root, path: '/sign-up', component: SignUpScreen, validateSearch: takes({ to: text }) });
 
 const mailed = Object.entries(links).map(([path, component]) =>
   createRoute({ getParentRoute: () => root, path: path as '/rejoin', component }),
@@ -94,17 +89,14 @@ const accountSecurity = createRoute({
   getParentRoute: () => account,
   path: '/security',
   component: lazyRouteComponent(() => import('./account/Security'), 'Security'),
-  validateSearch: ({ recovered }: Record<string, unknown>): { recovered?: true } => (recovered === true ? { recovered } : {}),
+  validateSearch: takes({ recovered: flag }),
 });
 
 const addAuthenticator = createRoute({
   getParentRoute: () => account,
   path: '/security/add',
   component: lazyRouteComponent(() => import('./account/Add'), 'Add'),
-  validateSearch: ({ kind, replaces }: Record<string, unknown>): { kind?: 'app' | 'key' | 'phone'; replaces?: string } => ({
-    ...(kind === 'app' || kind === 'key' || kind === 'phone' ? { kind } : {}),
-    ...(typeof replaces === 'string' ? { replaces } : {}),
-  }),
+  validateSearch: takes({ kind: oneOf('app', 'key', 'phone'), replaces: text }),
 });
 
 const newCodes = createRoute({

@@ -2,6 +2,7 @@ import { Anchor, Divider, Stack } from '@mantine/core';
 import { useRouterState, useSearch } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 
+import { within } from '../address';
 import type { Challenge } from '../api';
 import { Page } from '../parts/Page';
 import { RoutedAnchor } from '../parts/RoutedAnchor';
@@ -31,7 +32,7 @@ export function SignInScreen() {
     async (way: Way, recovered = false) => {
       keepWay(way);
       // Loaded anew: nothing that the page has kept for whoever was signed in before is shown to whoever is now.
-      window.location.replace(recovered ? '/account/security?recovered=true' : (to ?? '/'));
+      window.location.replace(recovered ? '/account/security?recovered=true' : within(to));
     },
     [to],
   );
@@ -81,7 +82,7 @@ export function SignInScreen() {
       <Stack gap="sm">{others}</Stack>
       <p className="aside">
         No account yet?{' '}
-        <RoutedAnchor to="/sign-up" search={to === undefined ? {} : { to }}>
+        <RoutedAnchor to="/sign-up" search={{ to }}>
           Create one
         </RoutedAnchor>
       </p>

@@ -1,6 +1,7 @@
 import { Anchor } from '@mantine/core';
 import { useSearch } from '@tanstack/react-router';
 
+import { within } from '../address';
 import { Page } from '../parts/Page';
 import { RoutedAnchor } from '../parts/RoutedAnchor';
 import { Title } from '../parts/ui';
@@ -11,7 +12,7 @@ import { keepWay } from './way';
 /** A new account, for whoever has no invitation: an organization of their own can follow. */
 export function SignUpScreen() {
   const { to } = useSearch({ from: '/sign-up' });
-  const search = to === undefined ? {} : { to };
+  const search = { to };
   return (
     <Page>
       <Title>Create your account</Title>
@@ -19,7 +20,7 @@ export function SignUpScreen() {
       <SignUp
         signedUp={async () => {
           keepWay('password');
-          window.location.replace(to ?? '/');
+          window.location.replace(within(to));
         }}
         taken={(email) => (
           <p>

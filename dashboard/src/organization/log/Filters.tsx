@@ -28,7 +28,7 @@ export function Filters({ search, change }: FiltersProps) {
   const [{ data }] = useQuery({ query: AuditLogActionsDocument, variables: { slug: organization.slug } });
   const [between, setBetween] = useState(false);
   const ranged = search.from !== undefined || search.until !== undefined || between;
-  const narrowed = Object.keys(search).some((name) => name !== 'entry');
+  const narrowed = Object.entries(search).some(([name, value]) => name !== 'entry' && value !== undefined);
   const time = ranged ? 'between' : String(search.last ?? '');
   return (
     <search className="log-filters">

@@ -1,42 +1,37 @@
 // The log's filter as it stands in the address, so that what is seen can be sent to a colleague.
+import { takes, text } from '../../address';
 import type { AuditLogFilter } from '../../gql';
 import type { Entry } from '../feed';
 
-export interface LogSearch {
-  /** Action names with commas between them. */
-  action?: string;
-  /** Id of a user or service token. */
-  actor?: string;
-  /** Id of a member, team or whatever else was acted on. */
-  target?: string;
-  /** The last so many hours; else from and until bound the time. */
-  last?: number;
-  from?: string;
-  until?: string;
-  /** Id of the entry whose details are open. */
-  entry?: string;
-}
+/** So far back, in hours, can one look by `last`: a year. */
+const furthest = 24 * 366;
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const hours = (value: unknown): number | undefined => {
+  const last = Number(value);
+  return Number.isInteger(last) && last > 0 && last <= furthest ? last : undefined;
+};
 const moment = (value: unknown): string | undefined => {
   const date = new Date(text(value) ?? '');
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 };
 
 /** What an address says, as far as it makes sense. */
-export function logSearch(search: Record<string, unknown>): LogSearch {
-  const last = Number(search['last']);
-  const all = {
-    action: text(search['action']),
-    actor: text(search['actor']),
-    target: text(search['target']),
-    last: Number.isInteger(last) && last > 0 && last <= 24 * 366 ? last : undefined,
-    from: moment(search['from']),
-    until: moment(search['until']),
-    entry: text(search['entry']),
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
+export const logSearch = takes({
+  /** Action names with commas between them. */
+  action: text,
+  /** Id of a user or service token. */
+  actor: text,
+  /** Id of a member, team or whatever else was acted on. */
+  target: text,
+  /** The last so many hours; else from and until bound the time. */
+  last: hours,
+  from: moment,
+  until: moment,
+  /** Id of the entry whose details are open. */
+  entry: text,
+});
+
+export type LogSearch = ReturnType<typeof logSearch>;
 
 export const actionsOf = (search: LogSearch): string[] => search.action?.split(',').filter((name) => name !== '') ?? [];
 
