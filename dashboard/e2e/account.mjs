@@ -192,13 +192,34 @@ await check(
     await sees('You signed in with a recovery code');
     await sees('9 of 10');
 
-    // What a recovery code does not open: a factor is asked for, in a dialog; the app, used last, first.
-    await press('Change password');
-    await fill('Present password', password);
+    // What a recovery code does not open: a factor is asked for, in a dialog that says for what and goes with its screen.
+    await follow('Add an authenticator');
+    await at('Add an authenticator');
+    await follow('Not now');
+    await at('Account security');
     const next = randomBytes(18).toString('base64url');
-    await fill('New password', next);
-    await page.getByRole('form', { name: 'Change password' }).getByRole('button', { name: 'Change password' }).click();
-    await page.getByRole('dialog', { name: 'Confirm that it is you' }).waitFor();
+    const stepUp = page.getByRole('dialog', { name: 'Confirm that it is you', exact: true });
+    const changePassword = async () => {
+      await press('Change password');
+      await fill('Present password', password);
+      await fill('New password', next);
+      await page.getByRole('form', { name: 'Change password' }).getByRole('button', { name: 'Change password' }).click();
+      await stepUp.getByText('To change your password, prove your second factor once more.', { exact: true }).waitFor();
+    };
+    await changePassword();
+    await page.goBack();
+    await at('Add an authenticator');
+    await stepUp.waitFor({ state: 'detached' });
+    await page.goForward();
+    await at('Account security');
+    // Who changes their mind is refused nothing.
+    await changePassword();
+    await stepUp.getByRole('button', { name: 'Close', exact: true }).click();
+    await stepUp.waitFor({ state: 'detached' });
+    if ((await page.getByRole('alert').filter({ hasText: /\S/ }).count()) > 0) throw new Error('a question that was closed is shown as a refusal');
+    await press('Cancel');
+    // The app, used last, is asked for first.
+    await changePassword();
     await screen.sound('step up');
     await press('Use your security key instead');
     await press('Use security key or passkey');

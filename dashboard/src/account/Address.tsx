@@ -76,7 +76,7 @@ function Change({ done, cancel }: { done: () => void; cancel: () => void }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await fresh(() => change(ChangeEmailDocument, { newEmail: email }));
+      await fresh('change your address', () => change(ChangeEmailDocument, { newEmail: email }));
       done();
     });
   };

@@ -62,7 +62,7 @@ export function Authenticators({ account, kinds, changed }: AuthenticatorsProps)
           progress="Removing…"
           onClose={() => setRemoving(null)}
           run={async () => {
-            await fresh(() => change(RemoveAuthenticatorDocument, { authenticatorId: removing.id }));
+            await fresh(`remove ${removing.name}`, () => change(RemoveAuthenticatorDocument, { authenticatorId: removing.id }));
             told(`${removing.name} is removed.`);
             changed();
           }}
@@ -124,7 +124,7 @@ function Rename({ authenticator, changed, close }: { authenticator: Authenticato
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await fresh(() => change(RenameAuthenticatorDocument, { authenticatorId: authenticator.id, name }));
+      await fresh(`rename ${authenticator.name}`, () => change(RenameAuthenticatorDocument, { authenticatorId: authenticator.id, name }));
       changed();
       close();
     });

@@ -49,7 +49,7 @@ export function Identities({ account, changed }: PartProps) {
           progress="Unlinking…"
           onClose={() => setUnlinking(null)}
           run={async () => {
-            await fresh(() => change(UnlinkIdentityDocument, { identityId: unlinking.id }));
+            await fresh(`unlink ${unlinking.organizationName}`, () => change(UnlinkIdentityDocument, { identityId: unlinking.id }));
             told(`${unlinking.organizationName} signs you in to this account no more.`);
             changed();
           }}

@@ -43,7 +43,7 @@ function Change({ done, cancel }: { done: () => void; cancel: () => void }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await fresh(() => change(ChangePasswordDocument, { currentPassword: current, newPassword: next }));
+      await fresh('change your password', () => change(ChangePasswordDocument, { currentPassword: current, newPassword: next }));
       told('Your password is changed. All other sessions and your API tokens have ended.');
       done();
     });

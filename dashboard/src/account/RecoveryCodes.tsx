@@ -36,7 +36,7 @@ export function RecoveryCodes({ account, changed }: PartProps) {
           progress="Making them…"
           onClose={() => setAsking(false)}
           run={async () => {
-            const { recoveryCodes } = await fresh(() => change(RegenerateRecoveryCodesDocument, {}));
+            const { recoveryCodes } = await fresh('make new recovery codes', () => change(RegenerateRecoveryCodesDocument, {}));
             keepCodes(recoveryCodes);
             changed();
             await navigate({ to: '/account/security/codes' });

@@ -67,7 +67,7 @@ export function Tokens() {
       </ul>
       <Dialog opened={making} onClose={() => setMaking(false)} title="New API token">
         <TokenForm
-          create={async (input) => (await fresh(() => change(CreatePersonalTokenDocument, input))).token}
+          create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreatePersonalTokenDocument, input))).token}
           created={changed}
           close={() => setMaking(false)}
         />
@@ -80,7 +80,7 @@ export function Tokens() {
           progress="Revoking…"
           onClose={() => setRevoking(null)}
           run={async () => {
-            await fresh(() => change(RevokePersonalTokenDocument, { personalTokenId: revoking.id }));
+            await fresh(`revoke ${revoking.name}`, () => change(RevokePersonalTokenDocument, { personalTokenId: revoking.id }));
             told(`${revoking.name} is revoked.`);
             changed();
           }}

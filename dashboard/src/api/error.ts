@@ -24,6 +24,14 @@ export class ApiError extends Error {
   }
 }
 
+/** The person has changed their mind: nothing was done, and nobody has to be told. */
+export class Cancelled extends Error {
+  constructor() {
+    super('Cancelled');
+    this.name = 'Cancelled';
+  }
+}
+
 /** The first error of an answer, which is the one that the server refused for. */
 export function refusal(error: Pick<GraphQLError, 'message' | 'extensions'>): ApiError {
   const { code, field, retryAfter, first } = error.extensions as { code?: ErrorCode; field?: string; retryAfter?: number; first?: number };

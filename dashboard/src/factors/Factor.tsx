@@ -131,17 +131,18 @@ export function AppSetUp({ confirmed, back, restart, named = false, replaces }: 
   const [enrolled, setEnrolled] = useState<{ secret: string; uri: string; qrCode: string } | null>(null);
   const [code, setCode] = useState('');
   const enrolling = useAction();
+  const purpose = replaces === undefined ? 'set up an authenticator app' : 'replace your authenticator app';
   const confirming = useAction();
 
   const enroll = (event: FormEvent) => {
     event.preventDefault();
     const called = given(name);
     const input = { ...(called === undefined ? {} : { name: called }), ...(replaces === undefined ? {} : { replaces }) };
-    void enrolling.run(async () => setEnrolled(await fresh(() => api.enrollTOTP(input))));
+    void enrolling.run(async () => setEnrolled(await fresh(purpose, () => api.enrollTOTP(input))));
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void confirming.run(async () => confirmed(await fresh(() => api.confirmTOTP(code))));
+    void confirming.run(async () => confirmed(await fresh(purpose, () => api.confirmTOTP(code))));
   };
 
   if (enrolled === null) {
@@ -214,8 +215,8 @@ export function PhoneSetUp({ confirmed, back, backLabel, restart }: Omit<SetUpPr
   const sending = useAction();
   const confirming = useAction();
 
-  const confirm = () => void confirming.run(async () => confirmed(await fresh(() => api.confirmPhone(code))));
-  const send = () => sending.run(async () => setSentTo((await fresh(() => api.enrollPhone(number.trim()))).sentTo));
+  const confirm = () => void confirming.run(async () => confirmed(await fresh('set up a phone', () => api.confirmPhone(code))));
+  const send = () => sending.run(async () => setSentTo((await fresh('set up a phone', () => api.enrollPhone(number.trim()))).sentTo));
 
   if (sentTo === null) {
     return (

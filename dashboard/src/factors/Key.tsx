@@ -6,6 +6,8 @@ import { useFresh } from '../parts/StepUp';
 import { Button, Title, useAction } from '../parts/ui';
 import { given, NameField, type SetUpProps, Trouble } from './Factor';
 
+const purpose = 'set up a security key or passkey';
+
 /** The set-up of a security key or passkey: the browser asks for it, and the person touches it. */
 export function KeySetUp({ confirmed, back, restart, named = false }: SetUpProps) {
   const fresh = useFresh();
@@ -14,9 +16,9 @@ export function KeySetUp({ confirmed, back, restart, named = false }: SetUpProps
   const setUp = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      const { options } = await fresh(() => api.startSecurityKeyEnrollment(given(name)));
+      const { options } = await fresh(purpose, () => api.startSecurityKeyEnrollment(given(name)));
       const credential = await createKey(options);
-      confirmed(await fresh(() => api.confirmSecurityKeyEnrollment(credential)));
+      confirmed(await fresh(purpose, () => api.confirmSecurityKeyEnrollment(credential)));
     });
   };
   return (

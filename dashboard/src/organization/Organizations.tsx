@@ -96,7 +96,7 @@ function Create() {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      const { organization } = await fresh(() => change(CreateOrganizationDocument, { name, slug: slug ?? slugOf(name) }));
+      const { organization } = await fresh(`make the organization ${name}`, () => change(CreateOrganizationDocument, { name, slug: slug ?? slugOf(name) }));
       reload();
       await navigate({ to: '/organizations/$slug', params: { slug: organization.slug } });
     });

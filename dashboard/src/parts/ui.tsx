@@ -4,7 +4,7 @@ import { useClipboard } from '@mantine/hooks';
 import { IconAlertCircle } from '@tabler/icons-react';
 import { type ComponentProps, type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 
-import { ApiError } from '../api/error';
+import { ApiError, Cancelled } from '../api/error';
 
 /** Runs one request at a time, and keeps whether it runs and how it failed. */
 export function useAction() {
@@ -19,6 +19,7 @@ export function useAction() {
     try {
       await action();
     } catch (reason) {
+      if (reason instanceof Cancelled) return;
       if (!(reason instanceof ApiError)) throw reason;
       setError(reason);
     } finally {

@@ -18,8 +18,14 @@ const lastUsedFirst = (factors: Factor[]): Method[] => [
   ),
 ];
 
+interface ProveProps {
+  /** What it is for, where that is not plain: a verb, as it goes on after "To". */
+  purpose?: string;
+  proved: () => void;
+}
+
 /** Makes the session fresh: by a code, a security key or a text message, or by the password where the account has no factor. */
-export function Prove({ proved }: { proved: () => void }) {
+export function Prove({ purpose, proved }: ProveProps) {
   const [methods, setMethods] = useState<Method[] | null>(null);
   const { error, run } = useAction();
   useEffect(() => {
@@ -27,10 +33,10 @@ export function Prove({ proved }: { proved: () => void }) {
   }, [run]);
 
   if (methods === null) return error === null ? <p role="status">One moment…</p> : <Alert error={error} />;
-  if (methods.length === 0) return <ByPassword proved={proved} />;
+  if (methods.length === 0) return <ByPassword purpose={purpose} proved={proved} />;
   return (
     <>
-      <p>This is important: prove your second factor once more. It then holds for ten minutes.</p>
+      <For purpose={purpose}>prove your second factor once more.</For>
       <Ways
         methods={methods}
         answer={async (answer) => {
@@ -44,7 +50,17 @@ export function Prove({ proved }: { proved: () => void }) {
   );
 }
 
-function ByPassword({ proved }: { proved: () => void }) {
+/** Says what for, and what to do. */
+function For({ purpose, children }: { purpose: string | undefined; children: string }) {
+  if (purpose === undefined) return <p>This is important: {children}</p>;
+  return (
+    <p>
+      To <strong>{purpose}</strong>, {children}
+    </p>
+  );
+}
+
+function ByPassword({ purpose, proved }: { purpose: string | undefined; proved: () => void }) {
   const [password, setPassword] = useState('');
   const { busy, error, run } = useAction();
   const prove = (event: FormEvent) => {
@@ -56,7 +72,7 @@ function ByPassword({ proved }: { proved: () => void }) {
   };
   return (
     <form onSubmit={prove}>
-      <p>This is important, and you signed in a while ago: give your password once more.</p>
+      <For purpose={purpose}>give your password once more: you signed in a while ago.</For>
       <Field
         label="Password"
         name="password"

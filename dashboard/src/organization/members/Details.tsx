@@ -87,12 +87,12 @@ function Actions({ member, close }: { member: MemberDetails; close: () => void }
   if (!Object.values(may).includes(true)) return <Text c="dimmed">You cannot change anything about this member.</Text>;
 
   const remove = async () => {
-    await fresh(() => change(RemoveMemberDocument, { memberId: member.id }));
+    await fresh(`remove ${who} from ${organization.name}`, () => change(RemoveMemberDocument, { memberId: member.id }));
     told(member.status === 'INVITED' ? `The invitation of ${who} is withdrawn.` : `${who} is removed from ${organization.name}.`);
     close();
   };
   const leave = async () => {
-    await fresh(() => change(LeaveOrganizationDocument, { organizationId: organization.id }));
+    await fresh(`leave ${organization.name}`, () => change(LeaveOrganizationDocument, { organizationId: organization.id }));
     told(`You have left ${organization.name}.`);
     await navigate({ to: '/organizations' });
     reload();

@@ -50,7 +50,7 @@ export function Invite({ done }: { done: () => void }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      await fresh(() => change(InviteMemberDocument, { organizationId: organization.id, email: email.trim(), role, teamIds }));
+      await fresh(`invite ${email.trim()}`, () => change(InviteMemberDocument, { organizationId: organization.id, email: email.trim(), role, teamIds }));
       told(`An invitation is on its way to ${email.trim()}. Its link lives seven days.`);
       done();
     });

@@ -37,17 +37,17 @@ function Waiting({ request, changed }: { request: Request; changed: () => void }
   const [asked, ask] = useState<'approve' | 'decline' | null>(null);
   const who = called(request.member);
   const own = request.member.id === viewer.id;
+  const end = request.requestedHere && !own ? 'Withdraw' : 'Decline';
   const approve = async () => {
-    const { reset } = await fresh(() => change(ApproveTwoFactorResetDocument, { requestId: request.id }));
+    const { reset } = await fresh(`agree to the reset of ${who}`, () => change(ApproveTwoFactorResetDocument, { requestId: request.id }));
     told(reset.state === 'DONE' ? `The second factor of ${who} is reset.` : 'You have agreed. Others have to agree too.');
     changed();
   };
   const decline = async () => {
-    const { state } = await fresh(() => change(DeclineTwoFactorResetDocument, { requestId: request.id }));
+    const { state } = await fresh(`${end.toLowerCase()} the reset of ${who}`, () => change(DeclineTwoFactorResetDocument, { requestId: request.id }));
     told(state === 'WITHDRAWN' ? 'The request is withdrawn.' : 'The request is declined.');
     changed();
   };
-  const end = request.requestedHere && !own ? 'Withdraw' : 'Decline';
   return (
     <Notice variant="light" color="yellow" role="presentation" mb="sm">
       <p>

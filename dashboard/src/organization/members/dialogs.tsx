@@ -38,7 +38,7 @@ function ChangeRole({ member, roles, done }: { member: MemberDetails; roles: Rol
     event.preventDefault();
     void run(async () => {
       if (role !== member.role) {
-        await fresh(() => change(ChangeMemberRoleDocument, { memberId: member.id, role }));
+        await fresh(`make ${called(member)} ${roleName(role)}`, () => change(ChangeMemberRoleDocument, { memberId: member.id, role }));
         told(`The role of ${called(member)} is now ${roleName(role)}.`);
       }
       done();
@@ -106,7 +106,7 @@ function Reset({ member, done }: { member: MemberDetails; done: () => void }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      const { reset } = await fresh(() => change(ResetMemberTwoFactorDocument, { memberId: member.id, reason: reason.trim() }));
+      const { reset } = await fresh(`reset the second factor of ${who}`, () => change(ResetMemberTwoFactorDocument, { memberId: member.id, reason: reason.trim() }));
       told(
         reset === null
           ? `The second factor of ${who} is reset.`

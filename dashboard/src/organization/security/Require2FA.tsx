@@ -26,7 +26,9 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
   const impact = settings.require2FAImpact;
   const lacks = impact?.refusal ?? null;
   const set = (to: boolean) => async () => {
-    await fresh(() => change(SetRequire2FaDocument, { organizationId: organization.id, required: to }));
+    await fresh(`${to ? 'require' : 'no longer require'} two-factor authentication in ${organization.name}`, () =>
+      change(SetRequire2FaDocument, { organizationId: organization.id, required: to }),
+    );
     refresh();
   };
   return (

@@ -24,7 +24,7 @@ export function SingleSignOn({ settings: { sso, require2FA }, refresh }: SingleS
   const owner = may('OWNER');
   const required = require2FA === true;
   const disconnect = async () => {
-    await fresh(() => change(DisconnectSsoDocument, { organizationId: organization.id }));
+    await fresh(`disconnect the provider of ${organization.name}`, () => change(DisconnectSsoDocument, { organizationId: organization.id }));
     told('Single sign-on is disconnected.');
     refresh();
   };
@@ -106,7 +106,7 @@ function Connect({ sso, required, done }: { sso: Requirement['sso']; required: b
     event.preventDefault();
     void run(async () => {
       const connection = { issuer: issuer.trim(), clientId: clientId.trim(), clientSecret, trustSecondFactor };
-      await fresh(() => change(ConnectSsoDocument, { organizationId: organization.id, ...connection }));
+      await fresh(`connect a provider to ${organization.name}`, () => change(ConnectSsoDocument, { organizationId: organization.id, ...connection }));
       told(`Single sign-on through ${connection.issuer} is connected.`);
       done();
     });

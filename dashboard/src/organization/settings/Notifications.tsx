@@ -22,7 +22,7 @@ export function Notifications() {
   const settings = data?.organization?.viewer?.notificationSettings ?? null;
   const set = (key: 'membership' | 'security', to: boolean) =>
     void saving.run(async () => {
-      await fresh(() => change(UpdateNotificationSettingsDocument, { organizationId: organization.id, [key]: to }));
+      await fresh('change what you are mailed', () => change(UpdateNotificationSettingsDocument, { organizationId: organization.id, [key]: to }));
     });
   return (
     <div className="narrow">

@@ -82,7 +82,7 @@ function Tokens() {
       )}
       <Dialog opened={making} onClose={() => make(false)} title="New service token">
         <TokenForm
-          create={async (input) => (await fresh(() => change(CreateServiceTokenDocument, { organizationId: organization.id, ...input }))).token}
+          create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreateServiceTokenDocument, { organizationId: organization.id, ...input }))).token}
           created={changed}
           close={() => make(false)}
         />
@@ -95,7 +95,7 @@ function Tokens() {
           progress="Revoking…"
           onClose={() => revoke(null)}
           run={async () => {
-            await fresh(() => change(RevokeServiceTokenDocument, { serviceTokenId: revoking.id }));
+            await fresh(`revoke ${revoking.name}`, () => change(RevokeServiceTokenDocument, { serviceTokenId: revoking.id }));
             told(`${revoking.name} is revoked.`);
             changed();
           }}
