@@ -336,8 +336,10 @@ AuditLogEntry.id                      ok    ok    -     -         -     -     - 
 AuditLogEntry.sequence                ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.action                  ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.actor                   ok    ok    -     -         -     -     -           -     -
+AuditLogEntry.actorId                 ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.actorLabel              ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.target                  ok    ok    -     -         -     -     -           -     -
+AuditLogEntry.targetId                ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.targetLabel             ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.message                 ok    ok    -     -         -     -     -           -     -
 AuditLogEntry.ipAddress               ok    ok    -     -         -     -     -           -     -

@@ -100,12 +100,21 @@ func TestAuditLogActors(t *testing.T) {
 	// Each of them is what the filter takes.
 	var out struct {
 		Organization struct {
-			AuditLog struct{ Nodes []struct{ Action string } }
+			AuditLog struct {
+				Nodes []struct{ Action, ActorID, TargetID string }
+			}
 		}
 	}
-	owner.do(t, `query($s: String!, $a: ID) { organization(slug: $s) { auditLog(filter: {actor: $a}) { nodes { action } } } }`, vars{"s": o.Slug, "a": script.id}, &out)
-	if n := len(out.Organization.AuditLog.Nodes); n != 2 {
-		t.Errorf("the filter finds %d entries of the service token, want 2", n)
+	const list = `query($s: String!, $f: AuditLogFilter) { organization(slug: $s) { auditLog(filter: $f) { nodes { action actorId targetId } } } }`
+	owner.do(t, list, vars{"s": o.Slug, "f": vars{"actor": script.id}}, &out)
+	nodes := out.Organization.AuditLog.Nodes
+	if len(nodes) != 2 || nodes[0].ActorID != script.id || nodes[1].ActorID != script.id {
+		t.Errorf("the filter finds %+v of the service token, want two entries with its id", nodes)
+	}
+	target := nodes[0].TargetID
+	owner.do(t, list, vars{"s": o.Slug, "f": vars{"target": target}}, &out)
+	if nodes = out.Organization.AuditLog.Nodes; len(nodes) == 0 || slices.ContainsFunc(nodes, func(n struct{ Action, ActorID, TargetID string }) bool { return n.TargetID != target }) {
+		t.Errorf("the filter finds %+v about %s", nodes, target)
 	}
 	owner.refused(t, "BAD_INPUT", `query($s: String!, $q: String) { organization(slug: $s) { auditLogActors(query: $q) { id } } }`,
 		vars{"s": o.Slug, "q": string(slices.Repeat([]byte("a"), 101))})

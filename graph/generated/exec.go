@@ -86,6 +86,7 @@ type ComplexityRoot struct {
 	AuditLogEntry struct {
 		Action      func(childComplexity int) int
 		Actor       func(childComplexity int) int
+		ActorID     func(childComplexity int) int
 		ActorLabel  func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		Data        func(childComplexity int) int
@@ -94,6 +95,7 @@ type ComplexityRoot struct {
 		Message     func(childComplexity int) int
 		Sequence    func(childComplexity int) int
 		Target      func(childComplexity int) int
+		TargetID    func(childComplexity int) int
 		TargetLabel func(childComplexity int) int
 		UserAgent   func(childComplexity int) int
 	}
@@ -939,6 +941,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditLogEntry.Actor(childComplexity), true
+	case "AuditLogEntry.actorId":
+		if e.ComplexityRoot.AuditLogEntry.ActorID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditLogEntry.ActorID(childComplexity), true
 	case "AuditLogEntry.actorLabel":
 		if e.ComplexityRoot.AuditLogEntry.ActorLabel == nil {
 			break
@@ -987,6 +995,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditLogEntry.Target(childComplexity), true
+	case "AuditLogEntry.targetId":
+		if e.ComplexityRoot.AuditLogEntry.TargetID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditLogEntry.TargetID(childComplexity), true
 	case "AuditLogEntry.targetLabel":
 		if e.ComplexityRoot.AuditLogEntry.TargetLabel == nil {
 			break
@@ -4163,10 +4177,14 @@ type AuditLogEntry implements Node {
   action: String!
   "Who did it, if still there to be seen."
   actor: AuditActor
+  "Their id, whether still there or not, as ` + "`" + `AuditLogFilter.actor` + "`" + ` takes it; null for the system and the command line. Unlike ` + "`" + `actor` + "`" + ` it asks nothing of the database."
+  actorId: ID
   "Who did it, as it was written then."
   actorLabel: String!
   "What it was done to, if still there to be seen."
   target: Node
+  "Its id, whether still there or not, as ` + "`" + `AuditLogFilter.target` + "`" + ` takes it. Unlike ` + "`" + `target` + "`" + ` it asks nothing of the database."
+  targetId: ID
   "What it was done to, as it was written then."
   targetLabel: String!
   "The entry as a sentence."
@@ -5361,10 +5379,14 @@ func (ec *executionContext) childFields_AuditLogEntry(ctx context.Context, field
 		return ec.fieldContext_AuditLogEntry_action(ctx, field)
 	case "actor":
 		return ec.fieldContext_AuditLogEntry_actor(ctx, field)
+	case "actorId":
+		return ec.fieldContext_AuditLogEntry_actorId(ctx, field)
 	case "actorLabel":
 		return ec.fieldContext_AuditLogEntry_actorLabel(ctx, field)
 	case "target":
 		return ec.fieldContext_AuditLogEntry_target(ctx, field)
+	case "targetId":
+		return ec.fieldContext_AuditLogEntry_targetId(ctx, field)
 	case "targetLabel":
 		return ec.fieldContext_AuditLogEntry_targetLabel(ctx, field)
 	case "message":
@@ -8204,6 +8226,29 @@ func (ec *executionContext) fieldContext_AuditLogEntry_actor(_ context.Context, 
 	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type AuditActor does not have child fields"))
 }
 
+func (ec *executionContext) _AuditLogEntry_actorId(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditLogEntry_actorId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActorID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditLogEntry_actorId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _AuditLogEntry_actorLabel(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8257,6 +8302,29 @@ func (ec *executionContext) fieldContext_AuditLogEntry_target(_ context.Context,
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AuditLogEntry_targetId(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditLogEntry_targetId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TargetID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditLogEntry_targetId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditLogEntry", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _AuditLogEntry_targetLabel(ctx context.Context, field graphql.CollectedField, obj *org.AuditLogEntry) (ret graphql.Marshaler) {
@@ -21476,6 +21544,11 @@ func (ec *executionContext) _AuditLogEntry(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "actorId":
+			out.Values[i] = ec._AuditLogEntry_actorId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "actorLabel":
 			out.Values[i] = ec._AuditLogEntry_actorLabel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -21519,6 +21592,11 @@ func (ec *executionContext) _AuditLogEntry(ctx context.Context, sel ast.Selectio
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "targetId":
+			out.Values[i] = ec._AuditLogEntry_targetId(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "targetLabel":
 			out.Values[i] = ec._AuditLogEntry_targetLabel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

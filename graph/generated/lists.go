@@ -1056,20 +1056,24 @@ func (ec *executionContext) planAuditLogEntry(sel ast.SelectionSet) *list.Plan {
 			plan.Add(field, 3)
 		case "actor":
 			plan.Add(field, 4, ec.planUser(field.Selections), ec.planServiceToken(field.Selections))
-		case "actorLabel":
+		case "actorId":
 			plan.Add(field, 5)
-		case "targetLabel":
+		case "actorLabel":
 			plan.Add(field, 6)
-		case "message":
+		case "targetId":
 			plan.Add(field, 7)
-		case "ipAddress":
+		case "targetLabel":
 			plan.Add(field, 8)
-		case "userAgent":
+		case "message":
 			plan.Add(field, 9)
-		case "data":
+		case "ipAddress":
 			plan.Add(field, 10)
-		case "createdAt":
+		case "userAgent":
 			plan.Add(field, 11)
+		case "data":
+			plan.Add(field, 12)
+		case "createdAt":
+			plan.Add(field, 13)
 		default:
 			return nil
 		}
@@ -1111,26 +1115,38 @@ func appendAuditLogEntry(b []byte, plan *list.Plan, v *org.AuditLogEntry) (_ []b
 				return b, false
 			}
 		case 5:
-			b = list.AppendString(b, string(v.ActorLabel))
+			if v.ActorID == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendString(b, string((*v.ActorID)))
+			}
 		case 6:
-			b = list.AppendString(b, string(v.TargetLabel))
+			b = list.AppendString(b, string(v.ActorLabel))
 		case 7:
-			b = list.AppendString(b, string(v.Message))
+			if v.TargetID == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendString(b, string((*v.TargetID)))
+			}
 		case 8:
+			b = list.AppendString(b, string(v.TargetLabel))
+		case 9:
+			b = list.AppendString(b, string(v.Message))
+		case 10:
 			if v.IPAddress == nil {
 				b = list.AppendNull(b)
 			} else {
 				b = list.AppendString(b, string((*v.IPAddress)))
 			}
-		case 9:
+		case 11:
 			if v.UserAgent == nil {
 				b = list.AppendNull(b)
 			} else {
 				b = list.AppendString(b, string((*v.UserAgent)))
 			}
-		case 10:
+		case 12:
 			b = list.AppendMap(b, v.Data)
-		case 11:
+		case 13:
 			if v.CreatedAt.IsZero() {
 				return b, false
 			} else {
