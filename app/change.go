@@ -215,6 +215,65 @@ func (a *App) read(ctx context.Context, organizationID string, p org.Permission)
 	return access, nil
 }
 
+// readAll is read for the callers of several contexts that outlive what was true when they began, such as subscriptions', in
+// as many queries as for one.
+func (a *App) readAll(ctx context.Context, organizationID string, p org.Permission, callers []context.Context) ([]*org.Access, []error) {
+	accesses, refusals := make([]*org.Access, len(callers)), make([]error, len(callers))
+	sessions, members, err := a.callersIn(ctx, organizationID, callers)
+	for i, c := range callers {
+		if err != nil {
+			refusals[i] = err
+			continue
+		}
+		var s *org.Session
+		if r := request(c); r.session != nil {
+			s = sessions[r.session.ID]
+		}
+		if s == nil || !s.Alive(a.Now(), a.SessionIdle) {
+			refusals[i] = org.ErrUnauthenticated
+			continue
+		}
+		m := members[s.User.ID]
+		if m == nil {
+			refusals[i] = org.ErrNotFound
+			continue
+		}
+		accesses[i] = &org.Access{Organization: m.Organization, Member: m, Session: s}
+		refusals[i] = accesses[i].Gate(p, a.Now())
+	}
+	return accesses, refusals
+}
+
+// callersIn are the callers' sessions by id and their places in an organization by user, or by service token.
+func (a *App) callersIn(ctx context.Context, organizationID string, callers []context.Context) (map[string]*org.Session, map[string]*org.Member, error) {
+	var ids, users []string
+	for _, c := range callers {
+		if s := request(c).session; s != nil {
+			ids = append(ids, s.ID)
+		}
+	}
+	sessions, err := a.DB.SessionsByID(ctx, ids)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the sessions again: %w", err)
+	}
+	members := map[string]*org.Member{}
+	for _, s := range sessions {
+		if !s.Service() {
+			users = append(users, s.User.ID)
+		} else if members[s.User.ID], err = place(ctx, a.DB.Queries, organizationID, s); err != nil && !errors.Is(err, org.ErrNotFound) {
+			return nil, nil, fmt.Errorf("find a service token's place: %w", err)
+		}
+	}
+	people, err := a.DB.PlacesOf(ctx, organizationID, users)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the places: %w", err)
+	}
+	for _, m := range people {
+		members[m.UserID()] = m
+	}
+	return sessions, members, nil
+}
+
 // accountChange is one transaction over an account and all its organizations, everything locked.
 type accountChange struct {
 	Tx          *db.Tx

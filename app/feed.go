@@ -211,10 +211,38 @@ func (a *App) poll(ctx context.Context, sessions []string) error {
 	return nil
 }
 
-// WatchAudit gives each entry after a sequence, once, in order, without a gap: first from the table, then as they commit.
-// After nil it begins with the next one. It ends with a refusal as soon as the caller loses access, before any entry that
-// came later.
-func (a *App) WatchAudit(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (iter.Seq2[*org.AuditLogEntry, error], error) {
+// Watch is somebody's watch of an organization's log, made for who may. It gives each entry after a sequence, once, in
+// order, without a gap: first from the table, then as they commit. Events is the watch of the one who began it; Follow is
+// everybody's who is in the same organization with the same role, and asks the gate for all of them.
+type Watch[T any] struct {
+	reader
+	filter *org.AuditLogFilter
+	role   org.Role
+	event  func(*org.AuditLogEntry) T
+}
+
+// WatchAudit watches the log after a sequence; after nil it begins with the next entry. It ends with a refusal as soon as
+// the caller loses access, before any entry that came later.
+func (a *App) WatchAudit(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (*Watch[*org.AuditLogEntry], error) {
+	return watch(ctx, a, organizationID, after, filter, func(e *org.AuditLogEntry) *org.AuditLogEntry { return e })
+}
+
+// WatchRemovals watches the removals in the log, like WatchAudit.
+func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *int) (*Watch[*org.MemberRemoved], error) {
+	filter := &org.AuditLogFilter{Actions: org.RemovalActions}
+	return watch(ctx, a, organizationID, after, filter, func(e *org.AuditLogEntry) *org.MemberRemoved {
+		reason, _ := e.Removal()
+		return &org.MemberRemoved{Reason: reason, Entry: e}
+	})
+}
+
+func watch[T any](ctx context.Context, a *App, organizationID string, after *int, filter *org.AuditLogFilter, event func(*org.AuditLogEntry) T) (*Watch[T], error) {
+	// The end of the log is found before the gate is asked: what may have changed the answer comes after the end, and is
+	// asked about when it is read.
+	ends, err := a.DB.AuditSequences(ctx, []string{organizationID})
+	if err != nil {
+		return nil, fmt.Errorf("find the end of the log: %w", err)
+	}
 	access, err := a.read(ctx, organizationID, org.SeeAudit)
 	if err != nil {
 		return nil, err
@@ -223,31 +251,23 @@ func (a *App) WatchAudit(ctx context.Context, organizationID string, after *int,
 	if err := filter.Check(); err != nil {
 		return nil, err
 	}
-	position, err := a.startOfWatch(ctx, access.Organization.ID, after)
+	position, err := a.startOfWatch(ctx, organizationID, after, ends[organizationID])
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(*org.AuditLogEntry, error) bool) {
-		err := a.watchAudit(ctx, organizationID, position, func(e *org.AuditLogEntry) bool {
-			return !filter.Matches(e) || yield(e, nil)
-		})
-		if err != nil && ctx.Err() == nil {
-			yield(nil, err)
-		}
+	return &Watch[T]{
+		reader: reader{app: a, organizationID: organizationID, position: position},
+		filter: filter, role: access.Member.Role, event: event,
 	}, nil
 }
 
-// startOfWatch is the sequence after which a watch begins.
-func (a *App) startOfWatch(ctx context.Context, organizationID string, after *int) (int, error) {
-	sequences, err := a.DB.AuditSequences(ctx, []string{organizationID})
-	if err != nil {
-		return 0, fmt.Errorf("find the end of the log: %w", err)
-	}
+// startOfWatch is the sequence after which a watch begins, of a log that ends at end.
+func (a *App) startOfWatch(ctx context.Context, organizationID string, after *int, end int) (int, error) {
 	if after == nil {
-		return sequences[organizationID], nil
+		return end, nil
 	}
-	if *after < 0 || *after > sequences[organizationID] {
-		return 0, org.BadInput("after", "`after` is the sequence of an entry that you have seen: 0 to begin with the first, at most %d now.", sequences[organizationID])
+	if *after < 0 || *after > end {
+		return 0, org.BadInput("after", "`after` is the sequence of an entry that you have seen: 0 to begin with the first, at most %d now.", end)
 	}
 	first, err := a.DB.FirstSequence(ctx, organizationID)
 	if err != nil {
@@ -266,48 +286,97 @@ func errTrimmed(first int) error {
 	}
 }
 
-// errStopped says that the one who watches has had enough.
+// Events gives the events to the one who began the watch. With share it ends where the table does.
+func (w *Watch[T]) Events(ctx context.Context, share bool) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		w.ask = func(ctx context.Context) error {
+			access, err := w.app.read(ctx, w.organizationID, org.SeeAudit)
+			if err == nil {
+				w.role = access.Member.Role
+			}
+			return err
+		}
+		w.tell = func(e *org.AuditLogEntry) bool { return !w.filter.Matches(e) || yield(w.event(e), nil) }
+		goThrough := w.follow
+		if share {
+			goThrough = w.readOn
+		}
+		if err := goThrough(ctx); err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// Position is the sequence of the last entry that Events has given or passed over.
+func (w *Watch[T]) Position() int { return w.position }
+
+// Scope names those who are shown the same in the log: the organization and the role.
+func (w *Watch[T]) Scope() string { return scope(w.organizationID, w.role) }
+
+func scope(organizationID string, role org.Role) string { return organizationID + " " + string(role) }
+
+// Follow gives what comes after a sequence to all who are in the scope: ctx has no caller. It calls ask before it goes on
+// to an entry that may have changed who may watch, and tell for each entry, with nil for one that the filter leaves out,
+// until either says stop.
+func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T) bool) error {
+	r := reader{
+		app: w.app, organizationID: w.organizationID, position: after,
+		ask: func(ctx context.Context) error {
+			if !ask(ctx) {
+				return errStopped
+			}
+			return nil
+		},
+		tell: func(e *org.AuditLogEntry) bool {
+			if !w.filter.Matches(e) {
+				return tell(e.Sequence, nil)
+			}
+			event := w.event(e)
+			return tell(e.Sequence, &event)
+		},
+	}
+	if err := r.follow(ctx); err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// Ask asks the gate for the callers of several contexts at once: each one's scope, or why they may watch no more.
+func (w *Watch[T]) Ask(ctx context.Context, callers []context.Context) (scopes []string, refusals []error) {
+	accesses, refusals := w.app.readAll(ctx, w.organizationID, org.SeeAudit, callers)
+	scopes = make([]string, len(callers))
+	for i, access := range accesses {
+		if refusals[i] == nil {
+			scopes[i] = scope(w.organizationID, access.Member.Role)
+		}
+	}
+	return scopes, refusals
+}
+
+// errStopped says that who watches has had enough.
 var errStopped = errors.New("stopped")
 
-// watchAudit hands entries after position to deliver until it says stop, ctx ends, or the gate refuses.
-func (a *App) watchAudit(ctx context.Context, organizationID string, position int, deliver func(*org.AuditLogEntry) bool) error {
-	w, err := a.feed.join(ctx, organizationID)
+// reader goes through an organization's log, for one or for many.
+type reader struct {
+	app            *App
+	organizationID string
+	position       int // the sequence of the last entry that was told
+	ask            func(context.Context) error
+	tell           func(*org.AuditLogEntry) bool
+}
+
+// follow reads the table to its end, then tells what commits, until ask or tell says stop or ctx ends.
+func (r *reader) follow(ctx context.Context) error {
+	w, err := r.app.feed.join(ctx, r.organizationID)
 	if err != nil {
 		return err
 	}
-	defer a.feed.leave(w)
-	// Whatever changed between the gate's first answer and here is asked about now; what changes later is in the queue.
-	if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
-		return err
-	}
-	// hand delivers what is new. Whatever may have changed who may watch is asked about before it, and so before
-	// everything later, is delivered: what was read has committed, so one question covers the rest of the batch.
-	hand := func(entries []*org.AuditLogEntry) error {
-		asked := false
-		for _, e := range entries {
-			if !asked && e.ChangesAccess() { // also where the watcher has seen it elsewhere: the gate has not
-				if _, err := a.read(ctx, organizationID, org.SeeAudit); err != nil {
-					return err
-				}
-				asked = true
-			}
-			if e.Sequence <= position {
-				continue
-			}
-			if e.Sequence > position+1 {
-				return errTrimmed(e.Sequence) // retention overtook a watcher who was behind
-			}
-			if !deliver(e) {
-				return errStopped
-			}
-			position = e.Sequence
-		}
-		return nil
-	}
+	defer r.app.feed.leave(w)
 	for behind := true; ; {
 		if behind {
-			if err := a.readOn(ctx, organizationID, &position, hand); err != nil {
-				return stopped(err)
+			if err := r.readOn(ctx); err != nil {
+				return err
 			}
 		}
 		select {
@@ -317,59 +386,52 @@ func (a *App) watchAudit(ctx context.Context, organizationID string, position in
 		}
 		var entries []*org.AuditLogEntry
 		if entries, behind = w.take(); !behind {
-			if err := hand(entries); err != nil {
-				return stopped(err)
+			if err := r.hand(ctx, entries); err != nil {
+				return err
 			}
 		}
 	}
 }
 
-func stopped(err error) error {
-	if errors.Is(err, errStopped) {
-		return nil
+// hand tells what is new. Whatever may have changed who may watch is asked about before it, and so before everything
+// later, is told: what was read has committed, so one question covers the rest of the batch.
+func (r *reader) hand(ctx context.Context, entries []*org.AuditLogEntry) error {
+	asked := false
+	for _, e := range entries {
+		if !asked && e.ChangesAccess() { // also where it was seen elsewhere: the gate has not
+			if err := r.ask(ctx); err != nil {
+				return err
+			}
+			asked = true
+		}
+		if e.Sequence <= r.position {
+			continue
+		}
+		if e.Sequence > r.position+1 {
+			return errTrimmed(e.Sequence) // retention overtook who was behind
+		}
+		if !r.tell(e) {
+			return errStopped
+		}
+		r.position = e.Sequence
 	}
-	return err
+	return nil
 }
 
-// readOn reads the table from position to its end. What commits meanwhile is in the queue too, and skipped there.
-func (a *App) readOn(ctx context.Context, organizationID string, position *int, hand func([]*org.AuditLogEntry) error) error {
+// readOn reads the table to its end. What commits meanwhile is in a watcher's queue too, and passed over there.
+func (r *reader) readOn(ctx context.Context) error {
 	for {
-		entries, err := a.DB.AuditAfter(ctx, organizationID, *position, page, nil)
+		entries, err := r.app.DB.AuditAfter(ctx, r.organizationID, r.position, page, nil)
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
-		if err := hand(entries); err != nil {
+		if err := r.hand(ctx, entries); err != nil {
 			return err
 		}
 		if len(entries) < page {
 			return nil
 		}
 	}
-}
-
-// WatchRemovals gives each removal after a sequence, like WatchAudit.
-func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *int) (iter.Seq2[*org.MemberRemoved, error], error) {
-	entries, err := a.WatchAudit(ctx, organizationID, after, &org.AuditLogFilter{Actions: org.RemovalActions})
-	if err != nil {
-		return nil, err
-	}
-	return func(yield func(*org.MemberRemoved, error) bool) {
-		for e, err := range entries {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			removal := &org.MemberRemoved{Entry: e}
-			removal.Reason, _ = e.Removal()
-			if removal.Member, err = a.removedMember(ctx, organizationID, e); err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(removal, nil) {
-				return
-			}
-		}
-	}, nil
 }
 
 // WatchViewer gives the caller's own place in an organization, at once and whenever it has changed, to every role. It ends
@@ -422,13 +484,14 @@ func (a *App) watchViewer(ctx context.Context, organizationID string, deliver fu
 	}
 }
 
-// removedMember is who an entry tells of, as far as still there and for the caller to see: whoever was removed for 2FA is
+// RemovedMember is who a removal is of, as far as still there and for the caller to see: whoever was removed for 2FA is
 // there, but not for an API token that may see the log alone.
-func (a *App) removedMember(ctx context.Context, organizationID string, e *org.AuditLogEntry) (*org.Member, error) {
+func (a *App) RemovedMember(ctx context.Context, removal *org.MemberRemoved) (*org.Member, error) {
+	e := removal.Entry
 	if e.TargetID == nil {
 		return nil, nil
 	}
-	m, err := a.Member(ctx, organizationID, *e.TargetID)
+	m, err := a.Member(ctx, e.OrganizationID, *e.TargetID)
 	if errors.Is(err, org.ErrNotFound) || errors.Is(err, &org.Error{Code: org.CodeForbidden}) {
 		return nil, nil
 	}

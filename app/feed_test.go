@@ -126,7 +126,7 @@ func TestWatchOfASlowReader(t *testing.T) {
 	made, err := a.CreateOrganization(owner, CreateOrganizationInput{Slug: "acme", Name: "Acme"})
 	must(t, err)
 	id := made.Organization.ID
-	entries, err := a.WatchAudit(owner, id, ptr(0), nil)
+	watch, err := a.WatchAudit(owner, id, ptr(0), nil)
 	must(t, err)
 	const n = 2*maxQueue + 7
 	var got, want []int
@@ -134,7 +134,7 @@ func TestWatchOfASlowReader(t *testing.T) {
 		want = append(want, i+1)
 	}
 	within(t, "the subscription", func() {
-		for e, err := range entries {
+		for e, err := range watch.Events(owner, false) {
 			if err != nil {
 				t.Error(err)
 				return

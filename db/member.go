@@ -284,6 +284,11 @@ func (q Queries) PlaceBySlug(ctx context.Context, slug, userID string) (*org.Mem
 	return q.memberWith(ctx, org.GateDetails, `WHERE o.slug = $1 AND m.user_id = $2`, slug, userID)
 }
 
+// PlacesOf is PlaceOf for several users; a stranger is left out.
+func (q Queries) PlacesOf(ctx context.Context, organizationID string, userIDs []string) ([]*org.Member, error) {
+	return q.membersWith(ctx, org.GateDetails, nil, len(userIDs), `WHERE m.organization_id = $1 AND m.user_id = ANY($2)`, organizationID, userIDs)
+}
+
 // MemberByEmail finds who has an address in an organization, as an account's or as an invitation's.
 func (q Queries) MemberByEmail(ctx context.Context, organizationID, email string) (*org.Member, error) {
 	return q.member(ctx, `WHERE m.organization_id = $1 AND lower(coalesce(u.email, m.email)) = lower($2)`, organizationID, email)

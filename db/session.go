@@ -61,6 +61,27 @@ func (q Queries) Session(ctx context.Context, id string) (*org.Session, error) {
 	return q.session(ctx, "s.id = $1", id)
 }
 
+// SessionsByID is Session for several ids; one that is not there is left out.
+func (q Queries) SessionsByID(ctx context.Context, ids []string) (map[string]*org.Session, error) {
+	sessions := make(map[string]*org.Session, len(ids))
+	rows, err := q.pg.Query(ctx, sessionQuery+"s.id = ANY($1)", ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, scanSession)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range found {
+		sessions[s.ID] = s
+	}
+	tokens, err := all[tokenRow](ctx, q.pg, tokenQuery+"k.id = ANY($1)", ids)
+	for _, row := range tokens {
+		sessions[row.ID] = row.session()
+	}
+	return sessions, err
+}
+
 // SessionByToken finds a session by the hash of its bearer token.
 func (q Queries) SessionByToken(ctx context.Context, hash []byte) (*org.Session, error) {
 	return q.session(ctx, "s.token_hash = $1", hash)

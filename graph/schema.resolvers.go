@@ -19,6 +19,10 @@ func (r *auditLogEntryResolver) Target(ctx context.Context, obj *org.AuditLogEnt
 	return r.App.Target(ctx, obj)
 }
 
+func (r *memberRemovedResolver) Member(ctx context.Context, obj *org.MemberRemoved) (*org.Member, error) {
+	return r.App.RemovedMember(ctx, obj)
+}
+
 func (r *mutationResolver) SignUp(ctx context.Context, input app.SignUpInput) (*app.SignUpPayload, error) {
 	return r.App.SignUp(ctx, input)
 }
@@ -341,13 +345,15 @@ func (r *subscriptionResolver) ViewerMember(ctx context.Context, organizationID 
 }
 
 func (r *subscriptionResolver) MemberRemoved(ctx context.Context, organizationID string, after *int) (<-chan *org.MemberRemoved, error) {
-	events, err := r.App.WatchRemovals(ctx, organizationID, after)
-	return stream.Of(ctx, events), err
+	return stream.OfLog(ctx, after, func(after *int) (stream.Log[*org.MemberRemoved], error) {
+		return r.App.WatchRemovals(ctx, organizationID, after)
+	})
 }
 
 func (r *subscriptionResolver) AuditLog(ctx context.Context, organizationID string, after *int, filter *org.AuditLogFilter) (<-chan *org.AuditLogEntry, error) {
-	events, err := r.App.WatchAudit(ctx, organizationID, after, filter)
-	return stream.Of(ctx, events), err
+	return stream.OfLog(ctx, after, func(after *int) (stream.Log[*org.AuditLogEntry], error) {
+		return r.App.WatchAudit(ctx, organizationID, after, filter)
+	})
 }
 
 func (r *subscriptionResolver) Sweep(ctx context.Context, id string) (<-chan *org.Sweep, error) {
@@ -397,6 +403,8 @@ func (r *userResolver) TwoFactorResets(ctx context.Context, obj *org.User) ([]*o
 
 func (r *Resolver) AuditLogEntry() generated.AuditLogEntryResolver { return &auditLogEntryResolver{r} }
 
+func (r *Resolver) MemberRemoved() generated.MemberRemovedResolver { return &memberRemovedResolver{r} }
+
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Organization() generated.OrganizationResolver { return &organizationResolver{r} }
@@ -413,6 +421,7 @@ func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
 
 type (
 	auditLogEntryResolver    struct{ *Resolver }
+	memberRemovedResolver    struct{ *Resolver }
 	mutationResolver         struct{ *Resolver }
 	organizationResolver     struct{ *Resolver }
 	queryResolver            struct{ *Resolver }

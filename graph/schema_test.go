@@ -12,9 +12,8 @@ import (
 	"muster/org"
 )
 
-// The schema's permissions are the gate's.
-func TestPermissions(t *testing.T) {
-	t.Parallel()
+func readSchema(t *testing.T) *ast.Schema {
+	t.Helper()
 	raw, err := os.ReadFile("../schema.graphqls")
 	if err != nil {
 		t.Fatal(err)
@@ -23,6 +22,13 @@ func TestPermissions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return schema
+}
+
+// The schema's permissions are the gate's.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	schema := readSchema(t)
 	var names []org.Permission
 	for _, value := range schema.Types["Permission"].EnumValues {
 		names = append(names, org.Permission(value.Name))
@@ -36,14 +42,7 @@ func TestPermissions(t *testing.T) {
 // The schema is written for the client's developer: every type, field, argument and value says what it is.
 func TestEverythingIsDescribed(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../schema.graphqls")
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphqls", Input: string(raw)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := readSchema(t)
 	check := func(what, description string) {
 		if strings.TrimSpace(description) == "" {
 			t.Errorf("%s has no description", what)

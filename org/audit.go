@@ -120,7 +120,6 @@ var RemovalActions = []string{ActionMemberPending, ActionMemberRemove, ActionMem
 
 // MemberRemoved is what the subscription memberRemoved delivers.
 type MemberRemoved struct {
-	Member *Member
 	Reason RemovalReason
 	Entry  *AuditLogEntry
 }

@@ -42,11 +42,12 @@ func TestLiveLogHasNoGap(t *testing.T) {
 
 	// This one asks for nothing while everything is written: far more than is kept for it.
 	slowOn := 1
-	slow, err := a.App.WatchAudit(a.as(t, owner.Token), o.ID, &slowOn, nil)
+	as := a.as(t, owner.Token)
+	slow, err := a.App.WatchAudit(as, o.ID, &slowOn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, stop := iter.Pull2(slow)
+	next, stop := iter.Pull2(slow.Events(as, false))
 	defer stop()
 	o.writeTeams(t, owner, "before", 10)
 	if e, err, ok := next(); !ok || err != nil || e.Sequence != 2 {
@@ -226,11 +227,12 @@ func TestHistoryTrimmedWhileBehind(t *testing.T) {
 	o := owner.organization(t)
 	o.writeTeams(t, owner, "team", 250)
 	from := 0
-	watch, err := m.App.WatchAudit(m.as(t, owner.Token), o.ID, &from, nil)
+	as := m.as(t, owner.Token)
+	watch, err := m.App.WatchAudit(as, o.ID, &from, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, stop := iter.Pull2(watch)
+	next, stop := iter.Pull2(watch.Events(as, false))
 	defer stop()
 	if e, err, ok := next(); !ok || err != nil || e.Sequence != 1 {
 		t.Fatalf("began with %+v, %v, %v", e, err, ok)

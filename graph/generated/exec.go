@@ -33,6 +33,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AuditLogEntry() AuditLogEntryResolver
+	MemberRemoved() MemberRemovedResolver
 	Mutation() MutationResolver
 	Organization() OrganizationResolver
 	Query() QueryResolver
@@ -676,6 +677,9 @@ type ComplexityRoot struct {
 
 type AuditLogEntryResolver interface {
 	Target(ctx context.Context, obj *org.AuditLogEntry) (org.Node, error)
+}
+type MemberRemovedResolver interface {
+	Member(ctx context.Context, obj *org.MemberRemoved) (*org.Member, error)
 }
 type MutationResolver interface {
 	SignUp(ctx context.Context, input app.SignUpInput) (*app.SignUpPayload, error)
@@ -3474,6 +3478,9 @@ schema {
   subscription: Subscription
 }
 
+"Depends on who asks, beyond the organization and the role: a subscription that can reach such a field is executed for each of its subscribers alone."
+directive @perViewer on FIELD_DEFINITION
+
 "A moment, RFC 3339 in UTC, for example ` + "`" + `2026-11-21T09:30:00Z` + "`" + `."
 scalar Time
 
@@ -3735,30 +3742,30 @@ type User implements Node {
   "Whether a link sent to the address has been opened and used. Own account only."
   emailVerified: Boolean
   "The address that yours changes to once it is confirmed from there; null where no change is under way. Own account only."
-  pendingEmail: String
+  pendingEmail: String @perViewer
   "When the password was set; null where the account has none. Own account only."
-  passwordChangedAt: Time
+  passwordChangedAt: Time @perViewer
   "How well the account is protected. Own account only; an organization asks ` + "`" + `Member.twoFactor` + "`" + `."
   twoFactor: TwoFactorState
   "Confirmed authenticators, oldest first, at most 20. Own account only."
-  authenticators: [Authenticator!]
+  authenticators: [Authenticator!] @perViewer
   "Your places in organizations, oldest first, at most 100. Own account only."
-  memberships: [Member!]
+  memberships: [Member!] @perViewer
   "What happened to the account, newest first. Own account only."
   securityEvents(
     "How many, at most 100."
     first: Int = 50
-  ): [SecurityEvent!]
+  ): [SecurityEvent!] @perViewer
   "The state of the recovery codes; null before the first authenticator. Own account only."
-  recoveryCodes: RecoveryCodes
+  recoveryCodes: RecoveryCodes @perViewer
   "Where the account is signed in now, last used first, at most 100. Own account only."
-  sessions: [Session!]
+  sessions: [Session!] @perViewer
   "Your personal API tokens, newest first: those that nobody revoked, at most 100. Own account only."
-  personalTokens: [PersonalToken!]
+  personalTokens: [PersonalToken!] @perViewer
   "Identities at organizations' single sign-on providers that sign in to this account, oldest first, at most 100. Own account only."
-  identities: [LinkedIdentity!]
+  identities: [LinkedIdentity!] @perViewer
   "Requests to reset your second factor that wait, oldest first, at most 100. If you did not ask for one, end it with ` + "`" + `declineTwoFactorReset` + "`" + `. Own account only."
-  twoFactorResets: [TwoFactorResetRequest!]
+  twoFactorResets: [TwoFactorResetRequest!] @perViewer
 }
 
 "An identity at an organization's single sign-on provider, which signs in to an account in that organization."
@@ -3902,13 +3909,13 @@ type Organization implements Node {
   "Full name."
   name: String!
   "Whether every member must have 2FA."
-  require2FA: Boolean
+  require2FA: Boolean @perViewer
   "The single sign-on provider; null when there is none. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
-  sso: SSO
+  sso: SSO @perViewer
   "Your own place in it; null for a service token. Scope: ` + "`" + `members:read` + "`" + `."
-  viewer: Member
+  viewer: Member @perViewer
   "What you may do here, by your role and, with an API token, its scopes."
-  viewerCan: [Permission!]
+  viewerCan: [Permission!] @perViewer
   "Its members in order of joining: active, invited and removed for 2FA. Scope: ` + "`" + `members:read` + "`" + `."
   members(
     "How many, 1 to 100."
@@ -3917,14 +3924,14 @@ type Organization implements Node {
     after: String
     "Which ones. Filtering by 2FA state is for managers and owners."
     filter: MemberFilter
-  ): MemberConnection
+  ): MemberConnection @perViewer
   "How many members there are by status, kept and not counted. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
-  memberCounts: MemberCounts
+  memberCounts: MemberCounts @perViewer
   "One of its members. Scope: ` + "`" + `members:read` + "`" + `."
   member(
     "The member's id."
     id: ID!
-  ): Member
+  ): Member @perViewer
   "What happened, newest first, as far back as it is kept. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLog(
     "How many, 1 to 100."
@@ -3933,33 +3940,33 @@ type Organization implements Node {
     after: String
     "Which entries."
     filter: AuditLogFilter
-  ): AuditLogConnection
+  ): AuditLogConnection @perViewer
   "Every action name that the audit log knows, for a filter's menu; at most 100. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
-  auditLogActions: [String!]
+  auditLogActions: [String!] @perViewer
   "Who has done something here that the log tells, by label, for a filter's menu; at most 100. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
   auditLogActors(
     "A part of the label, at most 100 characters."
     query: String
-  ): [AuditLogActor!]
+  ): [AuditLogActor!] @perViewer
   "The newest entry's sequence: pass it as ` + "`" + `after` + "`" + ` to the subscription ` + "`" + `auditLog` + "`" + ` to go on without a gap. Managers and owners. Scope: ` + "`" + `audit:read` + "`" + `."
-  auditSequence: Int
+  auditSequence: Int @perViewer
   "Its teams by name, at most 1000. Scope: ` + "`" + `teams:read` + "`" + `."
-  teams: [Team!]
+  teams: [Team!] @perViewer
   "The projects that you can reach: your teams', or all from role ` + "`" + `ADMIN` + "`" + ` up; by name, at most 1000. Scope: ` + "`" + `projects:read` + "`" + `."
-  projects: [Project!]
+  projects: [Project!] @perViewer
   "Who would be removed if 2FA were required now. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
-  require2FAImpact: Require2FAImpact
+  require2FAImpact: Require2FAImpact @perViewer
   "How many were active, had 2FA and were removed for it, day by day in UTC, oldest first; the last is today, as it is now. Days without a change say what the day before said; there are none before the organization was created. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
   complianceHistory(
     "How many days, 1 to 366, today among them."
     days: Int! = 90
-  ): [ComplianceDay!]
+  ): [ComplianceDay!] @perViewer
   "The latest sweep; null before the first. Managers and owners. Scope: ` + "`" + `security:read` + "`" + `."
-  sweep: Sweep
+  sweep: Sweep @perViewer
   "Its service tokens, newest first: those that nobody revoked, at most 100. Owners. Not with an API token."
-  serviceTokens: [ServiceToken!]
+  serviceTokens: [ServiceToken!] @perViewer
   "Requests to reset a member's second factor that wait, oldest first, at most 100: those made here, for managers and owners; those that this organization has to agree to, for owners. Scope: ` + "`" + `security:read` + "`" + `."
-  twoFactorResets: [TwoFactorReset!]
+  twoFactorResets: [TwoFactorReset!] @perViewer
 }
 
 "A request to reset a member's second factor, as one organization sees it. It does not say which other organizations the person belongs to."
@@ -4182,7 +4189,7 @@ type AuditLogEntry implements Node {
   "Who did it, as it was written then."
   actorLabel: String!
   "What it was done to, if still there to be seen."
-  target: Node
+  target: Node @perViewer
   "Its id, whether still there or not, as ` + "`" + `AuditLogFilter.target` + "`" + ` takes it. Unlike ` + "`" + `target` + "`" + ` it asks nothing of the database."
   targetId: ID
   "What it was done to, as it was written then."
@@ -4232,7 +4239,7 @@ type Require2FAImpact {
   "Owners among those who would be removed."
   ownersRemovedCount: Int!
   "Why you could not turn the requirement on now, apart from a session that is not fresh; null where you could, and where it is on."
-  refusal: Refusal
+  refusal: Refusal @perViewer
   "When members without 2FA were last reminded, which can be done once a day; null where they never were."
   remindedAt: Time
   "Those who would be removed or locked out, in order of joining."
@@ -4243,7 +4250,7 @@ type Require2FAImpact {
     after: String
     "Only those who cannot be mailed."
     unmailable: Boolean = false
-  ): MemberConnection
+  ): MemberConnection @perViewer
 }
 
 "What would be refused, with the code and the sentence of the refusal."
@@ -5252,7 +5259,7 @@ type Subscription {
   viewerMember(
     "Which organization."
     organizationId: ID!
-  ): Member!
+  ): Member! @perViewer
   "Each removal of a member; ` + "`" + `member` + "`" + ` is null where an API token lacks ` + "`" + `members:read` + "`" + `. Scope: ` + "`" + `audit:read` + "`" + `."
   memberRemoved(
     "Which organization."
@@ -5279,7 +5286,7 @@ type Subscription {
 "A removal."
 type MemberRemoved {
   "The member, where still there: one who was removed for 2FA is."
-  member: Member
+  member: Member @perViewer
   "Why."
   reason: RemovalReason!
   "The entry in the audit log."
@@ -10621,7 +10628,7 @@ func (ec *executionContext) _MemberRemoved_member(ctx context.Context, field gra
 			return ec.fieldContext_MemberRemoved_member(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Member, nil
+			return ec.Resolvers.MemberRemoved().Member(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *org.Member) graphql.Marshaler {
@@ -10635,8 +10642,8 @@ func (ec *executionContext) fieldContext_MemberRemoved_member(_ context.Context,
 	fc = &graphql.FieldContext{
 		Object:     "MemberRemoved",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Member(ctx, field)
 		},
@@ -23061,19 +23068,52 @@ func (ec *executionContext) _MemberRemoved(ctx context.Context, sel ast.Selectio
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("MemberRemoved")
 		case "member":
-			out.Values[i] = ec._MemberRemoved_member(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._MemberRemoved_member(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "reason":
 			out.Values[i] = ec._MemberRemoved_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "entry":
 			out.Values[i] = ec._MemberRemoved_entry(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -15,14 +15,25 @@ import (
 	"muster/graph/stream"
 )
 
-// operation is one subscribe message and what came of it. Its loop makes frames whose payload
-// knows nothing of the socket, so that one loop may feed several sockets later.
+// operation is one subscribe message and what came of it.
 type operation struct {
-	id     string
-	head   []byte // the frames' first member, "id", with its comma
-	cancel context.CancelCauseFunc
-	gone   chan struct{} // closed when the client has completed it
-	ending *stream.End
+	id   string
+	head []byte        // the frames' first member, "id", with its comma
+	gone chan struct{} // closed when the client has completed it
+
+	// Guarded by the socket's mutex.
+	cancel context.CancelCauseFunc // of its execution
+	member *member                 // its place in a group, the last one that it had
+}
+
+// completed says whether the client has completed the operation.
+func (op *operation) completed() bool {
+	select {
+	case <-op.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // subscribe starts an operation in a goroutine of its own.
@@ -35,25 +46,16 @@ func (s *socket) subscribe(m message) {
 		s.close(closeInvalidMessage, "Invalid message: payload is missing")
 		return
 	}
-	params, err := decodeRequest(m.payload)
-	if err != nil {
+	if _, err := decodeRequest(m.payload); err != nil {
 		s.close(closeInvalidMessage, "Invalid message: payload: "+err.Error())
 		return
 	}
-	params.Headers = s.request.Header
-	params.ReadTime = graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}
-
 	id, err := json.Marshal(m.id)
 	if err != nil {
 		s.close(closeInvalidMessage, "Invalid message: id")
 		return
 	}
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	op := &operation{
-		id: m.id, head: fmt.Appendf(nil, `"id":%s,`, id), cancel: cancel,
-		gone: make(chan struct{}),
-	}
-	ctx, op.ending = stream.WithEnd(ctx)
+	op := &operation{id: m.id, head: fmt.Appendf(nil, `"id":%s,`, id), gone: make(chan struct{})}
 
 	s.mu.Lock()
 	_, duplicate := s.live[m.id]
@@ -69,80 +71,148 @@ func (s *socket) subscribe(m message) {
 
 	switch {
 	case duplicate:
-		cancel(nil)
 		s.close(closeDuplicate, "Subscriber for "+m.id+" already exists")
 	case full:
-		cancel(nil)
-		s.send(s.errorFrame(op, gqlerror.List{tooMany(time.Second,
+		s.send(*s.errorFrame(op, gqlerror.List{tooMany(time.Second,
 			"A socket runs at most %d operations at a time. Complete one first.", s.transport.MaxOperations)}))
 	default:
 		s.transport.operations.Add(1)
-		s.goroutines.Go(func() { s.run(ctx, op, params) })
+		s.spawn(op, func() { s.run(op, request{payload: m.payload}) })
 	}
 }
 
 // complete is the client's word that it listens no longer.
 func (s *socket) complete(id string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	op, ok := s.live[id]
 	if !ok {
+		s.mu.Unlock()
 		return // Over already: the two completes crossed.
 	}
 	delete(s.live, id)
 	close(op.gone)
-	op.cancel(nil)
-}
-
-// run is an operation's goroutine.
-func (s *socket) run(ctx context.Context, op *operation, params *graphql.RawParams) {
-	defer func() {
+	if op.cancel != nil {
 		op.cancel(nil)
-		s.mu.Lock()
-		s.running--
-		s.mu.Unlock()
-		s.transport.operations.Add(-1)
-	}()
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			s.finish(op, s.errorFrame(op, gqlerror.List{recovered(ctx, s.exec, panicked)}))
-		}
-	}()
-	s.finish(op, s.execute(ctx, op, params))
+	}
+	m := op.member
+	s.mu.Unlock()
+	if m.leave() {
+		s.over()
+	}
 }
 
-// execute runs an operation to its end, sends what it gives, and answers its last frame.
-func (s *socket) execute(ctx context.Context, op *operation, params *graphql.RawParams) frame {
+// spawn runs fn for an operation in a goroutine of its own. Where the socket is ending the operation is over.
+func (s *socket) spawn(op *operation, fn func()) {
+	s.mu.Lock()
+	ending := s.closed
+	if !ending {
+		s.goroutines.Go(func() {
+			defer func() {
+				if panicked := recover(); panicked != nil {
+					s.finish(op, *s.errorFrame(op, gqlerror.List{recovered(s.ctx, s.exec, panicked)}))
+					s.over()
+				}
+			}()
+			fn()
+		})
+	}
+	s.mu.Unlock()
+	if ending {
+		s.over()
+	}
+}
+
+// over counts an operation out: it neither runs nor waits in a group.
+func (s *socket) over() {
+	s.mu.Lock()
+	s.running--
+	s.mu.Unlock()
+	s.transport.operations.Add(-1)
+}
+
+// run executes an operation alone, to its end or until it goes on in a group.
+func (s *socket) run(op *operation, r request) {
+	for {
+		f, rest := s.attempt(op, r)
+		switch {
+		case rest != nil: // The group has gone on too far: what it has no more is in the table.
+			r.after = &rest.live.Position
+		case f != nil:
+			s.finish(op, *f)
+			s.over()
+			return
+		default:
+			return // It waits in a group.
+		}
+	}
+}
+
+// request is what an operation executes.
+type request struct {
+	payload json.RawMessage // of the subscribe message
+	// after is a sequence at which a subscription goes on that was executed before; nil for none.
+	after *int
+	// alone says that it is not to join a group.
+	alone bool
+}
+
+func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	op.cancel = cancel
+	completed := op.completed()
+	s.mu.Unlock()
+	if completed {
+		return &frame{}, nil
+	}
+	f, rest := s.execute(ctx, cancel, op, r)
+	if rest != nil {
+		return s.join(ctx, op, rest)
+	}
+	return f, nil
+}
+
+// execute runs an operation to its end, sends what it gives, and answers its last frame; or the rest of a
+// subscription that has come to where others are.
+func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op *operation, r request) (*frame, *rest) {
 	limit := s.transport.OperationTimeout
-	timer := time.AfterFunc(limit, func() { op.cancel(errTimeout) })
+	timer := time.AfterFunc(limit, func() { cancel(errTimeout) })
 	defer timer.Stop()
 
+	epoch := s.transport.epoch.Load()
 	ctx = graphql.StartOperationTrace(ctx)
 	if s.transport.Begin != nil {
 		begun, err := s.transport.Begin(ctx)
 		if err != nil {
-			return s.refuse(ctx, op, nil, asGraphQL(err))
+			return s.refuse(ctx, op, nil, asGraphQL(err)), nil
 		}
 		ctx = begun
 	}
 	// Every subscriber goes through this by itself, its limits and validation: only what follows
 	// may be shared.
-	created, errs := s.exec.CreateOperationContext(ctx, params)
+	created, errs := create(ctx, s.exec, r.payload)
 	if len(errs) > 0 {
-		return s.refuse(ctx, op, created, errs...)
+		return s.refuse(ctx, op, created, errs...), nil
 	}
-	responses, ctx := s.exec.DispatchOperation(ctx, created)
+	subscription := &stream.Subscription{After: r.after}
+	document, sharable := shareKey(created)
+	subscription.Share = sharable && !r.alone
+	responses, ctx := s.exec.DispatchOperation(stream.With(ctx, subscription), created)
 	if created.Operation.Operation == ast.Subscription {
 		timer.Stop()
 	}
 	for answered := false; ; answered = true {
 		response := responses(ctx)
 		if response == nil {
-			return s.end(ctx, op, created, answered)
+			if live := subscription.Live(); live != nil {
+				return nil, &rest{live: live, document: document, payload: r.payload, epoch: epoch}
+			}
+			return s.end(ctx, op, created, answered, subscription.Err()), nil
 		}
 		response = presentTimeout(ctx, response, limit)
 		if len(response.Data) == 0 && len(response.Errors) > 0 {
-			return s.errorFrame(op, response.Errors) // It did not run.
+			return s.errorFrame(op, response.Errors), nil // It did not run.
 		}
 		if created.Operation.Operation == ast.Subscription {
 			nameRoot(created, response.Errors)
@@ -150,15 +220,26 @@ func (s *socket) execute(ctx context.Context, op *operation, params *graphql.Raw
 		// At once: gqlgen writes the next response's data into the same buffer.
 		payload, err := encodeResponse(response)
 		if err != nil {
-			return s.errorFrame(op, gqlerror.List{recovered(ctx, s.exec, err)})
+			return s.errorFrame(op, gqlerror.List{recovered(ctx, s.exec, err)}), nil
 		}
-		if err := s.outbox.put(frame{op: op, kind: "next", payload: payload}, s.transport.WriteTimeout); err != nil {
-			if errors.Is(err, errOutboxFull) {
-				s.tooSlow(op)
-			}
-			return frame{}
+		err = s.outbox.put(frame{op: op, kind: "next", payload: payload}, s.transport.WriteTimeout)
+		if errors.Is(err, errOutboxFull) {
+			s.tooSlow(subscription.Err() != nil)
+		}
+		if err != nil {
+			return &frame{}, nil
 		}
 	}
+}
+
+// create reads, validates and limits an operation. Each execution reads it anew: validation writes into the variables.
+func create(ctx context.Context, exec graphql.GraphExecutor, payload json.RawMessage) (*graphql.OperationContext, gqlerror.List) {
+	params, err := decodeRequest(payload)
+	if err != nil {
+		return nil, gqlerror.List{asGraphQL(err)} // The subscribe message was read before.
+	}
+	params.ReadTime = graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}
+	return exec.CreateOperationContext(ctx, params)
 }
 
 // nameRoot puts the subscription's own field at the head of the paths of an event's errors, where gqlgen leaves it out (the
@@ -174,34 +255,39 @@ func nameRoot(created *graphql.OperationContext, errs gqlerror.List) {
 }
 
 // end is the last frame of an operation that has no more responses.
-func (s *socket) end(ctx context.Context, op *operation, created *graphql.OperationContext, answered bool) frame {
-	if err := op.ending.Err(); err != nil {
-		f := s.refuse(ctx, op, created, asGraphQL(err))
-		f.written = make(chan struct{})
-		return f
+func (s *socket) end(ctx context.Context, op *operation, created *graphql.OperationContext, answered bool, why error) *frame {
+	if why != nil {
+		return s.cutOff(ctx, op, created, why)
 	}
 	if !answered {
 		if late := presentTimeout(ctx, nil, s.transport.OperationTimeout); late != nil {
 			return s.errorFrame(op, present(ctx, s.exec, created, late.Errors...).Errors)
 		}
 	}
-	return frame{op: op, kind: "complete", last: true}
+	return &frame{op: op, kind: "complete", last: true}
+}
+
+// cutOff is the error frame of who lost access: they must learn of it or lose the socket.
+func (s *socket) cutOff(ctx context.Context, op *operation, created *graphql.OperationContext, why error) *frame {
+	f := s.refuse(ctx, op, created, asGraphQL(why))
+	f.written = make(chan struct{})
+	return f
 }
 
 // refuse is the error frame for errors that the presenter has not seen yet.
 func (s *socket) refuse(
 	ctx context.Context, op *operation, created *graphql.OperationContext, errs ...*gqlerror.Error,
-) frame {
+) *frame {
 	response := present(ctx, s.exec, created, errs...)
 	return s.errorFrame(op, presentTimeout(ctx, response, s.transport.OperationTimeout).Errors)
 }
 
-func (s *socket) errorFrame(op *operation, errs gqlerror.List) frame {
+func (s *socket) errorFrame(op *operation, errs gqlerror.List) *frame {
 	payload, err := encodeErrors(errs, maxErrors)
 	if err != nil {
 		payload = fmt.Appendf(nil, `[{"message":"Internal error","extensions":{"code":%q}}]`, codeInternal)
 	}
-	return frame{op: op, kind: "error", payload: payload, last: true}
+	return &frame{op: op, kind: "error", payload: payload, last: true}
 }
 
 // finish sends an operation's last frame. One whose writing matters is waited for: whoever lost
@@ -214,7 +300,7 @@ func (s *socket) finish(op *operation, f frame) {
 	defer deadline.Stop()
 	if err := s.outbox.put(f, s.transport.WriteTimeout); err != nil {
 		if errors.Is(err, errOutboxFull) {
-			s.tooSlow(op)
+			s.tooSlow(f.written != nil)
 		}
 		return
 	}
@@ -230,9 +316,9 @@ func (s *socket) finish(op *operation, f frame) {
 	}
 }
 
-// tooSlow closes a socket whose client does not read as fast as its operations need.
-func (s *socket) tooSlow(op *operation) {
-	if op.ending.Err() != nil {
+// tooSlow closes a socket whose client does not read as fast as its operations need, or cannot be told that it lost access.
+func (s *socket) tooSlow(lost bool) {
+	if lost {
 		s.close(closeForbidden, "Forbidden")
 		return
 	}

@@ -22,19 +22,21 @@ import (
 const maxID = 256
 
 // socket is one connection. Its reader owns it: it takes messages one after the other, starts
-// operations, and puts everything away at the end. Only the writer writes messages.
+// operations, and puts everything away at the end. Only the writer writes messages. While nothing
+// happens it holds no more than it needs to be woken: the buffers are a pool's, and whatever needs a
+// deep stack runs on another goroutine than these two, whose stacks stay small.
 type socket struct {
 	transport  *WebSocket
 	connection *websocket.Conn
-	request    *http.Request
+	request    *http.Request // nil after connection_init
 	exec       graphql.GraphExecutor
-	outbox     *outbox
+	outbox     outbox
 	cancel     context.CancelFunc
 	closing    chan struct{} // closed when the socket is to end
 	written    chan struct{} // closed when the writer has ended
 	goroutines sync.WaitGroup
 
-	// Of the reader only.
+	// Of the reader only, but ctx stays the same from the first operation on.
 	ctx   context.Context //nolint:containedctx // A socket outlives the call that made it.
 	begun bool            // connection_init was accepted
 
@@ -57,11 +59,13 @@ type socket struct {
 func newSocket(t *WebSocket, connection *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
 	// net/http ends the request's context when the handler returns.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	return &socket{
+	s := &socket{
 		transport: t, connection: connection, request: r.WithContext(ctx), exec: exec,
-		outbox: newOutbox(), ctx: ctx, cancel: cancel,
+		ctx: ctx, cancel: cancel,
 		closing: make(chan struct{}), written: make(chan struct{}), live: map[string]*operation{},
 	}
+	s.outbox.init()
+	return s
 }
 
 // close makes the socket end with a close frame (code 0: without one). The first call decides.
@@ -116,6 +120,7 @@ func (s *socket) read() {
 		<-s.written
 		_ = s.connection.Close() // There is nobody to tell.
 		s.transport.forget(s)
+		s.leaveGroups()
 		s.goroutines.Wait()
 	}()
 	defer s.recoverTransport("reader")
@@ -125,6 +130,10 @@ func (s *socket) read() {
 		if s.begun {
 			s.listen(2 * s.transport.PingInterval)
 		}
+		return nil
+	})
+	s.connection.SetCloseHandler(func(code int, _ string) error {
+		s.close(code, "") // The writer answers: nothing may come after a close frame.
 		return nil
 	})
 	s.listen(s.transport.InitTimeout)
@@ -140,7 +149,13 @@ func (s *socket) read() {
 		if s.begun {
 			s.listen(2 * s.transport.PingInterval)
 		}
-		s.receive(kind, data)
+		received := make(chan struct{})
+		go func() {
+			defer close(received)
+			defer s.recoverTransport("reader")
+			s.receive(kind, data)
+		}()
+		<-received
 	}
 }
 
@@ -252,7 +267,7 @@ func (s *socket) begin(m message) {
 		s.close(closeTooMany, "Too many sockets without a session: sign in first, or ask by POST")
 		return
 	}
-	s.begun = true
+	s.begun, s.request = true, nil
 	s.listen(2 * s.transport.PingInterval)
 	s.send(frame{kind: "connection_ack"})
 }
@@ -264,120 +279,9 @@ func (s *socket) send(f frame) {
 	}
 }
 
-// write is the writer's goroutine.
-func (s *socket) write() {
-	defer close(s.written)
-	defer s.recoverTransport("writer")
-
-	pings := time.NewTicker(s.transport.PingInterval)
-	defer pings.Stop()
-	var err error
-	for err == nil && !s.isClosing() {
-		// Also while there is always something to write: a client that only listens has nothing to
-		// say but the answers to pings.
-		select {
-		case <-pings.C:
-			err = s.ping()
-			continue
-		default:
-		}
-		if f, ok := s.outbox.take(); ok {
-			if s.mayWrite(f) {
-				err = s.writeFrame(f)
-			}
-			continue
-		}
-		select {
-		case <-s.outbox.ready:
-		case <-s.closing:
-		case <-pings.C:
-			err = s.ping()
-		}
-	}
-	if !s.isClosing() {
-		s.cut() // What could not be written leaves half a message behind.
-		return
-	}
-	s.mu.Lock()
-	code, reason := s.code, s.reason
-	s.mu.Unlock()
-	if err == nil && code != 0 {
-		err = s.connection.WriteControl(websocket.CloseMessage,
-			websocket.FormatCloseMessage(code, shorten(reason)), time.Now().Add(closeGrace))
-	}
-	if err != nil {
-		s.cut()
-	}
-}
-
-// mayWrite asks, right before a frame is written, whether anyone still wants it, and frees
-// the id with the last one: a client may use it again as soon as it has read that frame, and
-// nothing may come after its own complete.
-func (s *socket) mayWrite(f frame) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return false // It was taken when the socket was still open.
-	case f.op == nil:
-		return true
-	}
-	select {
-	case <-f.op.gone:
-		return false
-	default:
-	}
-	if f.last && s.live[f.op.id] == f.op {
-		delete(s.live, f.op.id)
-	}
-	return true
-}
-
-func (s *socket) writeFrame(f frame) error {
-	head := make([]byte, 0, 64+maxID)
-	head = append(head, '{')
-	if f.op != nil {
-		head = append(head, f.op.head...)
-	}
-	head = fmt.Appendf(head, `"type":%q`, f.kind)
-	if f.payload != nil {
-		head = append(head, `,"payload":`...)
-	}
-	if err := s.connection.SetWriteDeadline(time.Now().Add(s.transport.WriteTimeout)); err != nil {
-		return fmt.Errorf("write to a WebSocket: %w", err)
-	}
-	w, err := s.connection.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return fmt.Errorf("write to a WebSocket: %w", err)
-	}
-	for _, part := range [][]byte{head, f.payload, {'}'}} {
-		if _, err := w.Write(part); err != nil {
-			return fmt.Errorf("write to a WebSocket: %w", err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("write to a WebSocket: %w", err)
-	}
-	if f.written != nil {
-		close(f.written)
-	}
-	return nil
-}
-
-// ping asks the client for a sign of life in both of its languages.
-func (s *socket) ping() error {
-	if err := s.writeFrame(frame{kind: "ping"}); err != nil {
-		return err
-	}
-	if err := s.connection.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.transport.WriteTimeout)); err != nil {
-		return fmt.Errorf("ping a WebSocket: %w", err)
-	}
-	return nil
-}
-
 func (s *socket) recoverTransport(where string) {
 	if panicked := recover(); panicked != nil {
-		s.transport.Logger.ErrorContext(s.request.Context(), "panic in a WebSocket", "goroutine", where,
+		s.transport.Logger.ErrorContext(s.ctx, "panic in a WebSocket", "goroutine", where,
 			"panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 		s.close(websocket.CloseInternalServerErr, "Internal error")
 		if where == "writer" {

@@ -37,8 +37,8 @@ const closeGrace = time.Second
 const kernelBuffer = 128 << 10
 
 // WebSocket carries queries, mutations and subscriptions over graphql-transport-ws. A socket has
-// two goroutines, a reader and a writer, and one more for each operation that runs. The handler
-// returns as soon as both have started. The functions and bounds are set before the first
+// two goroutines, a reader and a writer, and one more for each operation that runs; a subscription
+// that waits in a group has none. The handler returns as soon as both have started. The functions and bounds are set before the first
 // request; the zero value of a bound means the default given there. A WebSocket is used by
 // pointer and keeps the register of its sockets.
 type WebSocket struct {
@@ -99,7 +99,8 @@ type WebSocket struct {
 	once       sync.Once
 	upgrader   websocket.Upgrader
 	operations atomic.Int64
-	running    sync.WaitGroup // one for each socket
+	epoch      atomic.Int64   // counts the moments at which groups learned that rights may have changed
+	running    sync.WaitGroup // one for each socket and group
 
 	mu       sync.Mutex // guards what follows; held for moments, never while writing
 	shutDown bool
@@ -107,6 +108,7 @@ type WebSocket struct {
 	crowd    crowd
 	sockets  map[*socket]struct{}
 	sessions map[string]map[*socket]struct{}
+	groups   map[string]*group
 }
 
 var _ graphql.Transport = &WebSocket{}
@@ -115,15 +117,17 @@ var _ graphql.Transport = &WebSocket{}
 type Stats struct {
 	// Sockets are open connections, those among them that have not sent connection_init.
 	Sockets int
-	// Operations are goroutines that run an operation.
+	// Operations are those that run or wait for what they subscribed to.
 	Operations int
+	// Groups are executions that several subscriptions share.
+	Groups int
 }
 
 // Stats answers the present counts.
 func (t *WebSocket) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Stats{Sockets: len(t.sockets), Operations: int(t.operations.Load())}
+	return Stats{Sockets: len(t.sockets), Operations: int(t.operations.Load()), Groups: len(t.groups)}
 }
 
 // Authorization is the value of a connection_init payload's member "authorization", in whatever
@@ -253,6 +257,7 @@ func (t *WebSocket) register(s *socket) {
 	if t.sockets == nil {
 		t.sockets = map[*socket]struct{}{}
 		t.sessions = map[string]map[*socket]struct{}{}
+		t.groups = map[string]*group{}
 	}
 	t.sockets[s] = struct{}{}
 	if t.shutDown {
