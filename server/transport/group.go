@@ -254,21 +254,13 @@ func (g *group) takeUp(m *member) {
 // catchUp is called by the member's writer when there is room again.
 func (g *group) catchUp(m *member) {
 	g.mu.Lock()
-	behind := false
+	defer g.mu.Unlock()
 	switch {
 	case m.index < 0:
 	case m.epoch < g.epoch:
 		m.socket.outbox.stillLate(m) // Until the gate has answered.
 	default:
-		if behind = m.next < g.frames-ringSize; behind {
-			g.remove(m)
-		} else {
-			g.takeUp(m)
-		}
-	}
-	g.mu.Unlock()
-	if behind {
-		m.goOn(false)
+		g.takeUp(m)
 	}
 }
 
@@ -439,7 +431,7 @@ func (g *group) tell(sequence int, event any) bool {
 
 // publish queues a frame for all members. It says whether most of them have no room left.
 func (g *group) publish(sequence int, payload []byte) (crowded bool) {
-	var stale []*member
+	var leaving []*member
 	g.mu.Lock()
 	if payload != nil {
 		slot := &g.ring[g.frames%ringSize]
@@ -451,9 +443,10 @@ func (g *group) publish(sequence int, payload []byte) (crowded bool) {
 		for i := 0; i < len(g.members); i++ {
 			m := g.members[i]
 			switch {
-			case m.epoch < g.epoch: // Its last answer is too old: it goes and asks for itself.
+			case m.epoch < g.epoch, // Its last answer is too old: it goes and asks for itself.
+				m.late && m.next < g.frames-ringSize: // What it missed is in the table alone.
 				g.remove(m)
-				stale = append(stale, m)
+				leaving = append(leaving, m)
 				i--
 			case m.late || m.position >= sequence:
 			case m.socket.outbox.offerShared(m, payload):
@@ -467,7 +460,7 @@ func (g *group) publish(sequence int, payload []byte) (crowded bool) {
 	}
 	g.position = sequence
 	g.mu.Unlock()
-	for _, m := range stale {
+	for _, m := range leaving {
 		m.goOn(false)
 	}
 	return crowded

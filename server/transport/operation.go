@@ -197,7 +197,7 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 	}
 	subscription := &stream.Subscription{After: r.after}
 	document, sharable := shareKey(created)
-	subscription.Share = sharable && !r.alone
+	subscription.Share = sharable && !r.alone && !s.transport.Alone
 	responses, ctx := s.exec.DispatchOperation(stream.With(ctx, subscription), created)
 	if created.Operation.Operation == ast.Subscription {
 		timer.Stop()

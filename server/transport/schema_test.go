@@ -30,7 +30,9 @@ type Node { id: ID  node: Node }
 enum Kind { SMALL LARGE }
 input Filter { name: String }
 type Mutation { signIn(code: String): String  rename(name: String): String }
-type Subscription { ticks(name: String!): String  none: String  refusal: String  late: String }
+type Subscription { ticks(name: String!): String  none: String  refusal: String  late: String
+  log(after: Int, name: String, limit: Int): Int  mine(after: Int): Int @perViewer }
+directive @perViewer on FIELD_DEFINITION
 `
 
 // coded is an error as the application gives it.
@@ -76,6 +78,7 @@ type api struct {
 	release chan struct{}
 	signIns atomic.Int64
 	lookups atomic.Int64 // of the schema: validation starts with one
+	journal *journal
 
 	ws     *transport.WebSocket
 	server *httptest.Server
@@ -90,6 +93,7 @@ func newAPI(t *testing.T, configure func(*api, *transport.WebSocket, *transport.
 		streams: make(chan *source, 1000),
 		waiting: make(chan struct{}, 1000),
 		release: make(chan struct{}),
+		journal: newJournal(),
 		ws: &transport.WebSocket{
 			CheckOrigin: func(*http.Request) bool { return true },
 			Logger:      slog.New(slog.DiscardHandler),
@@ -230,6 +234,9 @@ func (a *api) subscribe(ctx context.Context, operation *graphql.OperationContext
 		return nil
 	}
 	name, _ := field.ArgumentMap(operation.Variables)["name"].(string)
+	if field.Name == "log" || field.Name == "mine" {
+		return a.follow(ctx, operation, field, name)
+	}
 	s := &source{
 		name: name, done: ctx.Done(), end: func(err error) { stream.EndWith(ctx, err) }, events: make(chan string),
 	}
@@ -248,6 +255,45 @@ func (a *api) subscribe(ctx context.Context, operation *graphql.OperationContext
 			}
 			buffer.Reset()
 			fmt.Fprintf(&buffer, "{%q:%q}", field.Alias, event)
+			return &graphql.Response{Data: buffer.Bytes()}
+		}
+	}
+}
+
+// follow executes a subscription to the journal. Of an odd entry "odd fail" makes an error.
+func (a *api) follow(ctx context.Context, operation *graphql.OperationContext, field graphql.CollectedField, name string) graphql.ResponseHandler {
+	var after *int
+	if raw := field.ArgumentMap(operation.Variables)["after"]; raw != nil {
+		n, err := graphql.UnmarshalInt(raw)
+		if err != nil {
+			panic(err)
+		}
+		after = &n
+	}
+	events, err := stream.OfLog(ctx, after, func(after *int) (stream.Log[int], error) { return a.journal.read(ctx, after) })
+	if err != nil {
+		graphql.AddError(ctx, err)
+		return nil
+	}
+	var buffer bytes.Buffer
+	return func(ctx context.Context) *graphql.Response {
+		select {
+		case <-ctx.Done():
+			return nil
+		case n, ok := <-events:
+			if !ok {
+				return nil
+			}
+			a.journal.mu.Lock()
+			a.journal.executed++
+			a.journal.mu.Unlock()
+			buffer.Reset()
+			if name == "odd fail" && n%2 == 1 {
+				graphql.AddError(ctx, &coded{code: "FORBIDDEN"})
+				fmt.Fprintf(&buffer, "{%q:null}", field.Alias)
+			} else {
+				fmt.Fprintf(&buffer, "{%q:%d}", field.Alias, n)
+			}
 			return &graphql.Response{Data: buffer.Bytes()}
 		}
 	}

@@ -60,6 +60,8 @@ type WebSocket struct {
 	// Client answers the address that a socket is counted by, of its upgrade request. Without a function, and for addresses
 	// of this machine, MaxNetworkSockets bounds nothing.
 	Client func(r *http.Request) netip.Addr
+	// Alone makes every subscription be executed for its subscriber alone: what sharing is compared with.
+	Alone bool
 	// Logger gets panics of the transport's own goroutines and refusals of Authenticate. Panics
 	// of resolvers go through the executor's recover function. Default: [slog.Default].
 	Logger *slog.Logger
