@@ -53,7 +53,12 @@ func TestFeedLeavesNothingBehind(t *testing.T) {
 	a.write(t, ids[0], 1)
 	a.wake(ids[0])
 	<-stays.signal
-	if entries, behind := stays.take(); len(entries) != 1 || behind {
+	entries, behind := stays.take()
+	for len(entries) == 0 && !behind { // A topic looks once when it begins, and that is a sign of life too.
+		<-stays.signal
+		entries, behind = stays.take()
+	}
+	if len(entries) != 1 || behind {
 		t.Errorf("got %d entries, behind %v, want one", len(entries), behind)
 	}
 	a.feed.leave(stays)
