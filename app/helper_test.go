@@ -23,8 +23,13 @@ const patience = 20 * time.Second
 func open(t *testing.T, more string) (*App, *pgx.Conn) {
 	t.Helper()
 	url := dbtest.URL(t)
-	admin := dbtest.Admin(t, url)
-	database, err := db.Open(context.WithoutCancel(t.Context()), url+more)
+	return openAt(t, url+more), dbtest.Admin(t, url)
+}
+
+// openAt is open for a database that is there.
+func openAt(t *testing.T, url string) *App {
+	t.Helper()
+	database, err := db.Open(context.WithoutCancel(t.Context()), url)
 	must(t, err)
 	t.Cleanup(database.Close)
 	keys, err := secret.NewKeys("a key for tests that is long enough to be taken")
@@ -33,7 +38,7 @@ func open(t *testing.T, more string) (*App, *pgx.Conn) {
 		DB: database, Keys: keys, Passwords: secret.NewPasswords(2, 100), PublicURL: "http://localhost:8080", Instance: "test",
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, SessionIdle: time.Hour, SessionMax: 24 * time.Hour,
 		StepUp: 10 * time.Minute, SweepBatch: 50,
-	}), admin
+	})
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -41,24 +41,6 @@ var (
 		db.Limit{Hits: 48, Window: 24 * time.Hour},
 		"The account was warned a moment ago.",
 	}
-	limitPassword = limit{
-		"password",
-		db.Limit{Hits: 10, Window: 15 * time.Minute},
-		db.Limit{Hits: 30, Window: 24 * time.Hour},
-		"Too many wrong passwords.",
-	}
-	limitPasswordKnown = limit{
-		"password-known",
-		db.Limit{Hits: 20, Window: 15 * time.Minute},
-		db.Limit{Hits: 100, Window: 24 * time.Hour},
-		"Too many wrong passwords.",
-	}
-	limitPasswordNetwork = limit{
-		"password-network",
-		db.Limit{Hits: 100, Window: 15 * time.Minute},
-		db.Limit{Hits: 1000, Window: 24 * time.Hour},
-		"Too many wrong passwords from your network.",
-	}
 	limitSignUp = limit{
 		"sign-up",
 		db.Limit{Hits: 200, Window: 15 * time.Minute},
@@ -134,7 +116,7 @@ var (
 		"passkey-guess",
 		db.Limit{Hits: 30, Window: 15 * time.Minute},
 		db.Limit{Hits: 300, Window: 24 * time.Hour},
-		"Too many wrong passkeys from your network.",
+		"Too many answers from your network that no passkey has given.",
 	}
 	limitInviteAddress = limit{
 		"invite-address",
@@ -196,13 +178,45 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 	return l.refuse(wait)
 }
 
-// spendDead counts a token that opens nothing, by network, and gives the refusal. Living ones are never counted by network, so that
-// nobody who sends rubbish keeps a neighbour from using theirs.
+// spendDead counts what leads nowhere (a token that opens nothing, an organization that there is not, an answer that is none), by
+// network, and gives the refusal. What is alive is not counted with it, so that nobody who sends rubbish keeps a neighbour
+// from using theirs.
 func (a *App) spendDead(ctx context.Context, l limit, r *Request, refusal error) error {
 	if err := a.spend(ctx, l, "dead "+r.network()); err != nil {
 		return err
 	}
 	return refusal
+}
+
+// spot is what living tries are counted by of somebody who has not said yet which account they mean: their network, or their
+// browser where any account knows it. So a neighbour who begins many such tries keeps no known browser from one.
+func (a *App) spot(ctx context.Context, r *Request) (string, error) {
+	device, err := a.DB.KnownToAnybody(ctx, r.deviceHashes())
+	if err != nil {
+		return "", fmt.Errorf("look for an earlier sign-in: %w", err)
+	}
+	if device == nil {
+		return r.network(), nil
+	}
+	return "browser " + hex.EncodeToString(device), nil
+}
+
+// spendSpot counts a living try by where it is made; forgiveSpot takes it back where it has come to a sign-in.
+func (a *App) spendSpot(ctx context.Context, l limit, r *Request) error {
+	spot, err := a.spot(ctx, r)
+	if err != nil {
+		return err
+	}
+	return a.spend(ctx, l, spot)
+}
+
+func (a *App) forgiveSpot(ctx context.Context, l limit, r *Request) {
+	spot, err := a.spot(ctx, r)
+	if err != nil {
+		a.Log.WarnContext(ctx, "a try was not taken back", "err", err)
+		return
+	}
+	a.forgive(ctx, l, spot)
 }
 
 // spendAnswer counts an answer to a challenge, of a security key where there is no code; forgive takes it back. What has the
@@ -302,6 +316,9 @@ func (a *App) tryCode(ctx context.Context, r *Request, userID string) error {
 var errCodesOff = org.Refuse(org.CodeConflict, "Too many wrong codes were tried in a row, so codes of apps and phones no longer work for this account. "+
 	"Sign in with a recovery code or a security key; that switches them on again.")
 
+// limited says whether a refusal is that of a budget.
+func limited(err error) bool { return errors.Is(err, &org.Error{Code: org.CodeRateLimited}) }
+
 // exhausted refuses where the budget is used up, without counting.
 func (a *App) exhausted(ctx context.Context, l limit, key string) error {
 	wait, err := a.DB.Wait(ctx, l.name+" "+key, l.short, l.long)
@@ -320,12 +337,18 @@ func (l limit) refuse(wait time.Duration) error {
 	return &org.Error{Code: org.CodeRateLimited, RetryAfter: wait, Message: fmt.Sprintf("%s Try again in %s.", l.message, roughly(wait))}
 }
 
-// forgive takes a hit back: it was no guess. That it may fail costs the person a part of their budget, nothing else.
+// forgive takes a hit back: it was no guess. It does so also for a caller who has gone meanwhile. That it may fail costs the
+// person a part of their budget, nothing else.
 func (a *App) forgive(ctx context.Context, l limit, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
+	defer cancel()
 	if err := a.DB.Forgive(ctx, l.name+" "+key); err != nil {
 		a.Log.WarnContext(ctx, "a try was not taken back", "err", err)
 	}
 }
+
+// bookkeeping is how long counting a hit and taking it back may take.
+const bookkeeping = 5 * time.Second
 
 // mayTell counts a mail that tells of a change of an account, in the transaction of the change, and says whether it may go. An
 // address that is not proved has one budget for all, whichever account claims it. An account with a proved one has one for each
@@ -364,50 +387,6 @@ func (a *App) checkNotice(ctx context.Context, user *org.User) error {
 		return errNoMail
 	}
 	return err
-}
-
-// passwordKey is what wrong passwords of an account are counted by: its address, as for one that is not there, since the
-// difference would tell.
-func passwordKey(user *org.User) string {
-	if user.Email == nil {
-		return user.ID
-	}
-	return addressKey(*user.Email)
-}
-
-// spendPassword counts a try of a password by network, and by account, under its key, and network; forgive takes back what it has counted.
-// Where that is used up, a browser that signed in to the account before, which its device cookie says, has a budget of its
-// own that nobody else can spend: an attacker cannot lock a victim out.
-func (a *App) spendPassword(ctx context.Context, user *org.User, account string, r *Request) (forgive func(), err error) {
-	network := a.spend(ctx, limitPasswordNetwork, r.network())
-	if err = network; err == nil {
-		if err = a.spend(ctx, limitPassword, account+" "+r.network()); err == nil {
-			return func() {
-				a.forgive(ctx, limitPassword, account+" "+r.network())
-				a.forgive(ctx, limitPasswordNetwork, r.network())
-			}, nil
-		}
-	}
-	if user == nil {
-		return nil, err
-	}
-	device, lookup := a.DB.KnownDevice(ctx, user.ID, r.deviceHashes())
-	if lookup != nil {
-		return nil, fmt.Errorf("look for an earlier sign-in: %w", lookup)
-	}
-	if device == nil {
-		return nil, err
-	}
-	browser := account + " " + hex.EncodeToString(device)
-	if err := a.spend(ctx, limitPasswordKnown, browser); err != nil {
-		return nil, err
-	}
-	return func() {
-		a.forgive(ctx, limitPasswordKnown, browser)
-		if network == nil {
-			a.forgive(ctx, limitPasswordNetwork, r.network())
-		}
-	}, nil
 }
 
 // roughly says a duration as a person would.

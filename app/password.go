@@ -63,7 +63,7 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 	if in.NewPassword == in.CurrentPassword {
 		return nil, org.BadInput("newPassword", "This is the password that you have given as the present one. Take another one.")
 	}
-	_, forgive, err := a.checkPassword(ctx, r, user, in.CurrentPassword)
+	_, err = a.checkPassword(ctx, r, user, in.CurrentPassword)
 	if errors.Is(err, org.ErrCredentials) {
 		return nil, org.Refuse(org.CodeInvalidCredentials, "The present password is wrong. An account that has none yet gets its first by a reset: ask for the mail.")
 	}
@@ -114,7 +114,6 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 	if err != nil {
 		return nil, err
 	}
-	forgive()
 	if cookie != "" {
 		r.setCookie(cookie)
 	}
@@ -263,9 +262,12 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 	if err != nil {
 		return nil, err
 	}
-	// Who has just forgotten a password has often used the tries up.
-	if err := a.DB.ForgetHits(ctx, limitPassword.name+" "+passwordKey(user)+" "+r.network()); err != nil {
-		a.Log.WarnContext(ctx, "wrong passwords before a reset were not forgotten", "err", err)
+	// Who has just forgotten a password has often used the tries up, and what was tried at the old one is no matter any more.
+	key := passwordKey(user)
+	for _, hits := range []string{limitPassword.name + " " + key + " " + r.network(), limitPasswordAccount.name + " " + key, limitSignInAccount.name + " " + key} {
+		if err := a.DB.ForgetHits(ctx, hits); err != nil {
+			a.Log.WarnContext(ctx, "passwords tried before a reset were not forgotten", "err", err)
+		}
 	}
 	return done, nil
 }

@@ -22,6 +22,8 @@ type Request struct {
 	Browser bool
 
 	session *org.Session
+	// known says that the account whose password is tried knows this browser.
+	known bool
 	// began is the session that this request has begun, "" for none.
 	began string
 	// admitted are the places that a query's own look has found, by organization: the fields below it do not ask again.
@@ -88,7 +90,7 @@ func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, st
 // is one that Authenticate gave.
 func (a *App) Resume(ctx context.Context) (context.Context, error) {
 	r := *request(ctx)
-	r.cookie = nil
+	r.cookie, r.known = nil, false
 	if r.session == nil {
 		return WithRequest(ctx, &r), nil
 	}
@@ -158,17 +160,26 @@ func (a *App) sessionNow(ctx context.Context, r *Request) (*org.Session, error) 
 	return s, nil
 }
 
-// network is what wrong passwords are counted by: the /24 of an IPv4 address, the /64 of an IPv6 one, which is what one
-// customer of a provider gets.
-func (r *Request) network() string {
+// network is what most is counted by: the /24 of an IPv4 address, the /64 of an IPv6 one, which is the least that a customer of
+// a provider gets.
+func (r *Request) network() string { return r.prefix(24, 64) }
+
+// block is the most that one customer commonly gets: the /48 of an IPv6 address, with 65,536 networks (RFC 6177), and of IPv4
+// the network itself.
+func (r *Request) block() string { return r.prefix(24, 48) }
+
+// place is where the request stands in the queue before passwords.
+func (r *Request) place() secret.Caller { return secret.Caller{Network: r.block(), Known: r.known} }
+
+func (r *Request) prefix(four, six int) string {
 	ip, err := netip.ParseAddr(r.IPAddress)
 	if err != nil {
 		return r.IPAddress
 	}
 	ip = ip.Unmap()
-	bits := 64
+	bits := six
 	if ip.Is4() {
-		bits = 24
+		bits = four
 	}
 	prefix, err := ip.Prefix(bits)
 	if err != nil {

@@ -84,11 +84,10 @@ func (a *App) ConfirmTwoFactorReset(ctx context.Context, in ConfirmTwoFactorRese
 	if err != nil {
 		return nil, fmt.Errorf("find the account: %w", err)
 	}
-	encoded, forgive, err := a.checkPassword(ctx, r, user, in.Password)
+	encoded, err := a.checkPassword(ctx, r, user, in.Password)
 	if err != nil {
 		return nil, err
 	}
-	forgive()
 	var void error
 	check := func(tx *db.Tx) error {
 		reset, err = tx.ResetByToken(ctx, hash)

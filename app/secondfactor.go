@@ -223,7 +223,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		return event(user.ID, r, org.EventIdentityConfirmed, message), nil
 	}
 	var used *proof
-	var forgive func()
+	forgive := func() {}
 	if user.Compliant() {
 		if err := org.CheckOneAnswer(in.Code != nil, in.Credential != nil); err != nil {
 			return nil, err
@@ -247,7 +247,7 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		if in.Password == nil {
 			return nil, org.BadInput("password", "This account has no second factor: send its password.")
 		}
-		if _, forgive, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
+		if _, err = a.checkPassword(ctx, r, user, *in.Password); err != nil {
 			return nil, err
 		}
 		err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
@@ -268,26 +268,4 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		return nil, err
 	}
 	return &ConfirmIdentityPayload{FreshUntil: r.session.FreshAt.Add(a.StepUp)}, nil
-}
-
-// checkPassword compares the password of an account, having counted the try, and gives the hash that it was found right by.
-func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (encoded string, forgive func(), err error) {
-	forgive, err = a.spendPassword(ctx, user, passwordKey(user), r)
-	if err != nil {
-		return "", nil, err
-	}
-	encoded, err = a.DB.PasswordHash(ctx, user.ID)
-	if err != nil {
-		return "", nil, fmt.Errorf("find the credentials: %w", err)
-	}
-	ok, err := a.Passwords.Verify(ctx, encoded, password)
-	switch {
-	case errors.Is(err, secret.ErrBusy):
-		return "", nil, errBusy()
-	case err != nil:
-		return "", nil, fmt.Errorf("verify the password: %w", err)
-	case !ok:
-		return "", nil, org.ErrCredentials
-	}
-	return encoded, forgive, nil
 }

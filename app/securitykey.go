@@ -492,13 +492,13 @@ type StartPasskeySignInPayload struct {
 	ClientMutationID *string
 }
 
-// StartPasskeySignIn asks for any passkey of this server. Nobody is known yet, so there is no log to write to; the network
-// is counted.
+// StartPasskeySignIn asks for any passkey of this server. Nobody is known yet, so there is no log to write to; what is
+// counted is the network, or the browser.
 func (a *App) StartPasskeySignIn(ctx context.Context, in StartPasskeySignInInput) (*StartPasskeySignInPayload, error) {
 	if err := a.keysOn(); err != nil {
 		return nil, err
 	}
-	if err := a.spend(ctx, limitPasskey, request(ctx).network()); err != nil {
+	if err := a.spendSpot(ctx, limitPasskey, request(ctx)); err != nil {
 		return nil, err
 	}
 	assertion, session, err := a.rp.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
@@ -527,8 +527,8 @@ type SignInWithPasskeyInput struct {
 // SignInWithPasskeyPayload is what signInWithPasskey answers.
 type SignInWithPasskeyPayload struct{ Session *SessionToken }
 
-// SignInWithPasskey signs in by a key that has verified its user: what one has and what one knows or is, at once. Tries are
-// counted by network and not by account, which no password protects here: nobody uses up somebody else's guesses.
+// SignInWithPasskey signs in by a key that has verified its user: what one has and what one knows or is, at once. Each
+// start has one answer, so starts are what is counted of those that live; an account's guesses are nobody else's to use up.
 func (a *App) SignInWithPasskey(ctx context.Context, in SignInWithPasskeyInput) (*SignInWithPasskeyPayload, error) {
 	r := request(ctx)
 	if err := a.keysOn(); err != nil {
@@ -541,12 +541,9 @@ func (a *App) SignInWithPasskey(ctx context.Context, in SignInWithPasskeyInput) 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.spend(ctx, limitPasskeyGuess, r.network()); err != nil {
-		return nil, err
-	}
 	parsed, err := parseAsserted(in.Credential)
 	if err != nil {
-		return nil, err
+		return nil, a.spendDead(ctx, limitPasskeyGuess, r, err)
 	}
 	var owner *keyOwner
 	var fault error
@@ -577,6 +574,6 @@ func (a *App) SignInWithPasskey(ctx context.Context, in SignInWithPasskeyInput) 
 	if err != nil {
 		return nil, err
 	}
-	a.forgive(ctx, limitPasskeyGuess, r.network())
+	a.forgiveSpot(ctx, limitPasskey, r)
 	return &SignInWithPasskeyPayload{Session: r.begun(session)}, nil
 }

@@ -173,55 +173,42 @@ const challengeLife = 5 * time.Minute
 // SignIn checks email and password. Absent accounts cost the same as present ones and get the same answer.
 func (a *App) SignIn(ctx context.Context, in SignInInput) (*SignInPayload, error) {
 	r := request(ctx)
-	var user *org.User
+	user := &org.User{ID: db.NewID(db.UserID)} // nobody: what follows finds nothing, by the same statements
 	// By one spelling, whether there is an account or not. What is typed as an address may be a secret: the key is a hash.
 	key := addressKey(in.Email)
 	if email, err := org.ParseEmail("email", in.Email); err == nil { // what is no address is no account's
 		key = addressKey(email)
-		user, err = a.DB.UserByEmail(ctx, email)
-		if err != nil && !errors.Is(err, org.ErrNotFound) {
+		switch found, err := a.DB.UserByEmail(ctx, email); {
+		case err == nil:
+			user = found
+		case !errors.Is(err, org.ErrNotFound):
 			return nil, fmt.Errorf("find the account: %w", err)
 		}
 	}
-	forgive, err := a.spendPassword(ctx, user, key, r)
+	c, err := a.claim(ctx, r, user.ID, key)
 	if err != nil {
 		return nil, err
 	}
-	encoded := ""
-	if user != nil {
-		if encoded, err = a.DB.PasswordHash(ctx, user.ID); err != nil {
-			return nil, fmt.Errorf("find the credentials: %w", err)
+	encoded, err := a.tryPassword(ctx, r, c, in.Password)
+	if err != nil {
+		return nil, err
+	}
+	counted, err := a.spendSignIn(ctx, r, c)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := a.rightPassword(ctx, r, user, encoded, in.Password)
+	if errors.Is(err, errOtherHash) {
+		// A sign-in at the same moment may have hashed the same password anew; a change of it has meant to keep them out.
+		if encoded, err = a.tryPassword(ctx, r, c, in.Password); err == nil {
+			payload, err = a.rightPassword(ctx, r, user, encoded, in.Password)
 		}
 	}
-	ok, err := a.Passwords.Verify(ctx, encoded, in.Password)
-	if errors.Is(err, secret.ErrBusy) {
-		return nil, errBusy()
-	}
 	if err != nil {
-		return nil, fmt.Errorf("verify the password: %w", err)
+		counted.forgive(ctx)
+		return nil, err
 	}
-	if !ok || user == nil {
-		return nil, org.ErrCredentials
-	}
-	forgive()
-	payload, err := a.rightPassword(ctx, r, user, encoded, in.Password)
-	if !errors.Is(err, errOtherHash) {
-		return payload, err
-	}
-	// A sign-in at the same moment may have hashed the same password anew; a change of it has meant to keep them out.
-	if encoded, err = a.DB.PasswordHash(ctx, user.ID); err != nil {
-		return nil, fmt.Errorf("find the credentials: %w", err)
-	}
-	ok, err = a.Passwords.Verify(ctx, encoded, in.Password)
-	switch {
-	case errors.Is(err, secret.ErrBusy):
-		return nil, errBusy()
-	case err != nil:
-		return nil, fmt.Errorf("verify the password: %w", err)
-	case !ok:
-		return nil, org.ErrCredentials
-	}
-	return a.rightPassword(ctx, r, user, encoded, in.Password)
+	return payload, nil
 }
 
 // errOtherHash refuses a sign-in whose password was compared with a hash that is the account's no more.
@@ -392,7 +379,7 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 }
 
 func (a *App) hashPassword(ctx context.Context, password string) (string, error) {
-	hash, err := a.Passwords.Hash(ctx, password)
+	hash, err := a.Passwords.Hash(ctx, request(ctx).place(), password)
 	if errors.Is(err, secret.ErrBusy) {
 		return "", errBusy()
 	}

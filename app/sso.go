@@ -148,18 +148,21 @@ type SSOStart struct{ URL, Browser string }
 // the provider names is linked to the account of the request's session.
 func (a *App) StartSSO(ctx context.Context, slug, browser string, link bool) (*SSOStart, error) {
 	r := request(ctx)
-	if err := a.spend(ctx, limitSSO, r.network()); err != nil {
-		return nil, err
-	}
 	o, err := a.DB.OrganizationBySlug(ctx, slug)
 	if errors.Is(err, org.ErrNotFound) {
-		return nil, errNoSSO
+		return nil, a.spendDead(ctx, limitSSO, r, errNoSSO)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the organization: %w", err)
 	}
 	connection, sso, err := a.connection(ctx, o.ID)
+	if errors.Is(err, errNoSSO) {
+		return nil, a.spendDead(ctx, limitSSO, r, err)
+	}
 	if err != nil {
+		return nil, err
+	}
+	if err := a.spendSpot(ctx, limitSSO, r); err != nil {
 		return nil, err
 	}
 	start := &SSOStart{Browser: browser}
@@ -256,15 +259,12 @@ type SSOResult struct {
 }
 
 // FinishSSO takes a callback: whom the provider names is signed in, becomes a member, or is linked. An attempt is used up
-// before anybody is asked.
+// before anybody is asked; it was counted where it began.
 func (a *App) FinishSSO(ctx context.Context, in SSOCallback) (*SSOResult, error) {
 	r := request(ctx)
-	if err := a.spend(ctx, limitSSO, r.network()); err != nil {
-		return nil, err
-	}
 	attempt, err := a.DB.UseSSOAttempt(ctx, secret.Hash(in.State), secret.Hash(in.Browser))
 	if errors.Is(err, org.ErrNotFound) || err == nil && !a.Now().Before(attempt.ExpiresAt) {
-		return nil, errSSOAttempt
+		return nil, a.spendDead(ctx, limitSSO, r, errSSOAttempt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the attempt: %w", err)
@@ -289,9 +289,14 @@ func (a *App) FinishSSO(ctx context.Context, in SSOCallback) (*SSOResult, error)
 	}
 	result := &SSOResult{Organization: o, Linked: attempt.SessionID != nil}
 	if result.Linked {
-		return result, a.linkIdentity(ctx, o, sso, who, *attempt.SessionID)
+		err = a.linkIdentity(ctx, o, sso, who, *attempt.SessionID)
+	} else {
+		err = a.enterBySSO(ctx, o, sso, who)
 	}
-	return result, a.enterBySSO(ctx, o, sso, who)
+	if err == nil {
+		a.forgiveSpot(ctx, limitSSO, r)
+	}
+	return result, err
 }
 
 // enterBySSO begins a session for whom the provider has named, who becomes a member the first time: an account of their own,

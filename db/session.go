@@ -250,13 +250,31 @@ ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp() RETU
 	return first, err
 }
 
-// KnownDevice is the one of some hashes that the user has signed in with before, nil where there is none.
-func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHashes [][]byte) ([]byte, error) {
+// KnownDevices are those of some hashes that the user has signed in with before, last used first.
+func (q Queries) KnownDevices(ctx context.Context, userID string, tokenHashes [][]byte) ([][]byte, error) {
 	if len(tokenHashes) == 0 {
 		return nil, nil
 	}
-	known, err := column[[]byte](ctx, q.pg, `
-SELECT token_hash FROM devices WHERE user_id = $1 AND token_hash = ANY($2) ORDER BY used_at DESC LIMIT 1`, userID, tokenHashes)
+	return column[[]byte](ctx, q.pg, `
+SELECT token_hash FROM devices WHERE user_id = $1 AND token_hash = ANY($2) ORDER BY used_at DESC`, userID, tokenHashes)
+}
+
+// KnownDevice is the last used of them, nil where there is none.
+func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHashes [][]byte) ([]byte, error) {
+	known, err := q.KnownDevices(ctx, userID, tokenHashes)
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	return known[0], nil
+}
+
+// KnownToAnybody is the one of some hashes that any user has signed in with before, nil where there is none; of several always
+// the same.
+func (d *DB) KnownToAnybody(ctx context.Context, tokenHashes [][]byte) ([]byte, error) {
+	if len(tokenHashes) == 0 {
+		return nil, nil
+	}
+	known, err := column[[]byte](ctx, d.pg, `SELECT token_hash FROM devices WHERE token_hash = ANY($1) ORDER BY token_hash LIMIT 1`, tokenHashes)
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}

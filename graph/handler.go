@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/debug"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -62,17 +63,19 @@ func paged(child int, first *int) int {
 	return 1 + n*child
 }
 
-// Sensitive are the mutations that may stand in an operation once: those that guess, mail or hash.
-var Sensitive = map[string]bool{
-	"signUp": true, "signIn": true, "verifySecondFactor": true, "confirmIdentity": true, "reportNotMe": true,
-	"requestPasswordReset": true, "resetPassword": true, "changePassword": true, "requestEmailVerification": true, "changeEmail": true, "sendSecondFactorCode": true,
-	"enrollTOTP": true, "confirmTOTP": true, "enrollPhone": true, "confirmPhone": true, "regenerateRecoveryCodes": true,
-	"startSecurityKeyEnrollment": true, "confirmSecurityKeyEnrollment": true, "startSecurityKeyVerification": true,
-	"startPasskeySignIn": true, "signInWithPasskey": true,
-	"createOrganization": true, "acceptInvite": true, "resendInvite": true, "inviteMember": true, "remindMembersWithout2FA": true, "setRequire2FA": true,
-	"createPersonalToken": true, "revokePersonalToken": true, "createServiceToken": true, "revokeServiceToken": true,
-	"resetMemberTwoFactor": true, "approveTwoFactorReset": true, "confirmTwoFactorReset": true, "declineTwoFactorReset": true, "unlinkIdentity": true,
+// repeatable are the mutations that may stand in an operation several times: they neither guess, nor mail, nor hash.
+var repeatable = []string{
+	"createTeam", "createProject", "setMemberTeams", "updateOrganization", "signOut", "endSession", "endOtherSessions",
 }
+
+// Sensitive are the mutations that may stand in an operation once: all that are not known to be harmless.
+var Sensitive = func() map[string]bool {
+	once := map[string]bool{}
+	for _, field := range generated.NewExecutableSchema(generated.Config{}).Schema().Mutation.Fields {
+		once[field.Name] = !slices.Contains(repeatable, field.Name)
+	}
+	return once
+}()
 
 // presenter decides what of an error leaves the house: refusals as they are, GraphQL's own complaints as they are, and of
 // a fault nothing but the number under which it was logged. Codes leave as plain strings: the transport compares them.

@@ -100,6 +100,7 @@ const (
 	EventTokenRevoked         = "user.token-revoked"
 	EventGuessesExhausted     = "user.guesses-exhausted"
 	EventCodesOff             = "user.codes-off"
+	EventPasswordsExhausted   = "user.passwords-exhausted"
 	EventIdentityConfirmed    = "user.identity-confirmed"
 	EventChallenge            = "user.sign-in-challenge"
 	EventCodeSent             = "user.code-sent"

@@ -134,7 +134,7 @@ func FuzzVerifyEncoded(f *testing.F) {
 			copy(out, key[:])
 			return out
 		}
-		ok, err := p.Verify(t.Context(), encoded, "password")
+		ok, err := p.Verify(t.Context(), Caller{}, encoded, "password")
 		calls := derived()
 		if ok {
 			t.Fatalf("%q is accepted", encoded)

@@ -46,33 +46,26 @@ var errEncoded = errors.New("the stored password hash is damaged or was not made
 	"it must be argon2id version 19 in PHC form within the accepted bounds")
 
 // Passwords hashes and verifies passwords with argon2id. An evaluation takes 19 MiB and about 40 ms of one core, so that a
-// few at a time run and a bounded number waits, in the order of arrival. Passwords are used exactly as given: no
+// few at a time run and a bounded number waits, each network in its turn. Passwords are used exactly as given: no
 // normalization, no trimming, no limit of length. It is safe for use by many goroutines.
 type Passwords struct {
-	admitted    chan struct{} // holds one for each call inside, running or waiting
-	running     chan struct{} // holds one for each call that computes
+	gate        *gate
 	dummy       argon
 	evaluations atomic.Int64
 	derive      func(password, salt []byte, time, memory uint32, threads uint8, keyLen uint32) []byte
 }
 
-// NewPasswords returns a gate through which concurrent evaluations run at once (at least one) while queue more wait (at
-// least none). Further ones are refused with ErrBusy.
+// NewPasswords lets concurrent evaluations run at once (at least one) while queue more wait (at least none), and half as many
+// for browsers that their accounts know. Further ones are refused with ErrBusy, those first who ask for the most.
 func NewPasswords(concurrent, queue int) *Passwords {
-	concurrent, queue = max(concurrent, 1), max(queue, 0)
-	return &Passwords{
-		admitted: make(chan struct{}, concurrent+queue),
-		running:  make(chan struct{}, concurrent),
-		dummy:    newArgon(),
-		derive:   argon2.IDKey,
-	}
+	return &Passwords{gate: newGate(max(concurrent, 1), max(queue, 0)), dummy: newArgon(), derive: argon2.IDKey}
 }
 
 // Hash returns the argon2id hash of password with a fresh salt as a PHC string ("$argon2id$v=19$m=19456,t=2,p=1$…$…"). It
 // answers ErrBusy where the queue is full, and the context's error where that ends while waiting.
-func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+func (p *Passwords) Hash(ctx context.Context, by Caller, password string) (string, error) {
 	a := newArgon()
-	key, err := p.evaluate(ctx, a, password)
+	key, err := p.evaluate(ctx, by, a, password)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
@@ -84,7 +77,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 // for an account that does not exist or has no password: it costs one evaluation like any other and answers false, so
 // that time tells nobody which accounts exist. An encoded that is no acceptable argon2id hash is an error and costs
 // nothing. ErrBusy and the context's error are as in Hash.
-func (p *Passwords) Verify(ctx context.Context, encoded, password string) (bool, error) {
+func (p *Passwords) Verify(ctx context.Context, by Caller, encoded, password string) (bool, error) {
 	a, exists := p.dummy, encoded != ""
 	if exists {
 		var err error
@@ -92,7 +85,7 @@ func (p *Passwords) Verify(ctx context.Context, encoded, password string) (bool,
 			return false, err
 		}
 	}
-	key, err := p.evaluate(ctx, a, password)
+	key, err := p.evaluate(ctx, by, a, password)
 	if err != nil {
 		return false, fmt.Errorf("verify password: %w", err)
 	}
@@ -118,23 +111,11 @@ func (p *Passwords) Evaluations() int64 {
 }
 
 // evaluate computes the key of password with the settings and salt of a, once the gate lets it.
-func (p *Passwords) evaluate(ctx context.Context, a argon, password string) ([]byte, error) {
-	select {
-	case p.admitted <- struct{}{}:
-		defer func() { <-p.admitted }()
-	default:
-		return nil, ErrBusy
+func (p *Passwords) evaluate(ctx context.Context, by Caller, a argon, password string) ([]byte, error) {
+	if err := p.gate.enter(ctx, by); err != nil {
+		return nil, err
 	}
-	select {
-	case p.running <- struct{}{}:
-		defer func() { <-p.running }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	// Where both were possible select chose by lot: work for a caller who has gone is never begun.
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
+	defer p.gate.leave()
 	p.evaluations.Add(1)
 	//nolint:gosec // G115: parseArgon and newArgon keep the key below 65 bytes.
 	return p.derive([]byte(password), a.salt, a.passes, a.memory, a.threads, uint32(len(a.key))), nil

@@ -19,7 +19,7 @@ const (
 func TestVerifyKnowsTheReferenceImplementation(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords(1, 0)
-	if ok, err := p.Verify(t.Context(), phcKnown, phcPassword); err != nil || !ok {
+	if ok, err := p.Verify(t.Context(), Caller{}, phcKnown, phcPassword); err != nil || !ok {
 		t.Errorf("Verify = %t, %v, want true", ok, err)
 	}
 	if p.NeedsRehash(phcKnown) {
@@ -47,14 +47,14 @@ func TestPasswordsAreTakenExactly(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			p := NewPasswords(1, 0)
-			encoded, err := p.Hash(t.Context(), tc.password)
+			encoded, err := p.Hash(t.Context(), Caller{}, tc.password)
 			if err != nil {
 				t.Fatalf("Hash: %v", err)
 			}
-			if ok, err := p.Verify(t.Context(), encoded, tc.password); err != nil || !ok {
+			if ok, err := p.Verify(t.Context(), Caller{}, encoded, tc.password); err != nil || !ok {
 				t.Errorf("Verify of the password itself = %t, %v, want true", ok, err)
 			}
-			if ok, err := p.Verify(t.Context(), encoded, tc.other); err != nil || ok {
+			if ok, err := p.Verify(t.Context(), Caller{}, encoded, tc.other); err != nil || ok {
 				t.Errorf("Verify of another password = %t, %v, want false", ok, err)
 			}
 			if n := p.Evaluations(); n != 3 {
@@ -67,11 +67,11 @@ func TestPasswordsAreTakenExactly(t *testing.T) {
 func TestHashHasAFreshSaltAndThePresentSettings(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords(2, 0)
-	first, err := p.Hash(t.Context(), phcPassword)
+	first, err := p.Hash(t.Context(), Caller{}, phcPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := p.Hash(t.Context(), phcPassword)
+	second, err := p.Hash(t.Context(), Caller{}, phcPassword)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,11 +95,11 @@ func TestVerifyOfAnAbsentAccountCostsTheSame(t *testing.T) {
 	t.Parallel()
 	p, derived := fakePasswords()
 	for _, password := range []string{phcPassword, ""} {
-		if ok, err := p.Verify(t.Context(), "", password); ok || err != nil {
+		if ok, err := p.Verify(t.Context(), Caller{}, "", password); ok || err != nil {
 			t.Errorf("Verify without a hash = %t, %v, want false", ok, err)
 		}
 	}
-	if ok, err := p.Verify(t.Context(), phcKnown, phcPassword); ok || err != nil {
+	if ok, err := p.Verify(t.Context(), Caller{}, phcKnown, phcPassword); ok || err != nil {
 		t.Errorf("Verify with the wrong key = %t, %v, want false", ok, err)
 	}
 	calls := derived()
@@ -118,7 +118,7 @@ func TestVerifyOfAnAbsentAccountIsNeverTrue(t *testing.T) {
 	p := NewPasswords(1, 0)
 	// Even one that guesses the dummy's own key is refused.
 	p.derive = func([]byte, []byte, uint32, uint32, uint8, uint32) []byte { return p.dummy.key }
-	if ok, err := p.Verify(t.Context(), "", "anything"); ok || err != nil {
+	if ok, err := p.Verify(t.Context(), Caller{}, "", "anything"); ok || err != nil {
 		t.Errorf("Verify = %t, %v, want false", ok, err)
 	}
 }
@@ -172,7 +172,7 @@ func TestVerifyRefusesOtherEncodings(t *testing.T) {
 		"something in front": " " + phcKnown,
 		"only dollars":       "$$$$$",
 	} {
-		ok, err := p.Verify(t.Context(), encoded, phcPassword)
+		ok, err := p.Verify(t.Context(), Caller{}, encoded, phcPassword)
 		if ok || err == nil {
 			t.Errorf("%s: Verify = %t, %v, want an error", name, ok, err)
 		}
@@ -208,7 +208,7 @@ func TestNeedsRehashWhereSettingsDiffer(t *testing.T) {
 			t.Errorf("NeedsRehash(%s) = %t, want %t", tc.encoded, got, tc.want)
 		}
 		// Each of them is within the bounds: an old hash must still let its owner in.
-		if _, err := p.Verify(t.Context(), tc.encoded, phcPassword); err != nil {
+		if _, err := p.Verify(t.Context(), Caller{}, tc.encoded, phcPassword); err != nil {
 			t.Errorf("Verify(%s): %v", tc.encoded, err)
 		}
 	}
@@ -240,9 +240,9 @@ func TestGateBoundsWhatRunsAndWhatWaits(t *testing.T) {
 			go func() {
 				var err error
 				if i%2 == 0 {
-					_, err = p.Hash(t.Context(), phcPassword)
+					_, err = p.Hash(t.Context(), Caller{}, phcPassword)
 				} else {
-					_, err = p.Verify(t.Context(), "", phcPassword)
+					_, err = p.Verify(t.Context(), Caller{}, "", phcPassword)
 				}
 				answers <- err
 			}()
@@ -253,10 +253,10 @@ func TestGateBoundsWhatRunsAndWhatWaits(t *testing.T) {
 		}
 
 		for range 10 {
-			if _, err := p.Hash(t.Context(), phcPassword); !errors.Is(err, ErrBusy) {
+			if _, err := p.Hash(t.Context(), Caller{}, phcPassword); !errors.Is(err, ErrBusy) {
 				t.Errorf("Hash with a full queue = %v, want ErrBusy", err)
 			}
-			if ok, err := p.Verify(t.Context(), phcKnown, phcPassword); ok || !errors.Is(err, ErrBusy) {
+			if ok, err := p.Verify(t.Context(), Caller{}, phcKnown, phcPassword); ok || !errors.Is(err, ErrBusy) {
 				t.Errorf("Verify with a full queue = %t, %v, want ErrBusy", ok, err)
 			}
 		}
@@ -268,7 +268,7 @@ func TestGateBoundsWhatRunsAndWhatWaits(t *testing.T) {
 			t.Errorf("%d run, %d counted after one ended", running, p.Evaluations())
 		}
 		go func() {
-			_, err := p.Hash(t.Context(), phcPassword)
+			_, err := p.Hash(t.Context(), Caller{}, phcPassword)
 			answers <- err
 		}()
 		synctest.Wait()
@@ -283,8 +283,8 @@ func TestGateBoundsWhatRunsAndWhatWaits(t *testing.T) {
 			t.Errorf("at most %d ran at once, %d in all, want %d and %d", most, p.Evaluations(),
 				concurrent, concurrent+queue+1)
 		}
-		if len(p.admitted) != 0 || len(p.running) != 0 {
-			t.Errorf("%d places are still taken", len(p.admitted)+len(p.running))
+		if g := p.gate; g.free != concurrent || g.strangers.waiting != 0 {
+			t.Errorf("%d places are free and %d wait, want %d and none", g.free, g.strangers.waiting, concurrent)
 		}
 	})
 }
@@ -300,7 +300,7 @@ func TestGateLetsGoOfWhoGaveUp(t *testing.T) {
 		}
 		first := make(chan error, 1)
 		go func() {
-			_, err := p.Hash(t.Context(), phcPassword)
+			_, err := p.Hash(t.Context(), Caller{}, phcPassword)
 			first <- err
 		}()
 		synctest.Wait()
@@ -308,7 +308,7 @@ func TestGateLetsGoOfWhoGaveUp(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		second := make(chan error, 1)
 		go func() {
-			_, err := p.Verify(ctx, "", phcPassword)
+			_, err := p.Verify(ctx, Caller{}, "", phcPassword)
 			second <- err
 		}()
 		synctest.Wait()
@@ -316,8 +316,8 @@ func TestGateLetsGoOfWhoGaveUp(t *testing.T) {
 		if err := <-second; !errors.Is(err, context.Canceled) {
 			t.Errorf("Verify of who gave up = %v, want context.Canceled", err)
 		}
-		if len(p.admitted) != 1 {
-			t.Errorf("%d places taken after one gave up, want 1", len(p.admitted))
+		if g := p.gate; g.free != 0 || g.strangers.waiting != 0 {
+			t.Errorf("%d places are free and %d wait after one gave up, want none", g.free, g.strangers.waiting)
 		}
 		close(release)
 		if err := <-first; err != nil {
@@ -336,7 +336,7 @@ func TestGateNeverBeginsForACallerWhoHasGone(t *testing.T) {
 	cancel()
 	// The free place and the ended context are both ready: repeated, because select picks by lot.
 	for range 200 {
-		if _, err := p.Hash(ctx, phcPassword); !errors.Is(err, context.Canceled) {
+		if _, err := p.Hash(ctx, Caller{}, phcPassword); !errors.Is(err, context.Canceled) {
 			t.Fatalf("Hash = %v, want context.Canceled", err)
 		}
 	}
@@ -348,8 +348,8 @@ func TestGateNeverBeginsForACallerWhoHasGone(t *testing.T) {
 func TestNewPasswordsRunsAtLeastOne(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords(-1, -5)
-	if cap(p.running) != 1 || cap(p.admitted) != 1 {
-		t.Errorf("%d run and %d are admitted, want 1 and 1", cap(p.running), cap(p.admitted))
+	if g := p.gate; g.free != 1 || g.strangers.room != 0 || g.known.room != 0 {
+		t.Errorf("%d run and %d and %d may wait, want 1 and none", g.free, g.strangers.room, g.known.room)
 	}
 }
 

@@ -163,6 +163,7 @@ var notAlerted = map[string]string{
 	"user.sign-up":                  "the account begins; its address gets the mail that verifies it",
 	"user.sign-in":                  "from a new browser it is an alert of its own",
 	"user.sign-in-challenge":        "nobody is in yet; a guesser is an alert of its own",
+	"user.passwords-exhausted":      "nobody is in; a mail without a link tells of it (TestGuessesFromEverywhere)",
 	"user.sign-out":                 "it takes access away",
 	"user.sessions-ended":           "it takes access away",
 	"user.identity-confirmed":       "it changes nothing",

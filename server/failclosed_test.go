@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"muster/graph"
 )
 
 // schema is the API as its file says it.
@@ -104,14 +106,25 @@ func (c loggedCall) run(t *testing.T, routes *routesSeen) {
 		repair()
 		m.exec(t, `DELETE FROM rate_limits`) // tries are counted whatever comes of them
 	}
-	sessions := m.standings(t)
+	sessions, cost := m.standings(t), m.cost(t)
 	if a := m.post(t, by.allowed, query, vars{"i": input}); a.Code() != c.code {
 		t.Fatalf("with a log that works: %s %+v", a.Data, a.Errors)
 	}
 	routes.went(t, c.mutation, sessions, m.standings(t))
+	if did := m.cost(t); !graph.Sensitive[c.mutation] && did != cost {
+		t.Errorf("it may stand in an operation many times, and mails, hashes or counts: before %q, after %q", cost, did)
+	}
 	if diff := cmp.Diff(c.writes, m.logged(t)[len(lines):]); diff != "" {
 		t.Errorf("what it wrote (-want +got):\n%s", diff)
 	}
+}
+
+// cost is what a mutation has done that must not be done many times by one operation: jobs that mail, tries that are counted, and
+// passwords that are hashed.
+func (m *muster) cost(t testing.TB) string {
+	t.Helper()
+	return m.find(t, `SELECT (SELECT count(*) FROM river_job WHERE kind IN ('mail', 'notify')) || ' jobs, ' || (SELECT count(*) FROM rate_limits) || ' budgets, '`) +
+		fmt.Sprint(m.App.Passwords.Evaluations(), " passwords")
 }
 
 var logTables = map[string]string{"organization": "audit_entries", "account": "security_events"}

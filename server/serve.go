@@ -141,9 +141,9 @@ func seedCrowd(ctx context.Context, a *app.App, members int, migrateURL string, 
 	return db.Analyze(ctx, migrateURL)
 }
 
-// passwordQueue is how many wait for their password to be hashed before more are sent away: as many as two at a time, each
-// some 40 ms, get done within the five seconds that a request has.
-const passwordQueue = 200
+// passwordQueue is how many wait for their password to be hashed before more are sent away: as many, with the half
+// as many known browsers that wait besides, as two at a time, each some 40 ms, get done within the five seconds that a request has.
+const passwordQueue = 160
 
 // newApp makes the application with the real senders, or with the development mailbox where there is no mail server.
 func newApp(s settings.Settings, database *db.DB, instance string, log *slog.Logger) (*app.App, *mail.Mailbox, error) {

@@ -53,13 +53,14 @@ func limitNames(t *testing.T) []string {
 
 // silentLimits refuse nobody: what they count is not done, and the answer is the one that it would have been.
 var silentLimits = map[string]string{
-	"warning":         "one mail of many guesses is enough (TestGuessesWarnTheOwner)",
-	"reset-mail":      "whether an address has an account is told by no budget (app/password.go)",
-	"sso-join":        "it takes a provider to get there, and has a test of its own beside it",
-	"unproved-mail":   "the mails are not sent, the changes are made (app.TestMailToAnUnprovedAddressIsBounded)",
-	"unproved-notice": "the mails are not sent (app.TestNoticesToAnUnprovedAddressAreBounded)",
-	"change-email-to": "strangers' wishes keep nobody from an address (app.TestMailsOfAWishedAddressAreBounded)",
-	"mailbox-proof":   "the answer says that a link was mailed, which it was a moment ago (TestProofIsMailedAgain)",
+	"password-warning": "one mail a day is enough (TestGuessesFromEverywhere)",
+	"warning":          "one mail of many guesses is enough (TestGuessesWarnTheOwner)",
+	"reset-mail":       "whether an address has an account is told by no budget (app/password.go)",
+	"sso-join":         "it takes a provider to get there, and has a test of its own beside it",
+	"unproved-mail":    "the mails are not sent, the changes are made (app.TestMailToAnUnprovedAddressIsBounded)",
+	"unproved-notice":  "the mails are not sent (app.TestNoticesToAnUnprovedAddressAreBounded)",
+	"change-email-to":  "strangers' wishes keep nobody from an address (app.TestMailsOfAWishedAddressAreBounded)",
+	"mailbox-proof":    "the answer says that a link was mailed, which it was a moment ago (TestProofIsMailedAgain)",
 }
 
 // limitedCalls reach each budget: the same call again and again, by whoever is counted.
@@ -90,6 +91,20 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	},
 	"password-network": func(*testing.T, *muster) call {
 		return call{Query: signInQuery, Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
+	},
+	"password-block": func(*testing.T, *muster) call {
+		return call{Query: signInQuery, From: "2001:db8::7", Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
+	},
+	"password-account": func(*testing.T, *muster) call {
+		return call{Query: signInQuery, Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
+	},
+	"sign-in": func(t *testing.T, m *muster) call {
+		p := m.signUp(t, "Lou")
+		return call{Query: signInQuery, Vars: vars{"i": vars{"email": p.Email, "password": p.Password}}}
+	},
+	"sign-in-account": func(t *testing.T, m *muster) call {
+		p := m.someone(t, "Lou")
+		return call{Query: signInQuery, Agent: "Another", Vars: vars{"i": vars{"email": p.Email, "password": p.Password}}}
 	},
 	"sign-up": func(*testing.T, *muster) call {
 		return call{Query: signUpQuery, Vars: vars{"i": vars{"email": newAddress(), "name": "Lou", "password": "a long password"}}}
@@ -169,6 +184,9 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	},
 }
 
+// evaluated are budgets of right passwords: one is found right before it is counted, so that a refusal tells nobody else anything.
+var evaluated = map[string]int64{"sign-in": 1, "sign-in-account": 1}
+
 // limitedPages reach the budgets of pages.
 var limitedPages = map[string]string{"sso": "/sso/nothing"}
 
@@ -186,7 +204,7 @@ func (m *muster) usedUp(t *testing.T, name string) {
 // how many seconds to wait.
 func TestLimitsSayWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	m := start(t)
+	m := start(t, behindProxy)
 	names := limitNames(t)
 	if len(names) < 13 {
 		t.Fatalf("only the budgets %v were found", names)
@@ -226,8 +244,8 @@ func TestLimitsSayWhenToComeBack(t *testing.T) {
 		if header := got.Header.Get("Retry-After"); seconds < 1 || seconds > 24*3600 || header != strconv.Itoa(int(seconds)) || got.Status != http.StatusOK {
 			t.Errorf("%s: status %d, retryAfter %v, Retry-After %q", name, got.Status, seconds, header)
 		}
-		if n := m.App.Passwords.Evaluations() - evaluations; n != 0 {
-			t.Errorf("%s: %d passwords were evaluated for who is refused", name, n)
+		if n := m.App.Passwords.Evaluations() - evaluations; n != evaluated[name] {
+			t.Errorf("%s: %d passwords were evaluated for who is refused, want %d", name, n, evaluated[name])
 		}
 	}
 }

@@ -153,6 +153,7 @@ CREATE TABLE devices (
   used_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (user_id, token_hash)
 );
+CREATE INDEX devices_token ON devices (token_hash);
 
 CREATE TABLE challenges (
   id         text PRIMARY KEY,
