@@ -11,6 +11,7 @@ import { type ApiError, failure } from '../api/error';
 import type { LiveStatus } from '../api/live';
 import type { DocumentType } from '../api/types';
 import { OrganizationDocument, type Role } from '../gql';
+import { keepOrganization } from '../kept';
 import { useAccount } from '../shell/SignedIn';
 import { hasRole, roleName } from '../words';
 import { bells, type Feed, type Log, useLog } from './feed';
@@ -75,7 +76,7 @@ function Gate({ slug }: { slug: string }) {
   const manages = member !== null && hasRole(member.role, 'MANAGER');
   const id = organization?.id;
   const log = useLog(id === undefined || !manages ? null : { id, slug }, ring);
-  useEffect(() => localStorage.setItem('muster.organization', slug), [slug]);
+  useEffect(() => keepOrganization(slug), [slug]);
 
   const lost = whyLost(place.status, log.status) ?? (stale ? null : failure(error));
   const code = lost?.code;

@@ -6,6 +6,7 @@ import { type FormEvent, useState } from 'react';
 
 import { change } from '../api/client';
 import { CreateOrganizationDocument } from '../gql';
+import { lastOrganization } from '../kept';
 import { Alert, Button, Field, Title, useAction } from '../parts/ui';
 import { Redirect } from '../parts/Redirect';
 import { useFresh } from '../parts/StepUp';
@@ -17,7 +18,7 @@ import { slugOf } from './slug';
 export function Home() {
   const { account } = useAccount();
   const open = (account.memberships ?? []).filter(({ status }) => status === 'ACTIVE');
-  const last = localStorage.getItem('muster.organization');
+  const last = lastOrganization();
   const chosen = open.find(({ organization }) => organization.slug === last) ?? open[0];
   if (chosen === undefined) return <Redirect to="/organizations" />;
   return <Redirect to="/organizations/$slug" params={{ slug: chosen.organization.slug }} />;

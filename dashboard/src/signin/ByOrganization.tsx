@@ -1,11 +1,12 @@
 import { type FormEvent, useState } from 'react';
 
+import { lastOrganization } from '../kept';
 import { Button, Field, Title } from '../parts/ui';
 import { keepWay } from './way';
 
 /** Signs in through an organization's own provider (single sign-on). The server sends the browser there and says what went wrong. */
 export function ByOrganization({ back }: { back: () => void }) {
-  const [slug, setSlug] = useState(lastSlug);
+  const [slug, setSlug] = useState(() => lastOrganization() ?? '');
   const submit = (event: FormEvent) => {
     event.preventDefault();
     keepWay('organization');
@@ -34,13 +35,4 @@ export function ByOrganization({ back }: { back: () => void }) {
       </div>
     </form>
   );
-}
-
-/** The organization that was open last in this browser. */
-function lastSlug(): string {
-  try {
-    return localStorage.getItem('muster.organization') ?? '';
-  } catch {
-    return ''; // Storage is switched off.
-  }
 }
