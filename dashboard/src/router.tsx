@@ -1,7 +1,8 @@
 // Every address of the app. What is not needed for signing in and for the links of mails is loaded when it is opened.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, Outlet } from '@tanstack/react-router';
 
 import { flag, oneOf, takes, text } from './address';
+import { lazily } from './parts/lazily';
 import { Redirect } from './parts/Redirect';
 import { Broken, NotFound } from './shell/Broken';
 import { SignedIn } from './shell/SignedIn';
@@ -32,51 +33,51 @@ const signedIn = createRoute({ getParentRoute: () => root, id: 'signed-in', comp
 const home = createRoute({
   getParentRoute: () => signedIn,
   path: '/',
-  component: lazyRouteComponent(() => import('./organization/Organizations'), 'Home'),
+  component: lazily(() => import('./organization/Organizations'), 'Home'),
 });
 
 const organizations = createRoute({
   getParentRoute: () => signedIn,
   path: '/organizations',
-  component: lazyRouteComponent(() => import('./organization/Organizations'), 'Organizations'),
+  component: lazily(() => import('./organization/Organizations'), 'Organizations'),
 });
 
 const organization = createRoute({
   getParentRoute: () => signedIn,
   path: '/organizations/$slug',
-  component: lazyRouteComponent(() => import('./organization/Organization'), 'Organization'),
+  component: lazily(() => import('./organization/Organization'), 'Organization'),
 });
 
 const overview = createRoute({
   getParentRoute: () => organization,
   path: '/',
-  component: lazyRouteComponent(() => import('./organization/overview/Overview'), 'Overview'),
+  component: lazily(() => import('./organization/overview/Overview'), 'Overview'),
 });
 
 const members = createRoute({
   getParentRoute: () => organization,
   path: '/members',
-  component: lazyRouteComponent(() => import('./organization/members/Members'), 'Members'),
+  component: lazily(() => import('./organization/members/Members'), 'Members'),
   validateSearch: membersSearch,
 });
 
 const auditLog = createRoute({
   getParentRoute: () => organization,
   path: '/audit-log',
-  component: lazyRouteComponent(() => import('./organization/log/AuditLog'), 'AuditLog'),
+  component: lazily(() => import('./organization/log/AuditLog'), 'AuditLog'),
   validateSearch: logSearch,
 });
 
 const security = createRoute({
   getParentRoute: () => organization,
   path: '/settings/security',
-  component: lazyRouteComponent(() => import('./organization/security/Security'), 'Security'),
+  component: lazily(() => import('./organization/security/Security'), 'Security'),
 });
 
 const account = createRoute({
   getParentRoute: () => signedIn,
   path: '/account',
-  component: lazyRouteComponent(() => import('./account/Account'), 'Account'),
+  component: lazily(() => import('./account/Account'), 'Account'),
 });
 
 const accountHome = createRoute({
@@ -88,69 +89,69 @@ const accountHome = createRoute({
 const accountSecurity = createRoute({
   getParentRoute: () => account,
   path: '/security',
-  component: lazyRouteComponent(() => import('./account/Security'), 'Security'),
+  component: lazily(() => import('./account/Security'), 'Security'),
   validateSearch: takes({ recovered: flag }),
 });
 
 const addAuthenticator = createRoute({
   getParentRoute: () => account,
   path: '/security/add',
-  component: lazyRouteComponent(() => import('./account/Add'), 'Add'),
+  component: lazily(() => import('./account/Add'), 'Add'),
   validateSearch: takes({ kind: oneOf('app', 'key', 'phone'), replaces: text }),
 });
 
 const newCodes = createRoute({
   getParentRoute: () => account,
   path: '/security/codes',
-  component: lazyRouteComponent(() => import('./account/NewCodes'), 'NewCodes'),
+  component: lazily(() => import('./account/NewCodes'), 'NewCodes'),
 });
 
 const sessions = createRoute({
   getParentRoute: () => account,
   path: '/sessions',
-  component: lazyRouteComponent(() => import('./account/Sessions'), 'Sessions'),
+  component: lazily(() => import('./account/Sessions'), 'Sessions'),
 });
 
 const tokens = createRoute({
   getParentRoute: () => account,
   path: '/tokens',
-  component: lazyRouteComponent(() => import('./account/Tokens'), 'Tokens'),
+  component: lazily(() => import('./account/Tokens'), 'Tokens'),
 });
 
 const activity = createRoute({
   getParentRoute: () => account,
   path: '/activity',
-  component: lazyRouteComponent(() => import('./account/Activity'), 'Activity'),
+  component: lazily(() => import('./account/Activity'), 'Activity'),
 });
 
 const general = createRoute({
   getParentRoute: () => organization,
   path: '/settings/general',
-  component: lazyRouteComponent(() => import('./organization/settings/General'), 'General'),
+  component: lazily(() => import('./organization/settings/General'), 'General'),
 });
 
 const notifications = createRoute({
   getParentRoute: () => organization,
   path: '/settings/notifications',
-  component: lazyRouteComponent(() => import('./organization/settings/Notifications'), 'Notifications'),
+  component: lazily(() => import('./organization/settings/Notifications'), 'Notifications'),
 });
 
 const serviceTokens = createRoute({
   getParentRoute: () => organization,
   path: '/settings/tokens',
-  component: lazyRouteComponent(() => import('./organization/settings/ServiceTokens'), 'ServiceTokens'),
+  component: lazily(() => import('./organization/settings/ServiceTokens'), 'ServiceTokens'),
 });
 
 const teams = createRoute({
   getParentRoute: () => organization,
   path: '/teams',
-  component: lazyRouteComponent(() => import('./organization/work/Teams'), 'Teams'),
+  component: lazily(() => import('./organization/work/Teams'), 'Teams'),
 });
 
 const projects = createRoute({
   getParentRoute: () => organization,
   path: '/projects',
-  component: lazyRouteComponent(() => import('./organization/work/Projects'), 'Projects'),
+  component: lazily(() => import('./organization/work/Projects'), 'Projects'),
 });
 
 const tree = root.addChildren([

@@ -1,5 +1,6 @@
 import { Anchor, Group } from '@mantine/core';
 import type { ErrorComponentProps } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
 
 import { Page } from '../parts/Page';
 import { Button, Title } from '../parts/ui';
@@ -15,6 +16,41 @@ export function Broken({ error }: ErrorComponentProps) {
       </p>
       <Button onClick={() => window.location.reload()}>Load again</Button>
     </Page>
+  );
+}
+
+interface NotLoadedProps {
+  /** Tries once more. */
+  again: () => Promise<void>;
+}
+
+/** A screen's code does not come: no network, or a server that was renewed since the page was opened and has it under another name. */
+export function NotLoaded({ again }: NotLoadedProps) {
+  const [busy, setBusy] = useState(false);
+  const retry = async () => {
+    setBusy(true);
+    await again();
+    setBusy(false);
+  };
+  useEffect(() => {
+    const online = () => void again();
+    window.addEventListener('online', online);
+    return () => window.removeEventListener('online', online);
+  }, [again]);
+  return (
+    <>
+      <Title>This screen is not here yet</Title>
+      <p>Its code could not be loaded. Check your connection and try again; nothing that you have done is lost.</p>
+      <p>Where that does not help, Muster has been renewed since you opened this page: load the page again.</p>
+      <Group>
+        <Button busy={busy} progress="Trying…" onClick={() => void retry()}>
+          Try again
+        </Button>
+        <Button secondary onClick={() => window.location.reload()}>
+          Load the page again
+        </Button>
+      </Group>
+    </>
   );
 }
 

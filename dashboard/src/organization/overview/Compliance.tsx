@@ -15,8 +15,8 @@ import { SweepProgress } from '../security/SweepProgress';
 import { History } from './History';
 import { percent } from './percent';
 
-// The charts are the greatest part of the app's code: loaded when they are looked at.
-const Chart = lazy(() => import('./Chart'));
+// The charts are the greatest part of the app's code: loaded when they are looked at. Without a network the words below say the same.
+const Chart = lazy(() => import('./Chart').catch(() => ({ default: () => <Text c="dimmed">The chart could not be loaded.</Text> })));
 
 type Shown = NonNullable<DocumentType<typeof ComplianceDocument>['organization']>;
 
