@@ -1,6 +1,7 @@
 import { Checkbox, NativeSelect } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 
+import { Dialog } from '../parts/Dialog';
 import { Alert, Button, CopyButton, Field, useAction } from '../parts/ui';
 import { scopes } from './scopes';
 
@@ -10,11 +11,13 @@ export interface TokenInput {
   expiresAt: string;
 }
 
-interface TokenFormProps {
+interface NewTokenProps {
+  title: string;
+  opened: boolean;
+  onClose: () => void;
   /** Makes the token and gives it: the only time that it is shown. */
   create: (input: TokenInput) => Promise<string>;
   created: () => void;
-  close: () => void;
 }
 
 const lives = [
@@ -27,36 +30,48 @@ const lives = [
 const day = 86_400_000;
 
 /** A new API token: what it is called, what it may do, and until when; then the token itself, once. */
-export function TokenForm({ create, created, close }: TokenFormProps) {
+export function NewToken({ title, opened, onClose, create, created }: NewTokenProps) {
+  const [token, setToken] = useState<{ name: string; secret: string } | null>(null);
+  const close = () => {
+    setToken(null);
+    onClose();
+  };
+  return (
+    <Dialog title={title} opened={opened} onClose={close} firm={token !== null}>
+      {token === null ? (
+        <TokenForm
+          make={async (input) => {
+            setToken({ name: input.name, secret: await create(input) });
+            created();
+          }}
+        />
+      ) : (
+        <>
+          <p role="status">
+            Your token <strong>{token.name}</strong> is made. Copy it now: it cannot be shown again.
+          </p>
+          <div className="secret">
+            <code>{token.secret}</code>
+          </div>
+          <div className="actions">
+            <CopyButton text={token.secret}>Copy</CopyButton>
+            <Button onClick={close}>Done</Button>
+          </div>
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function TokenForm({ make }: { make: (input: TokenInput) => Promise<void> }) {
   const [name, setName] = useState('');
   const [chosen, setChosen] = useState<string[]>([]);
   const [life, setLife] = useState('90');
-  const [token, setToken] = useState<string | null>(null);
   const { busy, error, run } = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void run(async () => {
-      const expiresAt = new Date(Date.now() + Number(life) * day).toISOString();
-      setToken(await create({ name, scopes: chosen, expiresAt }));
-      created();
-    });
+    void run(() => make({ name, scopes: chosen, expiresAt: new Date(Date.now() + Number(life) * day).toISOString() }));
   };
-  if (token !== null) {
-    return (
-      <>
-        <p role="status">
-          Your token <strong>{name}</strong> is made. Copy it now: it cannot be shown again.
-        </p>
-        <div className="secret">
-          <code>{token}</code>
-        </div>
-        <div className="actions">
-          <CopyButton text={token}>Copy</CopyButton>
-          <Button onClick={close}>Done</Button>
-        </div>
-      </>
-    );
-  }
   return (
     <form onSubmit={submit}>
       <Field

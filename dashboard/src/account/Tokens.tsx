@@ -7,12 +7,13 @@ import { change } from '../api/client';
 import { failure } from '../api/error';
 import type { DocumentType } from '../api/types';
 import { CreatePersonalTokenDocument, PersonalTokensDocument, RevokePersonalTokenDocument } from '../gql';
-import { Confirm, Dialog } from '../parts/Dialog';
+import { Confirm } from '../parts/Dialog';
 import { useFresh } from '../parts/StepUp';
 import { told } from '../parts/told';
 import { Alert, Button, Title } from '../parts/ui';
 import { agoName, dayName, momentName } from '../words';
-import { TokenForm } from './TokenForm';
+import { scopeNames } from './scopes';
+import { NewToken } from './TokenForm';
 
 type Token = NonNullable<NonNullable<DocumentType<typeof PersonalTokensDocument>['viewer']>['personalTokens']>[number];
 
@@ -53,7 +54,7 @@ export function Tokens() {
                 )}
               </p>
               <p className="card-facts">
-                {token.scopes.length === 0 ? 'May see names only' : token.scopes.join(', ')}
+                {scopeNames(token.scopes)}
                 <br />
                 Made {dayName(token.createdAt)}, {token.lastUsedAt === null ? 'never used' : `last used ${agoName(token.lastUsedAt)}`};
                 ends {momentName(token.expiresAt)}
@@ -65,13 +66,13 @@ export function Tokens() {
           </li>
         ))}
       </ul>
-      <Dialog opened={making} onClose={() => setMaking(false)} title="New API token">
-        <TokenForm
-          create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreatePersonalTokenDocument, input))).token}
-          created={changed}
-          close={() => setMaking(false)}
-        />
-      </Dialog>
+      <NewToken
+        title="New API token"
+        opened={making}
+        onClose={() => setMaking(false)}
+        create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreatePersonalTokenDocument, input))).token}
+        created={changed}
+      />
       {revoking !== null && (
         <Confirm
           opened

@@ -10,3 +10,7 @@ export const scopes = [
   { scope: 'security:read', says: 'See the 2FA requirement’s impact, sweeps and single sign-on' },
   { scope: 'organization:write', says: 'Change the organization’s name' },
 ];
+
+/** What a token may do, in words; a scope that is newer than this page by its name. */
+export const scopeNames = (of: readonly string[]): string =>
+  of.length === 0 ? 'May see names only' : of.map((scope) => scopes.find((known) => known.scope === scope)?.says ?? scope).join('; ');

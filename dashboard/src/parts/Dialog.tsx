@@ -9,13 +9,23 @@ interface DialogProps {
   opened: boolean;
   onClose: () => void;
   size?: ModalProps['size'];
+  /** Whether it shows what is nowhere else: then only its own button closes it. */
+  firm?: boolean;
   children: ReactNode;
 }
 
 /** A dialog. Its content is made anew each time that it opens, so that nothing of an earlier try is left in it. */
-export function Dialog({ title, opened, onClose, size = 'md', children }: DialogProps) {
+export function Dialog({ title, opened, onClose, size = 'md', firm = false, children }: DialogProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title={title} size={size} classNames={{ title: 'dialog-title' }} closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal
+      opened={opened}
+      onClose={firm ? () => undefined : onClose}
+      withCloseButton={!firm}
+      title={title}
+      size={size}
+      classNames={{ title: 'dialog-title' }}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
       {opened && children}
     </Modal>
   );

@@ -2,12 +2,13 @@ import { Badge, Group, Text } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 
-import { TokenForm } from '../../account/TokenForm';
+import { scopeNames } from '../../account/scopes';
+import { NewToken } from '../../account/TokenForm';
 import { change } from '../../api/client';
 import { failure } from '../../api/error';
 import type { DocumentType } from '../../api/types';
 import { CreateServiceTokenDocument, RevokeServiceTokenDocument, ServiceTokensDocument } from '../../gql';
-import { Confirm, Dialog } from '../../parts/Dialog';
+import { Confirm } from '../../parts/Dialog';
 import { useFresh } from '../../parts/StepUp';
 import { told } from '../../parts/told';
 import { Alert, Button, Title } from '../../parts/ui';
@@ -66,7 +67,7 @@ function Tokens() {
                   )}
                 </p>
                 <p className="card-facts">
-                  {token.scopes === null || token.scopes.length === 0 ? 'May see names only' : token.scopes.join(', ')}
+                  {scopeNames(token.scopes ?? [])}
                   <br />
                   Made {token.createdAt !== null && dayName(token.createdAt)}
                   {token.createdBy !== null && ` by ${token.createdBy.name}`}, {token.lastUsedAt === null ? 'never used' : `last used ${agoName(token.lastUsedAt)}`}
@@ -80,13 +81,13 @@ function Tokens() {
           ))}
         </ul>
       )}
-      <Dialog opened={making} onClose={() => make(false)} title="New service token">
-        <TokenForm
-          create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreateServiceTokenDocument, { organizationId: organization.id, ...input }))).token}
-          created={changed}
-          close={() => make(false)}
-        />
-      </Dialog>
+      <NewToken
+        title="New service token"
+        opened={making}
+        onClose={() => make(false)}
+        create={async (input) => (await fresh(`make the token ${input.name}`, () => change(CreateServiceTokenDocument, { organizationId: organization.id, ...input }))).token}
+        created={changed}
+      />
       {revoking !== null && (
         <Confirm
           opened
