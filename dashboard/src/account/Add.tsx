@@ -1,10 +1,11 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 
-import type { Confirmed, Reinstated } from '../api';
+import { api, type Confirmed, type Reinstated } from '../api';
 import { Codes } from '../factors/Codes';
 import { AppSetUp, Choice, type Kind, PhoneSetUp, useKinds } from '../factors/Factor';
 import { KeySetUp } from '../factors/Key';
+import { NoCodes } from '../factors/NoCodes';
 import { SecondFactor } from '../factors/SecondFactor';
 import { Restored } from '../factors/Restored';
 import { RoutedAnchor } from '../parts/RoutedAnchor';
@@ -15,6 +16,7 @@ import { useAccount } from '../shell/SignedIn';
 type Step =
   | { at: 'set-up' }
   | { at: 'codes'; kind: Kind; codes: string[] }
+  | { at: 'no-codes' }
   | { at: 'second'; kind: Kind }
   | { at: 'back' };
 
@@ -42,7 +44,18 @@ export function Add() {
     if (codes.length > 0) setStep({ at: 'codes', kind: kind ?? 'app', codes });
     else done(places);
   };
-  const back = replaces === undefined ? () => choose() : leave;
+  const unanswered = async () => {
+    const now = await api.viewer();
+    if (now === null || now.twoFactor === 'DISABLED') return false;
+    setStep({ at: 'no-codes' });
+    return true;
+  };
+  const setUp = {
+    confirmed,
+    back: replaces === undefined ? () => choose() : leave,
+    // Only of the first one the account itself says whether it is confirmed, and only that one brings codes.
+    ...(account.twoFactor === 'DISABLED' ? { unanswered } : {}),
+  };
 
   const content = () => {
     switch (step.at) {
@@ -55,6 +68,8 @@ export function Add() {
             next={() => setStep({ at: 'second', kind: step.kind })}
           />
         );
+      case 'no-codes':
+        return <NoCodes made={(codes) => setStep({ at: 'codes', kind: kind ?? 'app', codes })} later={() => done(reinstated)} />;
       case 'second':
         return <SecondFactor first={step.kind} next={() => done(reinstated)} />;
       case 'back':
@@ -69,14 +84,14 @@ export function Add() {
       case 'set-up':
     }
     if (kind === 'app') {
-      return <AppSetUp key={replaces} named confirmed={confirmed} back={back} {...(replaces === undefined ? {} : { replaces })} />;
+      return <AppSetUp key={replaces} named {...setUp} {...(replaces === undefined ? {} : { replaces })} />;
     }
-    if (kind === 'key') return <KeySetUp named confirmed={confirmed} back={back} />;
+    if (kind === 'key') return <KeySetUp named {...setUp} />;
     if (kind === 'phone') {
       return (
         <>
           <Title>Set up your phone</Title>
-          <PhoneSetUp confirmed={confirmed} back={back} backLabel="Back" />
+          <PhoneSetUp {...setUp} backLabel="Back" />
         </>
       );
     }

@@ -7,13 +7,15 @@ import { KeySetUp } from './Key';
 
 export type Kind = 'app' | 'key' | 'phone';
 
-// What a form cannot mend by trying again: the session ended, or no longer stands for the mailbox.
-const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED'];
+// What a form cannot mend by trying again: the session ended, no longer stands for the mailbox, or has no such set-up.
+const lost = ['UNAUTHENTICATED', 'MAILBOX_PROOF_REQUIRED', 'CONFLICT'];
 
 interface FactorProps {
   /** What it is for. */
   children: ReactNode;
   confirmed: (kind: Kind, answer: Confirmed) => void;
+  /** Asks whether it was confirmed although the answer was lost, and goes on if so. */
+  unanswered: (kind: Kind) => Promise<boolean>;
   restart: () => Promise<void>;
 }
 
@@ -30,18 +32,23 @@ export function useKinds(): AuthenticatorKind[] {
 }
 
 /** The choice of a first authenticator, and its set-up. */
-export function Factor({ children, confirmed, restart }: FactorProps) {
+export function Factor({ children, confirmed, unanswered, restart }: FactorProps) {
   const [kind, setKind] = useState<Kind | null>(null);
   const offered = useKinds();
-  const back = () => setKind(null);
+  const setUp = (of: Kind) => ({
+    confirmed: (answer: Confirmed) => confirmed(of, answer),
+    unanswered: () => unanswered(of),
+    back: () => setKind(null),
+    restart,
+  });
 
-  if (kind === 'app') return <AppSetUp confirmed={(answer) => confirmed('app', answer)} back={back} restart={restart} />;
-  if (kind === 'key') return <KeySetUp confirmed={(answer) => confirmed('key', answer)} back={back} restart={restart} />;
+  if (kind === 'app') return <AppSetUp {...setUp(kind)} />;
+  if (kind === 'key') return <KeySetUp {...setUp(kind)} />;
   if (kind === 'phone') {
     return (
       <>
         <Title>Set up your phone</Title>
-        <PhoneSetUp confirmed={(answer) => confirmed('phone', answer)} restart={restart} back={back} backLabel="Back" />
+        <PhoneSetUp {...setUp(kind)} backLabel="Back" />
       </>
     );
   }
@@ -87,8 +94,26 @@ export interface SetUpProps {
   confirmed: (answer: Confirmed) => void;
   back: () => void;
   restart?: () => Promise<void>;
+  /** Of a first factor: asks whether it was confirmed although the answer was lost, and goes on if so. */
+  unanswered?: () => Promise<boolean>;
   /** Whether it is given a name of its own: for somebody who has more of the kind, or may have. */
   named?: boolean;
+}
+
+/** What a confirmation fails with where an earlier one, whose answer was lost, may have gone through: the session's new cookie was in it too. */
+const doubtful = ['UNREACHABLE', 'UNAUTHENTICATED', 'CONFLICT'];
+
+/** Confirms a factor, and where no answer tells, asks how it stands. */
+export function useConfirming(purpose: string, { confirmed, unanswered }: Pick<SetUpProps, 'confirmed' | 'unanswered'>) {
+  const fresh = useFresh();
+  return async (confirm: () => Promise<Confirmed>) => {
+    try {
+      confirmed(await fresh(purpose, confirm));
+    } catch (reason) {
+      const doubt = unanswered !== undefined && reason instanceof ApiError && doubtful.includes(reason.code);
+      if (!doubt || !(await unanswered())) throw reason;
+    }
+  };
 }
 
 interface TroubleProps {
@@ -125,13 +150,14 @@ export function NameField({ example, ...field }: NameFieldProps) {
 export const given = (name: string) => (name.trim() === '' ? undefined : name.trim());
 
 /** The set-up of an authenticator app, which may replace another one: its secret, then its first code. */
-export function AppSetUp({ confirmed, back, restart, named = false, replaces }: SetUpProps & { replaces?: string }) {
+export function AppSetUp({ back, restart, named = false, replaces, ...answers }: SetUpProps & { replaces?: string }) {
   const fresh = useFresh();
+  const purpose = replaces === undefined ? 'set up an authenticator app' : 'replace your authenticator app';
+  const confirm = useConfirming(purpose, answers);
   const [name, setName] = useState('');
   const [enrolled, setEnrolled] = useState<{ secret: string; uri: string; qrCode: string } | null>(null);
   const [code, setCode] = useState('');
   const enrolling = useAction();
-  const purpose = replaces === undefined ? 'set up an authenticator app' : 'replace your authenticator app';
   const confirming = useAction();
 
   const enroll = (event: FormEvent) => {
@@ -142,7 +168,7 @@ export function AppSetUp({ confirmed, back, restart, named = false, replaces }: 
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void confirming.run(async () => confirmed(await fresh(purpose, () => api.confirmTOTP(code))));
+    void confirming.run(() => confirm(() => api.confirmTOTP(code)));
   };
 
   if (enrolled === null) {
@@ -207,15 +233,16 @@ export function AppSetUp({ confirmed, back, restart, named = false, replaces }: 
 }
 
 /** The set-up of a phone: its number, then the code that it got. */
-export function PhoneSetUp({ confirmed, back, backLabel, restart }: Omit<SetUpProps, 'named'> & { backLabel: string }) {
+export function PhoneSetUp({ back, backLabel, restart, ...answers }: Omit<SetUpProps, 'named'> & { backLabel: string }) {
   const fresh = useFresh();
+  const confirmPhone = useConfirming('set up a phone', answers);
   const [number, setNumber] = useState('');
   const [sentTo, setSentTo] = useState<string | null>(null);
   const [code, setCode] = useState('');
   const sending = useAction();
   const confirming = useAction();
 
-  const confirm = () => void confirming.run(async () => confirmed(await fresh('set up a phone', () => api.confirmPhone(code))));
+  const confirm = () => void confirming.run(() => confirmPhone(() => api.confirmPhone(code)));
   const send = () => sending.run(async () => setSentTo((await fresh('set up a phone', () => api.enrollPhone(number.trim()))).sentTo));
 
   if (sentTo === null) {

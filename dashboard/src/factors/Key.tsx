@@ -4,13 +4,14 @@ import { api } from '../api';
 import { createKey, hasKeys, noKeys } from '../api/webauthn';
 import { useFresh } from '../parts/StepUp';
 import { Button, Title, useAction } from '../parts/ui';
-import { given, NameField, type SetUpProps, Trouble } from './Factor';
+import { given, NameField, type SetUpProps, Trouble, useConfirming } from './Factor';
 
 const purpose = 'set up a security key or passkey';
 
 /** The set-up of a security key or passkey: the browser asks for it, and the person touches it. */
-export function KeySetUp({ confirmed, back, restart, named = false }: SetUpProps) {
+export function KeySetUp({ back, restart, named = false, ...answers }: SetUpProps) {
   const fresh = useFresh();
+  const confirm = useConfirming(purpose, answers);
   const [name, setName] = useState('');
   const { busy, error, run } = useAction();
   const setUp = (event: FormEvent) => {
@@ -18,7 +19,7 @@ export function KeySetUp({ confirmed, back, restart, named = false }: SetUpProps
     void run(async () => {
       const { options } = await fresh(purpose, () => api.startSecurityKeyEnrollment(given(name)));
       const credential = await createKey(options);
-      confirmed(await fresh(purpose, () => api.confirmSecurityKeyEnrollment(credential)));
+      await confirm(() => api.confirmSecurityKeyEnrollment(credential));
     });
   };
   return (

@@ -3,12 +3,13 @@ import { useCallback, useEffect, useState } from 'react';
 import { api, ApiError, type Challenge, type Confirmed, type Invitation, type Reinstated, type Viewer } from '../../api';
 import { Page } from '../../parts/Page';
 import { Codes } from '../../factors/Codes';
-import { Dead, Done, Finished, Loading, Refused } from './End';
+import { NoCodes } from '../../factors/NoCodes';
+import { Dead, Done, Finished, Loading, Refused, SignInAgain } from './End';
 import { Factor, type Kind } from '../../factors/Factor';
 import { SecondFactor } from '../../factors/SecondFactor';
 import { Challenged } from '../../signin/Challenged';
 import { Start } from './Start';
-import { dropToken } from '../token';
+import { cameBy, dropToken, keepCame } from '../token';
 import { Unreachable } from '../Unreachable';
 
 export type PageName = 'rejoin' | 'join';
@@ -18,12 +19,14 @@ type Step =
   | { at: 'loading' }
   | { at: 'unreachable'; error: ApiError }
   | { at: 'dead' }
-  | { at: 'finished' }
+  | { at: 'finished'; organization: string; codesLost: boolean }
   | { at: 'start' }
   | { at: 'challenge'; challenge: Challenge }
   | { at: 'refused'; error: ApiError }
   | { at: 'factor' }
   | { at: 'codes'; codes: string[]; kind: Kind }
+  | { at: 'no-codes'; kind: Kind }
+  | { at: 'sign-in-again' }
   | { at: 'second-factor'; kind: Kind }
   | { at: 'done' };
 
@@ -41,7 +44,12 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
       setInvitation(found.invitation);
       const next = found.invitation?.nextStep;
       if (next === undefined || next === 'NOTHING') dropToken(page);
-      setStep({ at: next === undefined ? 'dead' : next === 'NOTHING' ? 'finished' : 'start' });
+      // Loaded again while the recovery codes were shown: the link is used up, and they are nowhere any more.
+      const came = token === null && found.viewer !== null ? cameBy(page) : null;
+      if (came !== null) setStep({ at: 'finished', organization: came, codesLost: true });
+      else if (found.invitation === null) setStep({ at: 'dead' });
+      else if (next === 'NOTHING') setStep({ at: 'finished', organization: found.invitation.organizationName, codesLost: false });
+      else setStep({ at: 'start' });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setStep({ at: 'unreachable', error });
@@ -75,24 +83,38 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
     await load();
   }, [load]);
 
-  /** An authenticator is confirmed, which has used the link up. */
-  const confirmed = useCallback(
-    (kind: Kind, answer: Confirmed) => {
-      dropToken(page);
-      setReinstated(answer.reinstated);
-      const codes = answer.recoveryCodes ?? [];
-      setStep(codes.length > 0 ? { at: 'codes', codes, kind } : { at: 'second-factor', kind });
-    },
-    [page],
-  );
+  /** An authenticator is confirmed, which has used the link up; its codes are to be saved. */
+  const used = (next: Step) => {
+    dropToken(page);
+    keepCame(page, invitation?.organizationName ?? '');
+    setStep(next);
+  };
+  const confirmed = (kind: Kind, answer: Confirmed) => {
+    setReinstated(answer.reinstated);
+    const codes = answer.recoveryCodes ?? [];
+    if (codes.length > 0) used({ at: 'codes', codes, kind });
+    else secondFactor(kind);
+  };
+  /** No answer says whether one is. */
+  const unanswered = async (kind: Kind) => {
+    const now = await api.viewer();
+    setViewer(now);
+    if (now?.twoFactor === 'DISABLED') return false;
+    if (now === null) setStep({ at: 'sign-in-again' });
+    else used({ at: 'no-codes', kind });
+    return true;
+  };
+  const secondFactor = (kind: Kind) => {
+    dropToken(page);
+    setStep({ at: 'second-factor', kind });
+  };
 
   const content = () => {
     if (step.at === 'loading') return <Loading />;
     if (step.at === 'unreachable') return <Unreachable kept="Your link has not been used up." error={step.error} retry={load} />;
+    if (step.at === 'finished') return <Finished organization={step.organization} codesLost={step.codesLost} />;
     if (step.at === 'dead' || invitation === null) return <Dead page={page} viewer={viewer} />;
     switch (step.at) {
-      case 'finished':
-        return <Finished organization={invitation.organizationName} />;
       case 'start':
         return (
           <Start
@@ -111,7 +133,7 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
         return <Refused error={step.error} invitation={invitation} viewer={viewer} signOut={signOut} retry={load} />;
       case 'factor':
         return (
-          <Factor confirmed={confirmed} restart={load}>
+          <Factor confirmed={confirmed} unanswered={unanswered} restart={load}>
             <p>
               From now on you sign in with your password and something that only you have. What shall it be?{' '}
               {invitation.organizationName} accepts each of these.
@@ -124,9 +146,13 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
             codes={step.codes}
             account={`Account used with ${invitation.organizationName}`}
             why="Two-factor authentication is on."
-            next={() => setStep({ at: 'second-factor', kind: step.kind })}
+            next={() => secondFactor(step.kind)}
           />
         );
+      case 'no-codes':
+        return <NoCodes made={(codes) => setStep({ at: 'codes', codes, kind: step.kind })} later={() => secondFactor(step.kind)} />;
+      case 'sign-in-again':
+        return <SignInAgain restart={load} />;
       case 'second-factor':
         return <SecondFactor first={step.kind} next={() => setStep({ at: 'done' })} />;
       case 'done':

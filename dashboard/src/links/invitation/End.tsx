@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 
 import { api, type ApiError, type Invitation, type Reinstated, type Viewer } from '../../api';
 import { Restored } from '../../factors/Restored';
+import { RoutedButton } from '../../parts/RoutedButton';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
 import { roleName } from '../../words';
 import type { PageName } from './App';
@@ -38,12 +39,40 @@ export function Dead({ page, viewer }: { page: PageName; viewer: Viewer | null }
 }
 
 /** The link's own account is signed in, and has nothing left to do with it. */
-export function Finished({ organization }: { organization: string }) {
+export function Finished({ organization, codesLost }: { organization: string; codesLost: boolean }) {
   return (
     <>
       <Title>{`You are in ${organization}`}</Title>
       <p>There is nothing left to do with this link: you are a member, and your account passes muster.</p>
+      {codesLost && (
+        <p>
+          Your recovery codes cannot be shown again. If you have not saved them, <a href="/account/security">make new ones</a>: they
+          get you in if you lose your authenticator.
+        </p>
+      )}
       <GoTo organization={organization} />
+    </>
+  );
+}
+
+/** The session was lost on the way, perhaps together with the answer that confirmed the authenticator. */
+export function SignInAgain({ restart }: { restart: () => Promise<void> }) {
+  return (
+    <>
+      <Title>Sign in again</Title>
+      <p>The connection broke, or you were signed out elsewhere, and this page is not signed in any more.</p>
+      <p>
+        Your authenticator may be set up already: then signing in asks for it, you are in, and under Account security you make new
+        recovery codes. If it does not ask, open the link of the mail once more.
+      </p>
+      <div className="actions">
+        <RoutedButton to="/sign-in" search={{ to: '/account/security' }}>
+          Sign in
+        </RoutedButton>
+        <Button secondary onClick={() => void restart()}>
+          Open the link once more
+        </Button>
+      </div>
     </>
   );
 }
