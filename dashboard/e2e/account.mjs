@@ -18,7 +18,8 @@ if (new URL(muster).hostname !== 'localhost') throw new Error(`open Muster as ht
 
 const mark = randomBytes(4).toString('hex');
 const email = `account-${mark}@browser.example`;
-let password = randomBytes(18).toString('base64url');
+const firstPassword = randomBytes(18).toString('base64url');
+let password = firstPassword;
 let secret = '';
 let usedStep = 0;
 
@@ -101,6 +102,14 @@ await check(
     await at('Save your recovery codes');
     const firstCodes = await page.locator('.codes code').allTextContents();
     if (firstCodes.length !== 10) throw new Error(`${firstCodes.length} recovery codes`);
+    // Nobody leaves them by accident, not by going back either.
+    const leave = page.getByRole('dialog', { name: 'Leave without your recovery codes?', exact: true });
+    await page.goBack();
+    await leave.waitFor();
+    await screen.sound('leaving the codes');
+    await leave.getByRole('button', { name: 'Stay and save them', exact: true }).click();
+    await leave.waitFor({ state: 'detached' });
+    if ((await page.locator('.codes code').allTextContents()).join() !== firstCodes.join()) throw new Error('the codes are gone');
     await page.getByLabel('I saved them').check();
     await press('Go on');
 
@@ -139,8 +148,15 @@ await check(
     await at('Save your recovery codes');
     const codes = await page.locator('.codes code').allTextContents();
     if (codes.length !== 10 || codes.some((one) => firstCodes.includes(one))) throw new Error('the codes are not ten new ones');
+    // The session ends elsewhere: the codes stay until they are saved, and the page says what has happened.
+    await signOutEverywhere(page);
+    await sees('You are not signed in here any more.');
+    await at('Save your recovery codes');
     await page.getByLabel('I saved them').check();
     await press('Go on');
+    await at('Sign in to Muster');
+    await sees('your session has ended');
+    await press('Sign in with a passkey');
     await at('Account security');
     await sees('10 of 10');
 
@@ -257,11 +273,12 @@ await check(
     await screen.sound('new token');
     await dialog.getByRole('button', { name: 'Make token' }).click();
     await dialog.getByText('cannot be shown again').waitFor();
+    await page.keyboard.press('Escape');
     const token = await dialog.locator('.secret code').textContent();
     await screen.sound('token');
     await dialog.getByRole('button', { name: 'Done' }).click();
     if (!(await viewer(token))) throw new Error('the token does not work');
-    await sees('teams:read');
+    await sees('See teams');
     await press('Revoke Report');
     await press('Revoke');
     await sees('You have no tokens.');
@@ -270,6 +287,29 @@ await check(
     await account('activity');
     await at('Account activity');
     await sees('Changed the password');
+
+    // Without a network each screen opens all the same: its code was loaded while there was one.
+    await page.waitForLoadState('networkidle');
+    await context.setOffline(true);
+    await page.evaluate(() => window.history.pushState(null, '', '/account/tokens'));
+    await at('API tokens');
+    await context.setOffline(false);
+
+    // In another tab somebody else signs in: the sign-in page says who is in already, and this page closes when it is looked at.
+    const tab = await context.newPage();
+    await tab.goto('/sign-in?to=/account/security');
+    await tab.getByText(`You are signed in as ${email}.`).waitFor();
+    const onward = await tab.getByRole('link', { name: 'Go on as Ada Account', exact: true }).getAttribute('href');
+    if (onward !== `${muster}/account/security`) throw new Error(`going on leads to ${onward}`);
+    await tab.getByLabel('Email').fill(`elsewhere-${email}`);
+    await tab.getByLabel('Password', { exact: true }).fill(firstPassword);
+    await tab.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await tab.getByRole('heading', { level: 1, name: 'Account security', exact: true }).waitFor();
+    await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+    await at('Somebody else is signed in now');
+    await press('Go on with the other account');
+    await page.getByRole('button', { name: 'Ada Elsewhere', exact: true }).waitFor();
+    await tab.close();
 
     // Nothing of all this is kept by the browser.
     const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
@@ -325,6 +365,15 @@ async function elsewhereSession(page) {
     signal: AbortSignal.timeout(patience),
   });
   return (await response.json()).data.verifySecondFactor.session.token;
+}
+
+/** As somebody does on another device; by the page's own cookie, which the page does not notice doing. */
+async function signOutEverywhere(page) {
+  const answer = await page.context().request.post('/graphql', {
+    headers: { origin: muster },
+    data: { query: 'mutation { signOut(input: { everywhere: true }) { ok } }' },
+  });
+  if ((await answer.json()).data?.signOut?.ok !== true) throw new Error(`signing out elsewhere: ${await answer.text()}`);
 }
 
 function endOthers(token) {

@@ -1,5 +1,5 @@
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 
 import { Codes } from '../factors/Codes';
 import { Redirect } from '../parts/Redirect';
@@ -11,6 +11,7 @@ export function NewCodes() {
   const { account } = useAccount();
   const navigate = useNavigate();
   const [codes] = useState(keptCodes);
+  useEffect(() => dropCodes, []);
   if (codes === null) return <Redirect to="/account/security" />;
   return (
     <div className="reading">
@@ -18,10 +19,7 @@ export function NewCodes() {
         codes={codes}
         account={`Account ${account.email ?? account.name}`}
         why="Your earlier codes do not work any more."
-        next={() => {
-          dropCodes();
-          void navigate({ to: '/account/security' });
-        }}
+        next={() => void navigate({ to: '/account/security' })}
       />
     </div>
   );

@@ -10,7 +10,7 @@ export function keepCodes(codes: string[]) {
 /** The codes that are to be shown; null where there are none, as after a reload. */
 export const keptCodes = () => kept;
 
-/** Forgets them: they are saved. */
+/** Forgets them: they are saved, or their owner has left without them. */
 export function dropCodes() {
   kept = null;
 }

@@ -1,7 +1,8 @@
 // The one door to Muster's API: queries and mutations over HTTP, with the session's cookie.
 import { cacheExchange, Client, fetchExchange, mapExchange, type TypedDocumentNode } from '@urql/core';
 
-import { ApiError, failure } from './error';
+import { ViewerDocument } from '../gql';
+import { ApiError, Cancelled, failure } from './error';
 import { session } from './session';
 
 export const client = new Client({
@@ -18,6 +19,10 @@ export const client = new Client({
         // A wrong password is INVALID_CREDENTIALS: UNAUTHENTICATED is only ever said of a session.
         if (failure(error)?.code === 'UNAUTHENTICATED') session.ended();
       },
+      onResult({ data }) {
+        const viewer = (data as { viewer?: { id?: string } | null } | undefined)?.viewer;
+        if (viewer === null || viewer?.id !== undefined) session.isOf(viewer?.id ?? null);
+      },
     }),
     fetchExchange,
   ],
@@ -29,11 +34,21 @@ export async function ask<Data, Variables extends object>(document: TypedDocumen
   return answer(result.data, failure(result.error));
 }
 
+let looking: Promise<boolean> = Promise.resolve(true);
+
+/** Asks whose session this browser has: in another tab somebody else may have signed in. */
+export function look() {
+  const asked = client.query(ViewerDocument, {}, { requestPolicy: 'network-only' }).toPromise();
+  looking = asked.then(({ data }) => data === undefined || session.isOf(data.viewer?.id ?? null));
+}
+
 /** Changes something: every mutation has one input and one payload. Throws an ApiError where it is refused or no answer comes. */
 export async function change<Data extends object, Input>(
   document: TypedDocumentNode<Data, { input: Input }>,
   input: Input,
 ): Promise<NonNullable<Data[keyof Data]>> {
+  // Nothing is done in the name of somebody else than the page shows.
+  if (!(await looking)) throw new Cancelled();
   const result = await client.mutation(document, { input }).toPromise();
   const payload = Object.values(answer(result.data, failure(result.error)))[0];
   if (payload === undefined || payload === null) throw unusable();

@@ -1,6 +1,9 @@
-import { Button as MantineButton } from '@mantine/core';
+import { Button as MantineButton, Group } from '@mantine/core';
+import { useBlocker } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useState } from 'react';
 
+import { session } from '../api/session';
+import { Dialog } from '../parts/Dialog';
 import { Button, CopyButton, Title } from '../parts/ui';
 
 interface CodesProps {
@@ -12,17 +15,17 @@ interface CodesProps {
   next: () => void;
 }
 
+const always = () => true;
+
 /** The ten recovery codes, which the server shows this once. Nobody leaves by accident before they are saved. */
 export function Codes({ codes, account, why, next }: CodesProps) {
   const [saved, setSaved] = useState(false);
   const [asked, setAsked] = useState(false);
 
-  useEffect(() => {
-    if (saved) return;
-    const stay = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener('beforeunload', stay);
-    return () => window.removeEventListener('beforeunload', stay);
-  }, [saved]);
+  const leaving = useBlocker({ shouldBlockFn: always, enableBeforeUnload: true, withResolver: true, disabled: saved });
+  // Not even the end of the session takes them away.
+  const [signedOut, setSignedOut] = useState(false);
+  useEffect(() => session.hold(() => setSignedOut(true)), []);
 
   const file = [
     'Muster recovery codes',
@@ -41,6 +44,13 @@ export function Codes({ codes, account, why, next }: CodesProps) {
   return (
     <>
       <Title>Save your recovery codes</Title>
+      <div role="status">
+        {signedOut && (
+          <p className="notice">
+            You are not signed in here any more. These codes work all the same: save them first, then go on and sign in.
+          </p>
+        )}
+      </div>
       <p>
         {why} If you lose your authenticator, each of these ten codes gets you in once. They are
         shown this one time only: keep them where you keep your passwords, or print them, and not on the same device alone.
@@ -75,6 +85,17 @@ export function Codes({ codes, account, why, next }: CodesProps) {
         </div>
         <Button type="submit">Go on</Button>
       </form>
+      <Dialog title="Leave without your recovery codes?" opened={leaving.status === 'blocked'} onClose={() => leaving.reset?.()}>
+        <p>You have not ticked that you saved them, and they cannot be shown again. Without them, losing your authenticator locks you out.</p>
+        <Group mt="md">
+          <Button data-autofocus onClick={() => leaving.reset?.()}>
+            Stay and save them
+          </Button>
+          <Button secondary onClick={() => leaving.proceed?.()}>
+            Leave without them
+          </Button>
+        </Group>
+      </Dialog>
     </>
   );
 }

@@ -7,6 +7,7 @@ import type { Challenge } from '../api';
 import { Page } from '../parts/Page';
 import { RoutedAnchor } from '../parts/RoutedAnchor';
 import { Button, Title } from '../parts/ui';
+import { Already } from './Already';
 import { ByOrganization } from './ByOrganization';
 import { Challenged } from './Challenged';
 import { Offers } from './Offers';
@@ -64,6 +65,7 @@ export function SignInScreen() {
     <Page>
       <Title>Sign in to Muster</Title>
       {ended === true && <p role="status">You have been signed out: your session has ended. Sign in to go on where you were.</p>}
+      <Already to={to} />
       {first !== false && (
         <>
           {first}

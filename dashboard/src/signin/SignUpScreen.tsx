@@ -5,6 +5,7 @@ import { within } from '../address';
 import { Page } from '../parts/Page';
 import { RoutedAnchor } from '../parts/RoutedAnchor';
 import { Title } from '../parts/ui';
+import { Already } from './Already';
 import { Offers } from './Offers';
 import { SignUp } from './SignUp';
 import { keepWay } from './way';
@@ -16,6 +17,7 @@ export function SignUpScreen() {
   return (
     <Page>
       <Title>Create your account</Title>
+      <Already to={to} />
       <p>Were you invited to an organization? Then open the link of that mail instead: it brings you straight in.</p>
       <SignUp
         signedUp={async () => {
