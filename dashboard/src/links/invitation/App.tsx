@@ -43,9 +43,9 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
       setViewer(found.viewer);
       setInvitation(found.invitation);
       const next = found.invitation?.nextStep;
-      if (next === undefined || next === 'NOTHING') dropToken(page);
       // Loaded again while the recovery codes were shown: the link is used up, and they are nowhere any more.
       const came = token === null && found.viewer !== null ? cameBy(page) : null;
+      if (next === undefined || next === 'NOTHING') dropToken(page);
       if (came !== null) setStep({ at: 'finished', organization: came, codesLost: true });
       else if (found.invitation === null) setStep({ at: 'dead' });
       else if (next === 'NOTHING') setStep({ at: 'finished', organization: found.invitation.organizationName, codesLost: false });
