@@ -1,1 +1,0 @@
-import{_ as e}from"./index-Bo2AB8uF.js";function t(t){e.show({message:t,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};
