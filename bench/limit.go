@@ -28,6 +28,7 @@ type limit struct {
 // handle registers what the paths ask of the limit.
 func (l *limit) handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST /members", answers(l.members))
+	mux.HandleFunc("POST /audit", answers(l.audit))
 }
 
 // serveLimit runs the limit's server: its arguments are the address and the database.

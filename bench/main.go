@@ -30,7 +30,11 @@ const limitArgument = "limit-server"
 
 // paths are what is measured, in the table's order.
 func paths() []path {
-	return []path{membersPath()}
+	return []path{
+		membersPath(),
+		auditPath("audit-10k", 10_000, false), auditPath("audit-100k", 100_000, false),
+		auditPath("audit-1m", 1_000_000, true), auditPath("audit-10m", 10_000_000, true),
+	}
 }
 
 // options are what the command line says.
@@ -66,7 +70,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&o.Quick, "quick", false, "small data and short rounds, under a minute; fails where a path allocates or computes more than it may")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON instead of a table")
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
-	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 1s)")
+	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 500ms)")
 	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so: "+strings.Join(names(paths()), ", "))
 	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
 	if err := flags.Parse(args); err != nil {
@@ -75,7 +79,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.Each == 0 {
 		o.Each = 5 * time.Second
 		if o.Quick {
-			o.Each = time.Second
+			o.Each = 500 * time.Millisecond
 		}
 	}
 	chosen := slices.DeleteFunc(paths(), func(p path) bool { return !strings.HasPrefix(p.Name, o.Only) || o.Quick && p.Long })

@@ -29,7 +29,7 @@ func membersPath() path {
 		Name: "members",
 		About: "50 members with role, 2FA state, name and address, signed in and through the gate, each time another organization " +
 			"and cursor; the limit looks the same up (session, membership with requirement, page) in three statements",
-		Op:    "page",
+		Op: "page", Allocs: 720, CPU: 1.9,
 		Goals: []goal{{Figure: "rate", Least: 0.75}, {Figure: "cpu", Most: 1.33}},
 		Prepare: func(ctx context.Context, a *arena) error {
 			p, err := a.fillPeople(ctx)

@@ -1,11 +1,16 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"muster/org"
 )
@@ -57,39 +62,100 @@ SELECT $1, $2 + e.n, e.id, e.action, e.actor, e.actor_label, e.target, e.target_
 	return nil
 }
 
-// auditQuery joins the actor, whose address shows only while they have a place in the organization.
-const auditQuery = `
-SELECT e.id, e.organization_id, e.sequence, e.action, e.actor_id, e.actor_label, e.target_id, e.target_label, e.message,
-       e.ip_address, e.user_agent, e.data, e.created_at, u.name AS actor_name, k.name AS token_name,
-       CASE WHEN EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.organization_id = e.organization_id) THEN u.email END AS actor_email
-  FROM audit_entries e LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_tokens k ON k.id = e.actor_id `
+// The columns of an entry, read by position, and those of its details. The actor's address shows only while they have a place
+// in the organization.
+const (
+	entryColumns = `e.id, e.organization_id, e.sequence, e.action, e.actor_id, e.actor_label, e.target_id, e.target_label, e.message,
+       e.ip_address, e.user_agent, e.created_at`
+	entryActor = `u.name, k.name,
+       CASE WHEN EXISTS (SELECT FROM members m WHERE m.user_id = u.id AND m.organization_id = e.organization_id) THEN u.email END`
+	entryActorJoins = ` LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_tokens k ON k.id = e.actor_id`
+)
 
-type auditRow struct {
-	org.AuditLogEntry
-	ActorName, ActorEmail, TokenName *string
-}
-
-func (r *auditRow) entry() *org.AuditLogEntry {
-	switch {
-	case r.ActorName != nil:
-		r.Actor = &org.User{ID: *r.ActorID, Name: *r.ActorName, Email: r.ActorEmail}
-	case r.TokenName != nil:
-		r.Actor = &org.ServiceToken{ID: *r.ActorID, Name: *r.TokenName}
+// auditSQL is the query for entries of a table or a query e with these details, up to its WHERE.
+func auditSQL(want org.AuditDetails, from string) string {
+	columns, joins := entryColumns, ""
+	if want.Data {
+		columns += ", e.data"
 	}
-	return &r.AuditLogEntry
+	if want.Actor {
+		columns += ", " + entryActor
+		joins = entryActorJoins
+	}
+	return "SELECT " + columns + " FROM " + from + " e" + joins
 }
 
-// AuditBefore are at most limit entries of an organization below a sequence (0 for all), newest first.
-func (q Queries) AuditBefore(ctx context.Context, organizationID string, before, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
-	return q.audit(ctx, organizationID, "($%[1]d = 0 OR e.sequence < $%[1]d)", before, "DESC", limit, f)
+// scanEntries reads the rows of auditSQL's query. There are about expected of them: they are kept in pieces of memory of that size.
+func scanEntries(rows pgx.Rows, want org.AuditDetails, expected int) ([]*org.AuditLogEntry, error) {
+	defer rows.Close()
+	var row struct {
+		id, organization, action, actorLabel, targetLabel, message string
+		sequence                                                   int
+		actor, target, ip, agent                                   pgtype.Text
+		created                                                    time.Time
+		data                                                       map[string]any
+		actorName, tokenName, email                                pgtype.Text
+	}
+	columns := []any{
+		&row.id, &row.organization, &row.sequence, &row.action, &row.actor, &row.actorLabel, &row.target, &row.targetLabel, &row.message,
+		&row.ip, &row.agent, &row.created,
+	}
+	if want.Data {
+		columns = append(columns, &row.data)
+	}
+	if want.Actor {
+		columns = append(columns, &row.actorName, &row.tokenName, &row.email)
+	}
+	type stored struct {
+		org.AuditLogEntry
+		actor, target, ip, agent string
+	}
+	var free []stored
+	entries := make([]*org.AuditLogEntry, 0, expected)
+	for rows.Next() {
+		row.data = nil // else the next one is read into the same
+		if err := rows.Scan(columns...); err != nil {
+			return nil, err
+		}
+		if len(free) == 0 {
+			free = make([]stored, max(expected, 1))
+		}
+		e := &free[0]
+		free = free[1:]
+		e.actor, e.target, e.ip, e.agent = row.actor.String, row.target.String, row.ip.String, row.agent.String
+		e.AuditLogEntry = org.AuditLogEntry{
+			ID: row.id, OrganizationID: row.organization, Sequence: row.sequence, Action: row.action, ActorID: given(&e.actor, row.actor.Valid),
+			ActorLabel: row.actorLabel, TargetID: given(&e.target, row.target.Valid), TargetLabel: row.targetLabel, Message: row.message,
+			IPAddress: given(&e.ip, row.ip.Valid), UserAgent: given(&e.agent, row.agent.Valid), Data: row.data, CreatedAt: row.created,
+		}
+		switch email := row.email.String; {
+		case row.actorName.Valid:
+			e.Actor = &org.User{ID: e.actor, Name: row.actorName.String, Email: given(&email, row.email.Valid)}
+		case row.tokenName.Valid:
+			e.Actor = &org.ServiceToken{ID: e.actor, Name: row.tokenName.String}
+		}
+		entries = append(entries, &e.AuditLogEntry)
+	}
+	return entries, rows.Err()
+}
+
+// AuditBefore are at most limit entries of an organization below a sequence (0 for all), newest first, with these details.
+func (q Queries) AuditBefore(ctx context.Context, organizationID string, before, limit int, f *org.AuditLogFilter, want org.AuditDetails) ([]*org.AuditLogEntry, error) {
+	position := "e.sequence < $%d"
+	if before == 0 {
+		position = "e.sequence > $%d" // all: none has the number 0
+	}
+	return q.audit(ctx, organizationID, position, before, "DESC", limit, f, want)
 }
 
 // AuditAfter are at most limit entries of an organization above a sequence, oldest first.
 func (q Queries) AuditAfter(ctx context.Context, organizationID string, after, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
-	return q.audit(ctx, organizationID, "e.sequence > $%d", after, "ASC", limit, f)
+	return q.audit(ctx, organizationID, "e.sequence > $%d", after, "ASC", limit, f, org.EveryAuditDetail)
 }
 
-func (q Queries) audit(ctx context.Context, organizationID, position string, sequence int, order string, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
+// audit reads along an index, from where the page begins: what it costs does not grow with the log. An index on an action gives
+// its entries in order; with several actions a page is taken of each, and the page of them all is the first of those.
+func (q Queries) audit(ctx context.Context, organizationID, position string, sequence int, order string, limit int, f *org.AuditLogFilter, want org.AuditDetails) ([]*org.AuditLogEntry, error) {
 	where := []string{"e.organization_id = $1"}
 	args := []any{organizationID}
 	and := func(condition string, arg any) {
@@ -97,9 +163,12 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 		where = append(where, fmt.Sprintf(condition, len(args)))
 	}
 	and(position, sequence)
+	from := "%s"
 	if f != nil {
-		if len(f.Actions) > 0 {
-			and("e.action = ANY($%d)", f.Actions)
+		if actions := slices.Compact(slices.Sorted(slices.Values(f.Actions))); len(actions) > 0 {
+			args = append(args, actions)
+			where = append(where, "e.action = wanted.action")
+			from = fmt.Sprintf("unnest($%d::text[]) wanted (action) CROSS JOIN LATERAL %%s", len(args))
 		}
 		if f.Actor != nil {
 			and("e.actor_id = $%d", *f.Actor)
@@ -115,16 +184,13 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 		}
 	}
 	args = append(args, limit)
-	sql := fmt.Sprintf("%sWHERE %s ORDER BY e.sequence %s LIMIT $%d", auditQuery, strings.Join(where, " AND "), order, len(args))
-	rows, err := all[auditRow](ctx, q.pg, sql, args...)
+	end := fmt.Sprintf(" ORDER BY e.sequence %s LIMIT $%d", order, len(args))
+	page := fmt.Sprintf("(SELECT * FROM audit_entries e WHERE %s%s)", strings.Join(where, " AND "), end)
+	rows, err := q.pg.Query(ctx, auditSQL(want, fmt.Sprintf(from, page))+end, args...)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]*org.AuditLogEntry, len(rows))
-	for i, row := range rows {
-		entries[i] = row.entry()
-	}
-	return entries, nil
+	return scanEntries(rows, want, limit)
 }
 
 // microsecond is the first whole microsecond that is not before a moment. Entries have whole ones and parameters are cut
@@ -135,11 +201,15 @@ func microsecond(t time.Time) time.Time {
 
 // AuditEntry finds an entry by id.
 func (q Queries) AuditEntry(ctx context.Context, id string) (*org.AuditLogEntry, error) {
-	row, err := one[auditRow](ctx, q.pg, auditQuery+`WHERE e.id = $1`, id)
+	rows, err := q.pg.Query(ctx, auditSQL(org.EveryAuditDetail, "audit_entries")+` WHERE e.id = $1`, id)
 	if err != nil {
 		return nil, err
 	}
-	return row.entry(), nil
+	entries, err := scanEntries(rows, org.EveryAuditDetail, 1)
+	if err != nil || len(entries) == 0 {
+		return nil, cmp.Or(err, error(org.ErrNotFound))
+	}
+	return entries[0], nil
 }
 
 // FirstSequence is the first entry that is still kept; where none is, the next one's.

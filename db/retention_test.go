@@ -90,7 +90,7 @@ func TestRetentionDropsWholeMonths(t *testing.T) {
 		t.Errorf("the empty log begins with %d (%v), want 2", first, err)
 	}
 	must(t, log(ctx, d, quiet, &org.AuditLogEntry{Action: org.ActionOrgEdit}))
-	if entries, err := d.AuditBefore(ctx, quiet, 0, 10, nil); err != nil || len(entries) != 1 || entries[0].Sequence != 2 {
+	if entries, err := d.AuditBefore(ctx, quiet, 0, 10, nil, org.EveryAuditDetail); err != nil || len(entries) != 1 || entries[0].Sequence != 2 {
 		t.Errorf("the empty log went on with %v (%v), want 2", entries, err)
 	}
 	// Every test's log is checked for gaps at its end.

@@ -12,53 +12,79 @@ import (
 	"muster/org"
 )
 
-// asked says what a query asks of a connection of members. It may say too much and never too little: a test asks random
-// questions with it and without.
-func asked(ctx context.Context) (a app.Asked) {
+// What a query asks of a connection. It may say too much and never too little: a test asks random questions with it and
+// without.
+
+func askedOfMembers(ctx context.Context) app.Asked {
 	if list.Slow(ctx) {
 		return app.Asked{MemberDetails: org.EveryDetail, TotalCount: true}
 	}
+	var a app.Asked
+	a.TotalCount = eachAsked(ctx, func(field graphql.CollectedField) {
+		switch field.Name {
+		case "removedAt", "reinstatableUntil", "lastSeenAt":
+			a.Times = true
+		case "notificationSettings":
+			a.Own = true
+		case "user":
+			a.Own = a.Own || slices.ContainsFunc(graphql.CollectFields(graphql.GetOperationContext(ctx), field.Selections, nil), private)
+		case "invitedBy":
+			a.InvitedBy = true
+		case "inviteExpiresAt", "inviteDelivery":
+			a.Invitation = true
+		case "isOnlyOwner":
+			a.OnlyOwner = true
+		case "linked":
+			a.Provider = true
+		case "teams":
+			a.Teams = true
+		}
+	})
+	return a
+}
+
+func askedOfLog(ctx context.Context) app.AuditAsked {
+	if list.Slow(ctx) {
+		return app.AuditAsked{AuditDetails: org.EveryAuditDetail, TotalCount: true}
+	}
+	var a app.AuditAsked
+	a.TotalCount = eachAsked(ctx, func(field graphql.CollectedField) {
+		switch field.Name {
+		case "actor":
+			a.Actor = true
+		case "data":
+			a.Data = true
+		}
+	})
+	return a
+}
+
+// eachAsked tells of each field that is asked of a connection's elements, and says whether its totalCount is asked for.
+func eachAsked(ctx context.Context, ofElement func(graphql.CollectedField)) (totalCount bool) {
 	operation := graphql.GetOperationContext(ctx)
 	fields := func(selections ast.SelectionSet) []graphql.CollectedField {
 		return graphql.CollectFields(operation, selections, nil)
 	}
-	members := func(selections ast.SelectionSet) {
+	elements := func(selections ast.SelectionSet) {
 		for _, field := range fields(selections) {
-			switch field.Name {
-			case "removedAt", "reinstatableUntil", "lastSeenAt":
-				a.Times = true
-			case "notificationSettings":
-				a.Own = true
-			case "user":
-				a.Own = a.Own || slices.ContainsFunc(fields(field.Selections), private)
-			case "invitedBy":
-				a.InvitedBy = true
-			case "inviteExpiresAt", "inviteDelivery":
-				a.Invitation = true
-			case "isOnlyOwner":
-				a.OnlyOwner = true
-			case "linked":
-				a.Provider = true
-			case "teams":
-				a.Teams = true
-			}
+			ofElement(field)
 		}
 	}
 	for _, field := range fields(graphql.GetFieldContext(ctx).Field.Selections) {
 		switch field.Name {
 		case "totalCount":
-			a.TotalCount = true
+			totalCount = true
 		case "nodes":
-			members(field.Selections)
+			elements(field.Selections)
 		case "edges":
 			for _, inner := range fields(field.Selections) {
 				if inner.Name == "node" {
-					members(inner.Selections)
+					elements(inner.Selections)
 				}
 			}
 		}
 	}
-	return a
+	return totalCount
 }
 
 // private says whether a field of a user is one that only they see, and a list of members therefore seldom asks for.

@@ -248,7 +248,7 @@ func (r *organizationResolver) ViewerCan(ctx context.Context, obj *org.Organizat
 }
 
 func (r *organizationResolver) Members(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.MemberFilter) (*org.Page[org.Member], error) {
-	return r.App.Members(ctx, obj.ID, first, after, filter, asked(ctx))
+	return r.App.Members(ctx, obj.ID, first, after, filter, askedOfMembers(ctx))
 }
 
 func (r *organizationResolver) MemberCounts(ctx context.Context, obj *org.Organization) (*org.MemberCounts, error) {
@@ -260,7 +260,7 @@ func (r *organizationResolver) Member(ctx context.Context, obj *org.Organization
 }
 
 func (r *organizationResolver) AuditLog(ctx context.Context, obj *org.Organization, first *int, after *string, filter *org.AuditLogFilter) (*org.Page[org.AuditLogEntry], error) {
-	return r.App.AuditLog(ctx, obj.ID, first, after, filter)
+	return r.App.AuditLog(ctx, obj.ID, first, after, filter, askedOfLog(ctx))
 }
 
 func (r *organizationResolver) AuditLogActions(ctx context.Context, obj *org.Organization) ([]string, error) {
@@ -336,7 +336,7 @@ func (r *require2FAImpactResolver) Refusal(ctx context.Context, obj *org.Require
 }
 
 func (r *require2FAImpactResolver) Members(ctx context.Context, obj *org.Require2FAImpact, first *int, after *string, unmailable *bool) (*org.Page[org.Member], error) {
-	return r.App.ImpactMembers(ctx, obj.OrganizationID, first, after, unmailable != nil && *unmailable, asked(ctx))
+	return r.App.ImpactMembers(ctx, obj.OrganizationID, first, after, unmailable != nil && *unmailable, askedOfMembers(ctx))
 }
 
 func (r *subscriptionResolver) ViewerMember(ctx context.Context, organizationID string) (<-chan *org.Member, error) {

@@ -24,6 +24,12 @@ type AuditLogEntry struct {
 	CreatedAt      time.Time
 }
 
+// AuditDetails say what of an entry is wanted beside what its line shows.
+type AuditDetails struct{ Actor, Data bool }
+
+// EveryAuditDetail are all there are.
+var EveryAuditDetail = AuditDetails{Actor: true, Data: true}
+
 // The actions of an organization's log. The names that the original has are its own; the others follow its style.
 const (
 	ActionOrgCreate         = "org.create"
