@@ -1,4 +1,4 @@
-import { Anchor, Badge, createTheme, type CSSVariablesResolver, Loader, type MantineColorsTuple, Modal, Notification } from '@mantine/core';
+import { Anchor, Badge, createTheme, type CSSVariablesResolver, Drawer, Loader, type MantineColorsTuple, Modal, Notification } from '@mantine/core';
 
 // Muster's blue in ten shades, light to dark: white on the sixth and text in the eighth have a contrast of at least 4.5
 // (WCAG 2.2, 1.4.3).
@@ -14,6 +14,9 @@ const muster: MantineColorsTuple = [
   '#2a3cab',
   '#1f2f8f',
 ];
+
+// `useEscape` closes them. Their header is not the page's: it would be a second banner.
+const overlay = { closeButtonProps: { 'aria-label': 'Close' }, closeOnEscape: false, attributes: { header: { role: 'presentation' } } };
 
 export const theme = createTheme({
   colors: { muster },
@@ -31,7 +34,8 @@ export const theme = createTheme({
     // A wheel with a name needs a role: a mere span may have none.
     Loader: Loader.extend({ defaultProps: { role: 'status' } }),
     Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600, size: 'lg', radius: 'sm', miw: 'max-content' } }),
-    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+    Modal: Modal.extend({ defaultProps: overlay }),
+    Drawer: Drawer.extend({ defaultProps: overlay }),
     Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
   },
 });

@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group, Modal, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Badge, Group, Stack, Table, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
@@ -7,6 +7,7 @@ import { type FormEvent, useState } from 'react';
 import { change } from '../api/client';
 import { CreateOrganizationDocument } from '../gql';
 import { lastOrganization } from '../kept';
+import { Dialog } from '../parts/Dialog';
 import { Alert, Button, Field, Title, useAction } from '../parts/ui';
 import { Redirect } from '../parts/Redirect';
 import { useFresh } from '../parts/StepUp';
@@ -57,9 +58,9 @@ export function Organizations() {
           </Table>
         </Table.ScrollContainer>
       )}
-      <Modal opened={opened} onClose={close} title="New organization" closeButtonProps={{ 'aria-label': 'Close' }}>
-        {opened && <Create />}
-      </Modal>
+      <Dialog title="New organization" opened={opened} onClose={close}>
+        <Create />
+      </Dialog>
     </>
   );
 }

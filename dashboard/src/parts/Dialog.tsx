@@ -1,7 +1,9 @@
-// Dialogs: one that asks for something, and one that says what is about to happen and to whom.
-import { Group, Modal, type ModalProps } from '@mantine/core';
+// What lies over a screen: a dialog that asks for something, one that says what is about to happen and to whom, and details
+// at the side.
+import { Drawer, Group, Modal, type ModalProps } from '@mantine/core';
 import type { ReactNode } from 'react';
 
+import { useEscape } from './escape';
 import { Alert, Button, useAction } from './ui';
 
 interface DialogProps {
@@ -16,18 +18,22 @@ interface DialogProps {
 
 /** A dialog. Its content is made anew each time that it opens, so that nothing of an earlier try is left in it. */
 export function Dialog({ title, opened, onClose, size = 'md', firm = false, children }: DialogProps) {
+  const close = firm ? () => undefined : onClose;
+  useEscape(opened, close);
   return (
-    <Modal
-      opened={opened}
-      onClose={firm ? () => undefined : onClose}
-      withCloseButton={!firm}
-      title={title}
-      size={size}
-      classNames={{ title: 'dialog-title' }}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Modal opened={opened} onClose={close} withCloseButton={!firm} title={title} size={size} classNames={{ title: 'dialog-title' }}>
       {opened && children}
     </Modal>
+  );
+}
+
+/** Details beside the list that they are of. */
+export function Side({ title, opened, onClose, size = 'md', children }: DialogProps) {
+  useEscape(opened, onClose);
+  return (
+    <Drawer opened={opened} onClose={onClose} title={title} size={size} position="right" classNames={{ title: 'dialog-title' }}>
+      {opened && children}
+    </Drawer>
   );
 }
 
@@ -39,29 +45,39 @@ interface ConfirmProps extends Omit<DialogProps, 'children'> {
   progress: string;
   /** Whether it takes something away. */
   danger?: boolean;
+  /** Why there is nothing to confirm any more, where somebody else was quicker. */
+  overtaken?: ReactNode;
   /** Makes it happen. The dialog closes when it has, and shows the server's words when it is refused. */
   run: () => Promise<void>;
 }
 
-/** Asks before something is done that cannot simply be undone. */
-export function Confirm({ children, action, progress, danger = true, run, ...dialog }: ConfirmProps) {
-  const { busy, error, run: act } = useAction();
+/** Asks before something is done that cannot simply be undone. What has been confirmed is waited for: its answer is read here. */
+export function Confirm({ children, action, progress, danger = true, overtaken = null, run, onClose, ...dialog }: ConfirmProps) {
+  const { busy, error, run: act, forget } = useAction();
+  const close = () => {
+    forget();
+    onClose();
+  };
   const confirm = () =>
     void act(async () => {
       await run();
-      dialog.onClose();
+      onClose();
     });
+  // That what has just been confirmed is so may be known before its answer arrives.
+  const late = overtaken !== null && !busy;
   return (
-    <Dialog {...dialog}>
-      {children}
+    <Dialog {...dialog} onClose={() => busy || close()}>
+      {late ? <p role="status">{overtaken}</p> : children}
       <Alert error={error} />
       <Group mt="md">
-        <Button {...(danger ? { color: 'red' } : {})} busy={busy} progress={progress} onClick={confirm}>
-          {action}
-        </Button>
+        {!late && (
+          <Button {...(danger ? { color: 'red' } : {})} busy={busy} progress={progress} onClick={confirm}>
+            {action}
+          </Button>
+        )}
         {/* The keyboard starts on the safe button. */}
-        <Button secondary data-autofocus onClick={dialog.onClose}>
-          Cancel
+        <Button secondary data-autofocus busy={busy} onClick={close}>
+          {late ? 'Close' : 'Cancel'}
         </Button>
       </Group>
     </Dialog>

@@ -4,6 +4,7 @@ import { createContext, type ReactNode, useCallback, useContext, useEffect, useR
 
 import { ApiError, Cancelled } from '../api/error';
 import { Prove } from '../signin/Prove';
+import { useEscape } from './escape';
 
 /** What somebody is asked to prove themselves for. */
 interface Question {
@@ -44,11 +45,12 @@ export function StepUpProvider({ children }: { children: ReactNode }) {
       setAsked(null);
     }
   }, []);
+  useEscape(asked !== null, () => asked?.given());
 
   return (
     <Context value={ask}>
       {children}
-      <Modal opened={asked !== null} onClose={() => asked?.given()} title="Confirm that it is you" classNames={{ title: 'dialog-title' }} closeButtonProps={{ 'aria-label': 'Close' }} zIndex={300}>
+      <Modal opened={asked !== null} onClose={() => asked?.given()} title="Confirm that it is you" classNames={{ title: 'dialog-title' }} zIndex={300}>
         {asked !== null && <Prove purpose={asked.question.purpose} proved={asked.proved} />}
       </Modal>
     </Context>

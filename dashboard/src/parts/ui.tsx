@@ -27,7 +27,9 @@ export function useAction() {
       setBusy(false);
     }
   }, []);
-  return { busy, error, run };
+  /** Takes back how it failed: whoever begins anew is not to read of an earlier try. */
+  const forget = useCallback(() => setError(null), []);
+  return { busy, error, run, forget };
 }
 
 /** The heading of a step or screen. It takes the focus, so that a keyboard or a screen reader starts where the new one starts. */

@@ -1,9 +1,10 @@
-import { Code, Drawer, Group } from '@mantine/core';
+import { Code, Group } from '@mantine/core';
 import { useQuery } from 'urql';
 
 import { failure } from '../../api/error';
 import type { DocumentType } from '../../api/types';
 import { AuditEntryDocument } from '../../gql';
+import { Side } from '../../parts/Dialog';
 import { Alert, Button, CopyButton } from '../../parts/ui';
 import { momentName } from '../../words';
 import type { LogSearch } from './search';
@@ -24,16 +25,9 @@ export function EntryDetails({ id, close, narrow }: EntryDetailsProps) {
   const [{ data, error, fetching }] = useQuery({ query: AuditEntryDocument, variables: { id: id ?? '' }, pause: id === undefined });
   const entry = data?.node !== null && data?.node !== undefined && isEntry(data.node) && data.node.id === id ? data.node : null;
   return (
-    <Drawer
-      opened={id !== undefined}
-      onClose={close}
-      position="right"
-      size="lg"
-      title={entry === null ? 'Entry' : `Entry ${entry.sequence.toLocaleString('en-GB')}`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Side title={entry === null ? 'Entry' : `Entry ${entry.sequence.toLocaleString('en-GB')}`} size="lg" opened={id !== undefined} onClose={close}>
       {entry !== null ? <Details entry={entry} narrow={narrow} /> : fetching ? <p role="status">One moment…</p> : <Alert error={failure(error)} />}
-    </Drawer>
+    </Side>
   );
 }
 

@@ -1,5 +1,5 @@
 // The members' screen: everything that it shows is asked for by its address, and rows change by themselves.
-import { Drawer, Group, Text } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconUserPlus } from '@tabler/icons-react';
 import { Link, useLocation, useNavigate, useSearch } from '@tanstack/react-router';
@@ -7,7 +7,7 @@ import { useCallback, useEffect, useMemo, useRef } from 'react';
 
 import { failure } from '../../api/error';
 import { MembersDocument } from '../../gql';
-import { Dialog } from '../../parts/Dialog';
+import { Dialog, Side } from '../../parts/Dialog';
 import { Redirect } from '../../parts/Redirect';
 import { Alert, Button, Title } from '../../parts/ui';
 import { type Entry, useLiveQuery } from '../feed';
@@ -120,9 +120,9 @@ export function Members() {
       <Dialog title="Invite somebody" opened={inviting} onClose={invite.close}>
         <Invite done={invite.close} />
       </Dialog>
-      <Drawer opened={open !== undefined} onClose={close} position="right" title="Member" closeButtonProps={{ 'aria-label': 'Close' }} classNames={{ title: 'dialog-title' }}>
+      <Side title="Member" opened={open !== undefined} onClose={close}>
         {open !== undefined && <Details key={open} id={open} close={close} />}
-      </Drawer>
+      </Side>
     </>
   );
 }

@@ -1,12 +1,13 @@
 // The switch, and the dialogs that stand before it.
 import { Alert as Notice, Badge, Group, Switch, Text } from '@mantine/core';
 import { IconInfoCircle } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 
 import { change } from '../../api/client';
 import { SetRequire2FaDocument } from '../../gql';
 import { Confirm } from '../../parts/Dialog';
 import { useFresh } from '../../parts/StepUp';
+import { personName } from '../log/label';
 import { useOrganization } from '../Organization';
 import { Consequences } from './Impact';
 import { Remind } from './Remind';
@@ -20,7 +21,10 @@ interface SwitcherProps {
 export function Switcher({ settings, refresh }: SwitcherProps) {
   const { organization, may } = useOrganization();
   const fresh = useFresh();
-  const [asking, ask] = useState(false);
+  // What is asked is decided by the click: it stays that question, whatever becomes of the requirement meanwhile.
+  const [asking, ask] = useState<'on' | 'off' | null>(null);
+  const never = () => ask(null);
+  const other = useOther(asking !== null);
   const required = settings.require2FA === true;
   const owner = may('OWNER');
   const impact = settings.require2FAImpact;
@@ -41,7 +45,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           description="Every member has to have it. Members without it lose access at once, are removed and mailed, and come back by setting it up."
           checked={required}
           disabled={!owner || lacks !== null}
-          onChange={() => ask(true)}
+          onChange={() => ask(required ? 'off' : 'on')}
         />
         <Badge role="status" variant="light" color={required ? 'green' : 'gray'} className="unshrinkable">
           {required ? 'Required' : 'Not required'}
@@ -57,8 +61,9 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
         <Confirm
           title="Require two-factor authentication?"
           size="lg"
-          opened={asking && !required}
-          onClose={() => ask(false)}
+          opened={asking === 'on'}
+          onClose={never}
+          overtaken={required ? `${other} has turned it on meanwhile. Nothing is left to confirm.` : null}
           danger={impact.removedCount + impact.unmailableCount > 0}
           action={impact.removedCount === 0 ? 'Require it' : `Require it and remove ${counted(impact.removedCount, 'member')}`}
           progress="Turning on…"
@@ -68,7 +73,15 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           {impact.removedCount > 0 && <Remind impact={impact} refresh={refresh} />}
         </Confirm>
       )}
-      <Confirm title="No longer require two-factor authentication?" opened={asking && required} onClose={() => ask(false)} action="Turn it off" progress="Turning off…" run={set(false)}>
+      <Confirm
+        title="No longer require two-factor authentication?"
+        opened={asking === 'off'}
+        onClose={never}
+        overtaken={required ? null : `${other} has turned it off meanwhile. Nothing is left to confirm.`}
+        action="Turn it off"
+        progress="Turning off…"
+        run={set(false)}
+      >
         <p>Members may be without it again, and their accounts are easier to take over.</p>
         <p>
           <strong>Nobody is reinstated by this, and nobody is mailed.</strong> Whoever was removed comes back by the link in their
@@ -77,6 +90,20 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
       </Confirm>
     </>
   );
+}
+
+/** Who has turned the requirement on or off while a dialog asks about it. */
+function useOther(asking: boolean): string {
+  const { feed } = useOrganization();
+  const [who, setWho] = useState<string | null>(null);
+  useEffect(() => {
+    if (!asking) return;
+    setWho(null);
+    return feed.onEntry(({ action, message, actorLabel }) => {
+      if (action === 'org.edit' && message.includes('two-factor authentication')) setWho(personName(actorLabel));
+    });
+  }, [asking, feed]);
+  return who ?? 'Somebody';
 }
 
 /** Why the requirement cannot be turned on, in the server's words, and where to go. */
