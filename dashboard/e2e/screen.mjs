@@ -6,7 +6,7 @@ export function on(page, { shoot, problems }) {
   const screen = {
     /** Waits for the screen with the heading, and holds it to what every screen must be: not wider than the window, and no grave finding of axe. */
     async at(heading) {
-      const title = page.getByRole('heading', { level: 1, name: heading });
+      const title = page.getByRole('heading', { level: 1, name: heading, exact: true });
       await title.waitFor();
       await screen.sound(String(heading));
     },

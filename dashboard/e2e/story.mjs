@@ -102,11 +102,14 @@ async function story(page, { another, problems, shoot }) {
   await log.getByText('Live', { exact: true }).waitFor();
 
   // Two members join from their mails: one at his phone, the other outside of the browser.
-  for (const { email } of [mia, kim]) {
+  for (const [{ email }, role] of [
+    [mia, 'MEMBER'],
+    [kim, 'MANAGER'],
+  ]) {
     await api('mutation ($input: InviteMemberInput!) { inviteMember(input: $input) { member { id } } }', {
       organizationId,
       email,
-      role: 'MEMBER',
+      role,
       teamIds: [createTeam.team.id],
     });
   }
@@ -130,6 +133,14 @@ async function story(page, { another, problems, shoot }) {
   });
 
   await row(log, 'Kim Keys', 0, 'member.accept-invite');
+  // Kim manages: the log that she has open stays where it is to the end, whatever becomes of her access.
+  const keys = await another();
+  const kims = await keys.newPage();
+  await kims.goto(`/organizations/${slug}/audit-log`);
+  await kims.getByLabel('Email').fill(kim.email);
+  await kims.getByLabel('Password', { exact: true }).fill(password);
+  await kims.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await kims.getByText('Live', { exact: true }).waitFor();
 
   // Where she is on the log: paused, further down, through filters, with details.
   await logs.press('Pause');
@@ -217,7 +228,8 @@ async function story(page, { another, problems, shoot }) {
   await hers.press('Require it and remove 2 members');
   const asked = Date.now();
   await Promise.all([
-    phone.getByRole('heading', { level: 1, name: 'You have lost access to Story Ltd' }).waitFor({ timeout: atOnce }),
+    phone.getByRole('heading', { level: 1, name: 'You have lost access to Story Ltd', exact: true }).waitFor({ timeout: atOnce }),
+    kims.getByRole('heading', { level: 1, name: 'You have lost access to Story Ltd', exact: true }).waitFor({ timeout: atOnce }),
     row(log, 'Mia Member', 0, 'member.pending', atOnce),
     row(log, 'Kim Keys', 0, 'member.pending', atOnce),
   ]);
@@ -247,30 +259,44 @@ async function story(page, { another, problems, shoot }) {
   await theirs.sees('Web');
   await row(log, 'Mia Member', 0, 'member.accept-invite', atOnce);
   await hers.sees('1 member can come back');
-  await phone.goto(`/organizations/${slug}`);
+  await theirs.follow('Go to Story Ltd');
   await theirs.at('Story Ltd');
   await theirs.sees('The site');
 
-  // The other one comes back with a security key.
-  const theirKey = await (await another()).newPage();
+  // The other one comes back with a security key, in another tab than the one that has told her.
+  await kims.getByRole('button', { name: 'I have set it up: try again' }).click();
+  await kims.getByRole('alert').filter({ hasText: 'you were removed until you set it up' }).waitFor();
+  const theirKey = await keys.newPage();
   await plug(await sockets(theirKey), true);
   await theirKey.goto(`/rejoin${new URL(await linkFromMailbox(kim.email, 'rejoin')).hash}`);
-  await theirKey.getByLabel('Email').fill(kim.email);
-  await theirKey.getByLabel('Password', { exact: true }).fill(password);
-  await theirKey.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await theirKey.getByRole('button', { name: 'Set up two-factor authentication' }).click();
   await theirKey.getByRole('button', { name: /^Security key or passkey/ }).click();
   await theirKey.getByRole('button', { name: 'Set up the key' }).click();
   await theirKey.getByLabel('I saved them').check();
   await theirKey.getByRole('button', { name: 'Go on', exact: true }).click();
   await theirKey.getByRole('button', { name: 'Not now', exact: true }).click();
-  await theirKey.getByRole('heading', { level: 1, name: 'You are back in Story Ltd' }).waitFor();
+  await theirKey.getByRole('heading', { level: 1, name: 'You are back in Story Ltd', exact: true }).waitFor();
   await row(log, 'Kim Keys', 0, 'member.accept-invite', atOnce);
   await hers.sees('Nobody is waiting to come back.');
   await hers.sound('everybody is back');
+  // Her log comes back where it was, and lives; also when her role is gone and given back faster than a page can look.
+  await kims.getByRole('button', { name: 'I have set it up: try again' }).click();
+  await kims.getByRole('heading', { level: 1, name: 'Audit log', exact: true }).waitFor();
+  await row(kims, 'Kim Keys', 0, 'member.accept-invite');
+  await kims.getByText('Live', { exact: true }).waitFor();
+  await write(1);
+  await row(kims, `created the team Team ${teams}`);
 
   // A change of role is told where it is felt; removal by hand too.
   const { organization: found } = await api(`{ organization(slug: "${slug}") { members { nodes { id email } } } }`);
   const idOf = ({ email }) => found.members.nodes.find((member) => member.email === email).id;
+  for (const role of ['ADMIN', 'MANAGER', 'ADMIN', 'MANAGER']) {
+    await api('mutation ($input: ChangeMemberRoleInput!) { changeMemberRole(input: $input) { member { id } } }', { memberId: idOf(kim), role });
+  }
+  await write(1);
+  await row(kims, `created the team Team ${teams}`);
+  await kims.getByText('Live', { exact: true }).waitFor();
+  await unbroken(kims);
   await api('mutation ($input: ChangeMemberRoleInput!) { changeMemberRole(input: $input) { member { id } } }', { memberId: idOf(mia), role: 'MANAGER' });
   await phone.getByText('You are now Manager of Story Ltd').waitFor({ timeout: atOnce });
   await theirs.sees('With 2FA now');
@@ -280,14 +306,14 @@ async function story(page, { another, problems, shoot }) {
   await api('mutation ($input: ChangeMemberRoleInput!) { changeMemberRole(input: $input) { member { id } } }', { memberId: idOf(mia), role: 'MEMBER' });
   await phone.getByText(/This screen is for owners and managers/).waitFor({ timeout: atOnce });
   await api('mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { removedMemberId } }', { memberId: idOf(mia) });
-  await phone.getByRole('heading', { level: 1, name: 'You are no longer a member of Story Ltd' }).waitFor({ timeout: atOnce });
+  await phone.getByRole('heading', { level: 1, name: 'You are no longer a member of Story Ltd', exact: true }).waitFor({ timeout: atOnce });
   await theirs.sound('no longer a member');
   await phone.getByRole('link', { name: 'Your organizations' }).click();
   await theirs.at('Your organizations');
 
   // Signed out elsewhere: the page says so at once, and goes on where it was after signing in.
   await theirKey.goto(`/organizations/${slug}`);
-  await theirKey.getByRole('heading', { level: 1, name: 'Story Ltd' }).waitFor();
+  await theirKey.getByRole('heading', { level: 1, name: 'Story Ltd', exact: true }).waitFor();
   const signedOut = await theirKey.context().request.post('/graphql', {
     headers: { origin: server.url },
     data: { query: 'mutation { signOut(input: { everywhere: true }) { ok } }' },
@@ -298,7 +324,7 @@ async function story(page, { another, problems, shoot }) {
   await theirKey.getByLabel('Password', { exact: true }).fill(password);
   await theirKey.getByRole('button', { name: 'Sign in', exact: true }).click();
   await theirKey.getByRole('button', { name: 'Use security key or passkey' }).click();
-  await theirKey.getByRole('heading', { level: 1, name: 'Story Ltd' }).waitFor();
+  await theirKey.getByRole('heading', { level: 1, name: 'Story Ltd', exact: true }).waitFor();
 
   // Everything that the log's subscription brought, over all of it: no number twice, none missing.
   await row(log, 'Mia Member', 0, 'member.remove', atOnce);

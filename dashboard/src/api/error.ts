@@ -32,6 +32,9 @@ export class Cancelled extends Error {
   }
 }
 
+/** Whether trying again may mend it. */
+export const passing = ({ code }: ApiError): boolean => code === 'INTERNAL' || code === 'RATE_LIMITED' || code === 'UNREACHABLE';
+
 /** The first error of an answer, which is the one that the server refused for. */
 export function refusal(error: Pick<GraphQLError, 'message' | 'extensions'>): ApiError {
   const { code, field, retryAfter, first } = error.extensions as { code?: ErrorCode; field?: string; retryAfter?: number; first?: number };

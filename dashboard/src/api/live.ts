@@ -4,7 +4,7 @@ import type { TypedDocumentNode } from '@urql/core';
 import { type ExecutionResult, type GraphQLError, type GraphQLFormattedError, print } from 'graphql';
 import { createClient } from 'graphql-ws';
 
-import { ApiError, refusal } from './error';
+import { ApiError, passing, refusal } from './error';
 import { session } from './session';
 
 /** How a live view stands with the server. */
@@ -12,6 +12,7 @@ export type LiveStatus =
   | { at: 'connecting' }
   | { at: 'catching-up'; /** How many were written while the line was broken. */ missed: number }
   | { at: 'live'; /** How many of them have arrived since. */ caughtUp: number }
+  | { at: 'behind'; /** How many have been written that an open line has not brought yet. */ by: number }
   | { at: 'waiting'; /** When the next try is made, in milliseconds since 1970. */ until: number }
   | { at: 'ended'; error: ApiError };
 
@@ -23,9 +24,10 @@ const firstWait = 500;
 const longestWait = 10_000;
 /** A line that has held for so long begins again with the shortest wait when it breaks. */
 const steady = 10_000;
-
-// What trying again may mend; any other refusal ends a subscription.
-const passing: ApiError['code'][] = ['INTERNAL', 'RATE_LIMITED', 'UNREACHABLE'];
+/** While a log brings entries it is compared with what has been written, so often, in milliseconds. */
+const compareEvery = 2_000;
+/** What has been written may take so long to arrive, in milliseconds, before it is called late. The server's own bound is a second. */
+const arrivesWithin = 1_000;
 
 // Every subscription of the page shares one socket. It is never retried by the client itself: `follow` does that.
 let line: WebSocket | null = null;
@@ -143,6 +145,8 @@ interface Following<Data, Variables> {
     /** From where on everything will come: at the start, and again where what is missing cannot be had any more. */
     begins: (after: number, trimmed: boolean) => void;
   };
+  /** A refusal that may be taken back while somebody waits for it: it does not end the subscription either. */
+  passing?: ApiError['code'];
   next: (data: Data) => void;
   status: (status: LiveStatus) => void;
 }
@@ -179,7 +183,7 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
     if (o.log !== undefined && error?.code === 'HISTORY_TRIMMED' && error.first !== undefined) {
       after = error.first - 1;
       o.log.begins(after, true);
-    } else if (error !== null && !passing.includes(error.code)) {
+    } else if (error !== null && !passing(error) && error.code !== o.passing) {
       return end(error);
     }
     if (liveSince !== null && Date.now() - liveSince > steady) wait = firstWait;
@@ -203,6 +207,29 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
     }
     return newest - after;
   };
+  /** Sees to it that a log whose open line lags behind, as while a sweep writes, is not called live; to be called with each entry. */
+  const comparison = (mine: number, caughtUp: () => boolean) => {
+    let pending = false;
+    let late = false;
+    const compare = async () => {
+      const newest = await o.log?.newest().catch(() => null);
+      setTimeout(() => {
+        if (mine !== attempt) return;
+        pending = false;
+        if (after === undefined || newest === undefined || newest === null || !caughtUp()) return;
+        const by = newest - after;
+        if (by > 0 || late) o.status(by > 0 ? { at: 'behind', by } : { at: 'live', caughtUp: 0 });
+        late = by > 0;
+        if (late) again();
+      }, arrivesWithin);
+    };
+    const again = () => {
+      if (pending || o.log === undefined) return;
+      pending = true;
+      setTimeout(() => mine === attempt && void compare(), compareEvery);
+    };
+    return again;
+  };
   const begin = () => {
     leave();
     const mine = attempt;
@@ -222,6 +249,7 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
       liveSince = Date.now();
       o.status((after ?? 0) < goal ? { at: 'catching-up', missed } : { at: 'live', caughtUp: missed });
     };
+    const compares = comparison(mine, () => (after ?? 0) >= goal);
     const forget = socket.on('connected', connected);
     const complete = socket.subscribe(
       { query: print(o.document), variables: { ...o.variables, ...(after === undefined ? {} : { after }) } },
@@ -237,6 +265,7 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
             after = sequence;
           }
           o.next(data);
+          compares();
           if (after === goal && missed > 0) o.status({ at: 'live', caughtUp: missed });
         },
         error: (reason) => {

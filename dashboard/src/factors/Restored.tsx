@@ -3,6 +3,7 @@ import { roleName } from '../words';
 
 /** What somebody got back in one organization, and what not. */
 export function Restored({ place, heading }: { place: Reinstated; heading: boolean }) {
+  const Part = heading ? 'h3' : 'h2';
   const teams = place.member.teams ?? [];
   return (
     <section aria-label={place.organization.name}>
@@ -15,7 +16,7 @@ export function Restored({ place, heading }: { place: Reinstated; heading: boole
       </dl>
       {place.restored.length > 0 && (
         <>
-          <h3>Restored</h3>
+          <Part>Restored</Part>
           <ul className="restored">
             {place.restored.map((what) => (
               <li key={what}>{what}</li>
@@ -25,7 +26,7 @@ export function Restored({ place, heading }: { place: Reinstated; heading: boole
       )}
       {place.skipped.length > 0 && (
         <>
-          <h3>Not restored</h3>
+          <Part>Not restored</Part>
           <ul className="skipped">
             {place.skipped.map(({ what, reason }) => (
               <li key={what}>

@@ -14,7 +14,7 @@ const blink = 1_500;
 export function LineBanner({ status }: { status: LiveStatus }) {
   const [broken, setBroken] = useState(false);
   const [wasLive, setWasLive] = useState(false);
-  const live = status.at === 'live' || status.at === 'catching-up';
+  const live = status.at === 'live' || status.at === 'catching-up' || status.at === 'behind';
   if (live && !wasLive) setWasLive(true);
   if (live && broken) setBroken(false);
   useEffect(() => {
@@ -70,7 +70,7 @@ export function LineState({ status, paused }: { status: LiveStatus; paused: bool
   const [color, word] = shown(status, paused);
   return (
     <Group gap="xs">
-      {/* The countdown is for the eyes: read out every second it would drown everything else. */}
+      {/* What counts down is for the eyes: read out at each step it would drown everything else. */}
       <span role="status">
         <Badge variant="light" color={color}>
           {word}
@@ -85,12 +85,12 @@ export function LineState({ status, paused }: { status: LiveStatus; paused: bool
             {entries(status.missed)} were missed
           </Text>
         )}
-        {status.at === 'ended' && (
-          <Text component="span" size="sm" ml="xs">
-            {status.error.message}
-          </Text>
-        )}
       </span>
+      {status.at === 'behind' && (
+        <Text component="span" size="sm">
+          {entries(status.by)} behind
+        </Text>
+      )}
       {status.at === 'waiting' && (
         <>
           <Text component="span" size="sm">
@@ -110,6 +110,7 @@ function shown(status: LiveStatus, paused: boolean): [color: string, word: strin
     case 'connecting':
       return ['gray', 'Connecting…'];
     case 'catching-up':
+    case 'behind':
       return ['yellow', 'Catching up…'];
     case 'waiting':
       return ['yellow', 'Reconnecting'];

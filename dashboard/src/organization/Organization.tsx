@@ -7,7 +7,7 @@ import { createContext, useCallback, useContext, useEffect, useMemo, useRef, use
 import { useQuery } from 'urql';
 
 import { client } from '../api/client';
-import { type ApiError, failure } from '../api/error';
+import { type ApiError, failure, passing } from '../api/error';
 import type { LiveStatus } from '../api/live';
 import type { DocumentType } from '../api/types';
 import { OrganizationDocument, type Role } from '../gql';
@@ -62,77 +62,78 @@ function Gate({ slug }: { slug: string }) {
   // What was open before access was lost: who loses it is told about what they had.
   const [opened, setOpened] = useState<Shown | null>(null);
   if (organization !== null && member !== null && organization !== opened) setOpened(organization);
-
-  const [ring] = useState(bells);
-  const renamed = useRenamed(slug);
-  const place = usePlace(member === null ? undefined : organization?.id, (now, before) => {
-    if (before === null) return;
-    tell(now, before);
-    again();
-    reload();
-    ring.change();
-    renamed(now.organization.slug);
-  });
-  const manages = member !== null && hasRole(member.role, 'MANAGER');
-  const id = organization?.id;
-  const log = useLog(id === undefined || !manages ? null : { id, slug }, ring);
   useEffect(() => keepOrganization(slug), [slug]);
 
-  const lost = whyLost(place.status, log.status) ?? (stale ? null : failure(error));
-  const code = lost?.code;
+  const [lost, lose] = useState<ApiError | null>(null);
+  const refused = lost ?? (stale ? null : failure(error));
+  const code = refused?.code;
   const latestReload = useRef(reload);
   latestReload.current = reload;
   useEffect(() => {
     if (code !== undefined) latestReload.current();
   }, [code]);
-  // The gate is asked first: what was on the screen comes back only when it is open again.
-  const { restart } = place;
+  // The gate is asked first: what was on the screen comes back, all of it made anew, only when it is open again.
   const retry = useCallback(async () => {
     const { error: still } = await client.query(OrganizationDocument, { slug }, { requestPolicy: 'network-only' }).toPromise();
-    if (still !== undefined) return;
-    restart();
+    const why = failure(still);
+    if (why === null || !passing(why)) lose(why);
+    if (why !== null) throw why;
     latestReload.current();
-  }, [slug, restart]);
+  }, [slug]);
+
+  if (refused !== null) return <Refused key={code} error={refused} slug={slug} lost={opened} again={retry} />;
+  if (organization === null || member === null) return <Loader aria-label="Loading" />;
+  return <Inside slug={slug} organization={organization} member={member} again={again} lose={lose} />;
+}
+
+interface InsideProps {
+  slug: string;
+  organization: Shown;
+  member: Place['member'];
+  /** Asks the gate again. */
+  again: () => void;
+  /** The gate has closed. */
+  lose: (why: ApiError) => void;
+}
+
+/** What is there for as long as the gate is open: its lines to the server end with it, and begin with it. */
+function Inside({ slug, organization, member, again, lose }: InsideProps) {
+  const { reload } = useAccount();
+  const [ring] = useState(bells);
+  const path = usePath();
+  const renamed = useRenamed(slug, path);
+  const place = usePlace(organization.id, (now, before) => {
+    if (before === null) return;
+    tell(now, before, path.current);
+    again();
+    reload();
+    ring.change();
+    renamed(now.organization.slug);
+  });
+  const log = useLog(hasRole(member.role, 'MANAGER') ? { id: organization.id, slug } : null, ring);
+  const why = ended(place) ?? ended(log.status);
+  useEffect(() => {
+    if (why !== null) lose(why);
+  }, [why, lose]);
 
   const value = useMemo(
-    () =>
-      organization === null || member === null
-        ? null
-        : { organization, member, feed: ring, may: (role: Role) => hasRole(member.role, role) },
+    () => ({ organization, member, feed: ring, may: (role: Role) => hasRole(member.role, role) }),
     [organization, member, ring],
   );
-
-  if (lost !== null) {
-    return (
-      <Refused
-        error={lost}
-        slug={slug}
-        lost={opened}
-        again={retry}
-      />
-    );
-  }
-  if (value === null) return <Loader aria-label="Loading" />;
   return (
     <Context value={value}>
       <LogContext value={log}>
-        <LineBanner status={place.status} />
+        <LineBanner status={place} />
         <Outlet />
       </LogContext>
     </Context>
   );
 }
 
-/** Why the organization is closed. That the log alone is, as to somebody who is no manager any more, closes nothing else. */
-function whyLost(...lines: LiveStatus[]): ApiError | null {
-  for (const line of lines) {
-    if (line.at === 'ended' && line.error.code !== 'FORBIDDEN') return line.error;
-  }
-  return null;
-}
+const ended = (line: LiveStatus): ApiError | null => (line.at === 'ended' ? line.error : null);
 
 /** Says what has changed for the viewer by somebody else's hand. */
-function tell(now: Standing, before: Standing) {
+function tell(now: Standing, before: Standing, path: string) {
   const { organization } = now;
   if (now.role !== before.role) {
     notifications.show({
@@ -141,7 +142,8 @@ function tell(now: Standing, before: Standing) {
       autoClose: 15_000,
     });
   }
-  if (organization.require2FA !== before.organization.require2FA) {
+  // The screen with the switch shows it, to whoever has turned it too.
+  if (organization.require2FA !== before.organization.require2FA && !path.endsWith('/settings/security')) {
     notifications.show({
       title: organization.require2FA === true ? `${organization.name} now requires 2FA` : `${organization.name} no longer requires 2FA`,
       message: organization.require2FA === true ? 'You have it, so nothing changes for you.' : 'Your own second factor stays as it is.',
@@ -150,12 +152,17 @@ function tell(now: Standing, before: Standing) {
   }
 }
 
-/** Goes on at the organization's new address when its short name is changed while it is open. */
-function useRenamed(slug: string) {
-  const navigate = useNavigate();
+/** The address that is open now. */
+function usePath(): { readonly current: string } {
   const path = useRouterState({ select: (state) => state.location.pathname });
   const here = useRef(path);
   here.current = path;
+  return here;
+}
+
+/** Goes on at the organization's new address when its short name is changed while it is open. */
+function useRenamed(slug: string, here: ReturnType<typeof usePath>) {
+  const navigate = useNavigate();
   return (now: string) => {
     const base = `/organizations/${slug}`;
     if (now === slug || !here.current.startsWith(base)) return;

@@ -1,10 +1,10 @@
 import { Anchor, Group } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 
 import type { ApiError } from '../api/error';
 import { offers } from '../offers';
-import { Alert, Button, Title } from '../parts/ui';
+import { Alert, Button, Title, useAction } from '../parts/ui';
 import { useAccount } from '../shell/SignedIn';
 import { Prove } from '../signin/Prove';
 import { dayName } from '../words';
@@ -14,14 +14,30 @@ interface RefusedProps {
   slug: string;
   /** The organization, where it was open until just now. */
   lost: { name: string; slug: string } | null;
-  again: () => void;
+  /** Asks the gate again; throws what it says where it stays closed. */
+  again: () => Promise<void>;
 }
 
 /** The organization's gate says no: what happened, and where to go. */
 export function Refused({ error, slug, lost, again }: RefusedProps) {
+  const { busy, error: still, run } = useAction();
+  const retry = () => void run(again);
   switch (error.code) {
     case 'TWO_FACTOR_REQUIRED':
-      return <TwoFactorRequired slug={slug} lost={lost} again={again} />;
+      return (
+        <TwoFactorRequired slug={slug} lost={lost} again={again}>
+          <Alert error={still} />
+          <Group>
+            {offers.mailbox && <Anchor href="/mailbox/">Open the mailbox of this server</Anchor>}
+            <Button secondary busy={busy} progress="Looking…" onClick={retry}>
+              I have set it up: try again
+            </Button>
+            <Anchor component={Link} to="/organizations">
+              Your organizations
+            </Anchor>
+          </Group>
+        </TwoFactorRequired>
+      );
     case 'STEP_UP_REQUIRED':
       return (
         <>
@@ -30,7 +46,8 @@ export function Refused({ error, slug, lost, again }: RefusedProps) {
             <strong>{lost?.name ?? slug}</strong> {lost === null ? 'requires' : 'now requires'} two-factor authentication, and this
             session has not proved yours yet.
           </p>
-          <Prove proved={again} />
+          <Alert error={still} />
+          <Prove proved={retry} />
         </>
       );
     case 'NOT_FOUND':
@@ -57,8 +74,10 @@ export function Refused({ error, slug, lost, again }: RefusedProps) {
       return (
         <>
           <Title>This did not work</Title>
-          <Alert error={error} />
-          <Button onClick={again}>Try again</Button>
+          <Alert error={still ?? error} />
+          <Button busy={busy} progress="Trying…" onClick={retry}>
+            Try again
+          </Button>
         </>
       );
   }
@@ -74,43 +93,39 @@ function YourOrganizations() {
   );
 }
 
-function TwoFactorRequired({ slug, lost, again }: Omit<RefusedProps, 'error'>) {
+function TwoFactorRequired({ slug, lost, again, children }: Omit<RefusedProps, 'error'> & { children: ReactNode }) {
   const { account } = useAccount();
   const mine = account.memberships?.find(({ organization }) => organization.slug === slug);
   const name = lost?.name ?? mine?.organization.name ?? slug;
+  // Whoever was removed stays outside until they have it, even where it is required no longer.
+  const removed = lost === null && mine?.status === 'REMOVED_FOR_2FA';
   useReturn(again);
   return (
     <>
-      <Title>{lost === null ? 'Two-factor authentication is required' : `You have lost access to ${name}`}</Title>
+      <Title>{lost !== null ? `You have lost access to ${name}` : removed ? `You were removed from ${name}` : 'Two-factor authentication is required'}</Title>
       <p>
-        <strong>{name}</strong> {lost === null ? 'requires' : 'now requires'} two-factor authentication, and your account has none.
+        <strong>{name}</strong> {removed ? 'required' : lost === null ? 'requires' : 'now requires'} two-factor authentication, and your
+        account has none.
         Its members, projects and notifications are closed to you until you set it up.
       </p>
       <p>
-        Open the mail titled <em>Mandatory: Enable Two-Factor Authentication</em>, which is on its way to{' '}
+        Open the mail titled <em>Mandatory: Enable Two-Factor Authentication</em>, which {removed ? 'went' : 'is on its way'} to{' '}
         <strong>{account.email ?? 'your address'}</strong>. Its button brings you back, with your role, teams and settings as they
         were{mine?.reinstatableUntil === undefined || mine.reinstatableUntil === null ? '' : `, until ${dayName(mine.reinstatableUntil)}`}.
       </p>
-      <Group>
-        {offers.mailbox && <Anchor href="/mailbox/">Open the mailbox of this server</Anchor>}
-        <Button secondary onClick={again}>
-          I have set it up: try again
-        </Button>
-        <Anchor component={Link} to="/organizations">
-          Your organizations
-        </Anchor>
-      </Group>
+      {children}
     </>
   );
 }
 
 /** Asks again when somebody comes back to this page: the mail is opened in another tab, or on another screen. */
-function useReturn(again: () => void) {
+function useReturn(again: RefusedProps['again']) {
   const latest = useRef(again);
   latest.current = again;
   useEffect(() => {
     const look = () => {
-      if (document.visibilityState === 'visible') latest.current();
+      // Nobody has pressed anything: that it is still closed is no news.
+      if (document.visibilityState === 'visible') void latest.current().catch(() => undefined);
     };
     document.addEventListener('visibilitychange', look);
     return () => document.removeEventListener('visibilitychange', look);

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { type AnyVariables, type TypedDocumentNode, useQuery, type UseQueryArgs } from 'urql';
 
 import { ask } from '../api/client';
+import { ApiError } from '../api/error';
 import { follow, type LiveStatus } from '../api/live';
 import type { DocumentType } from '../api/types';
 import { AuditSequenceDocument, EntriesDocument } from '../gql';
@@ -70,12 +71,18 @@ export function useLog(organization: { id: string; slug: string } | null, ring: 
       variables: { organizationId: id },
       log: {
         sequence: (data) => data.auditLog.sequence,
-        newest: async () => (await ask(AuditSequenceDocument, { slug: slug.current ?? '' })).organization?.auditSequence ?? 0,
+        newest: async () => {
+          const sequence = (await ask(AuditSequenceDocument, { slug: slug.current ?? '' })).organization?.auditSequence;
+          if (sequence === undefined || sequence === null) throw new ApiError('Muster gave no usable answer.', 'UNREACHABLE');
+          return sequence;
+        },
         begins: (from, trimmed) => {
           setLog((before) => ({ ...before, from, trimmed }));
           ring.change();
         },
       },
+      // A role may be lost and given back in one breath. Whoever has lost it for good learns so by their place.
+      passing: 'FORBIDDEN',
       next: (data) => ring.entry(data.auditLog),
       status: (status) => setLog((before) => ({ ...before, status })),
     });

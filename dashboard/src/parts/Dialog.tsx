@@ -1,7 +1,7 @@
 // What lies over a screen: a dialog that asks for something, one that says what is about to happen and to whom, and details
 // at the side.
 import { Drawer, Group, Modal, type ModalProps } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 
 import { useEscape } from './escape';
 import { Alert, Button, useAction } from './ui';
@@ -28,7 +28,7 @@ export function Dialog({ title, opened, onClose, size = 'md', firm = false, chil
 }
 
 /** Details beside the list that they are of. */
-export function Side({ title, opened, onClose, size = 'md', children }: DialogProps) {
+export function Side({ title, opened, onClose, size = 'md', children }: Omit<DialogProps, 'firm'>) {
   useEscape(opened, onClose);
   return (
     <Drawer opened={opened} onClose={onClose} title={title} size={size} position="right" classNames={{ title: 'dialog-title' }}>
@@ -37,7 +37,7 @@ export function Side({ title, opened, onClose, size = 'md', children }: DialogPr
   );
 }
 
-interface ConfirmProps extends Omit<DialogProps, 'children'> {
+interface ConfirmProps extends Omit<DialogProps, 'children' | 'firm'> {
   /** What will happen, and to whom. */
   children: ReactNode;
   /** The button that makes it happen, as a verb with its object, and what it says meanwhile. */
@@ -63,11 +63,13 @@ export function Confirm({ children, action, progress, danger = true, overtaken =
       await run();
       onClose();
     });
-  // That what has just been confirmed is so may be known before its answer arrives.
+  // What has just been done may be seen before its answer arrives: what was confirmed stays as it was read, and is no news.
+  const read = useRef(children);
+  if (!busy) read.current = children;
   const late = overtaken !== null && !busy;
   return (
     <Dialog {...dialog} onClose={() => busy || close()}>
-      {late ? <p role="status">{overtaken}</p> : children}
+      {late ? <p role="status">{overtaken}</p> : read.current}
       <Alert error={error} />
       <Group mt="md">
         {!late && (

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useState } from 'react';
 
+import { deviceName } from '../../account/device';
 import { type AccountAlert, api, ApiError, type Reported } from '../../api';
 import { Page } from '../../parts/Page';
 import { Alert, Button, Title, useAction } from '../../parts/ui';
@@ -95,7 +96,7 @@ function Asked({ alert, report }: { alert: AccountAlert; report: () => Promise<v
         {alert.userAgent !== null && (
           <>
             <dt>With</dt>
-            <dd>{alert.userAgent}</dd>
+            <dd title={alert.userAgent}>{deviceName(alert.userAgent)}</dd>
           </>
         )}
       </dl>

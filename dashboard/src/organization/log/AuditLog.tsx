@@ -15,7 +15,7 @@ import { Needs } from '../Needs';
 import { useOrganizationLog } from '../Organization';
 import { EntryDetails } from './EntryDetails';
 import { Filters } from './Filters';
-import { personName } from './label';
+import { deedOf, personName } from './label';
 import { filterOf, type LogSearch } from './search';
 import { useEntries } from './useEntries';
 
@@ -55,7 +55,7 @@ function Log() {
   };
   const change = useCallback(
     (next: Partial<Record<keyof LogSearch, unknown>>) => {
-      void navigate({ search: (before) => ({ ...before, ...next }) as LogSearch, replace: 'entry' in next, resetScroll: false });
+      void navigate({ search: (before) => ({ ...before, ...next }) as LogSearch, resetScroll: false });
     },
     [navigate],
   );
@@ -116,7 +116,7 @@ function Log() {
           Show older entries
         </Button>
       )}
-      {!shown.older && shown.entries.length > 0 && <Text c="dimmed">This is where it begins.</Text>}
+      {!shown.older && shown.entries.length > 0 && <Text c="dimmed">{said === '{}' ? 'This is where it begins.' : 'Nothing older fits this filter.'}</Text>}
       <EntryDetails id={open} close={() => change({ entry: undefined })} narrow={change} />
     </>
   );
@@ -135,7 +135,7 @@ const Row = memo(function Row({ entry, open }: { entry: Entry; open: (id: string
         </Badge>
       </span>
       <UnstyledButton className="log-message" onClick={() => open(entry.id)}>
-        <strong>{personName(entry.actorLabel)}</strong> {entry.message}
+        <strong>{personName(entry.actorLabel)}</strong> {deedOf(entry)}
       </UnstyledButton>
     </li>
   );

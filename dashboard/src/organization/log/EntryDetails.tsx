@@ -7,6 +7,7 @@ import { AuditEntryDocument } from '../../gql';
 import { Side } from '../../parts/Dialog';
 import { Alert, Button, CopyButton } from '../../parts/ui';
 import { momentName } from '../../words';
+import { deedOf } from './label';
 import type { LogSearch } from './search';
 
 type Found = NonNullable<DocumentType<typeof AuditEntryDocument>['node']>;
@@ -37,7 +38,7 @@ function Details({ entry, narrow }: { entry: Detailed; narrow: (search: LogSearc
   return (
     <>
       <p className="lead">
-        <strong>{entry.actorLabel}</strong> {entry.message}
+        <strong>{entry.actorLabel}</strong> {deedOf(entry)}
       </p>
       <dl className="facts">
         <dt>When</dt>

@@ -1,4 +1,4 @@
-import { Button, Group, MultiSelect, Select, TextInput } from '@mantine/core';
+import { Button, MultiSelect, Select, TextInput } from '@mantine/core';
 import { IconFilterOff } from '@tabler/icons-react';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useState } from 'react';
@@ -58,24 +58,23 @@ export function Filters({ search, change }: FiltersProps) {
         }}
       />
       {ranged && (
-        <>
+        <div className="log-range">
           <Moment label="From" value={search.from} choose={(from) => change({ from, last: undefined })} />
           <Moment label="Until" value={search.until} choose={(until) => change({ until, last: undefined })} />
-        </>
+        </div>
       )}
       {narrowed && (
-        <Group align="end">
-          <Button
-            variant="default"
-            leftSection={<IconFilterOff size={16} aria-hidden />}
-            onClick={() => {
-              setBetween(false);
-              change({ action: undefined, actor: undefined, target: undefined, last: undefined, from: undefined, until: undefined });
-            }}
-          >
-            Show everything
-          </Button>
-        </Group>
+        <Button
+          className="log-all"
+          variant="default"
+          leftSection={<IconFilterOff size={16} aria-hidden />}
+          onClick={() => {
+            setBetween(false);
+            change({ action: undefined, actor: undefined, target: undefined, last: undefined, from: undefined, until: undefined });
+          }}
+        >
+          Show everything
+        </Button>
       )}
     </search>
   );

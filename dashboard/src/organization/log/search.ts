@@ -48,15 +48,12 @@ export function filterOf(search: LogSearch, now = Date.now()): AuditLogFilter {
   };
 }
 
-/** Whether a new entry passes the filter; undefined where only the server can say, because what it is about is gone. */
-export function passes(filter: AuditLogFilter, entry: Entry): boolean | undefined {
+/** Whether a new entry passes the filter. */
+export function passes(filter: AuditLogFilter, entry: Entry): boolean {
   const at = new Date(entry.createdAt);
   if (filter.actions !== undefined && filter.actions !== null && !filter.actions.includes(entry.action)) return false;
   if (typeof filter.since === 'string' && at < new Date(filter.since)) return false;
   if (typeof filter.until === 'string' && at >= new Date(filter.until)) return false;
-  const wrong = (wanted: string | null | undefined, found: { id?: string } | null) =>
-    typeof wanted === 'string' && found !== null && found.id !== wanted;
-  if (wrong(filter.actor, entry.actor) || wrong(filter.target, entry.target)) return false;
-  const unknown = (wanted: string | null | undefined, found: object | null) => typeof wanted === 'string' && found === null;
-  return unknown(filter.actor, entry.actor) || unknown(filter.target, entry.target) ? undefined : true;
+  const wrong = (wanted: string | null | undefined, found: string | null) => typeof wanted === 'string' && found !== wanted;
+  return !wrong(filter.actor, entry.actorId) && !wrong(filter.target, entry.targetId);
 }

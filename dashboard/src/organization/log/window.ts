@@ -39,7 +39,6 @@ export class LogWindow {
   private arrived: Entry[] = []; // newer than all of that and not shown yet, oldest first
   private skipped = 0; // arrived, but more than are kept
   private released = 0; // shown once, and let go at the upper end
-  private unsure = false; // something came of which only the server knows whether it belongs here
   private following = true;
   private busy: Shown['busy'] = null;
   private error: ApiError | null = null;
@@ -69,13 +68,11 @@ export class LogWindow {
     this.timer = undefined;
     const round = ++this.round;
     const missed = this.arrived.length + this.skipped;
-    const { unsure } = this;
     this.busy = 'newest';
     this.error = null;
     this.asked = Date.now();
     this.arrived = []; // the page will have them; what arrives from now on it may not
     this.skipped = 0;
-    this.unsure = false;
     this.tell();
     try {
       const page = await this.ask(null);
@@ -90,7 +87,6 @@ export class LogWindow {
     } catch (reason) {
       if (round !== this.round) return;
       this.skipped += missed;
-      this.unsure ||= unsure;
       this.fail(reason);
     }
   };
@@ -122,10 +118,8 @@ export class LogWindow {
   /** Takes the log's next entry. */
   arrive = (entry: Entry) => {
     if (entry.sequence <= this.top()) return;
-    const passed = passes(this.filter, entry);
-    if (passed === false) return;
-    if (passed === undefined) this.unsure = true;
-    else if (this.arrived.length < mostNew && this.skipped === 0) this.arrived.push(entry);
+    if (!passes(this.filter, entry)) return;
+    if (this.arrived.length < mostNew && this.skipped === 0) this.arrived.push(entry);
     else this.skipped++;
     this.later(together);
   };
@@ -167,7 +161,7 @@ export class LogWindow {
   /** Brings what has arrived to where it belongs. */
   private settle() {
     if (this.following && this.busy === null && this.pages.length > 0) {
-      const whole = this.skipped === 0 && this.released === 0 && !this.unsure;
+      const whole = this.skipped === 0 && this.released === 0;
       if (whole && this.fresh.length + this.arrived.length <= mostNew) {
         this.fresh = [...this.arrived.reverse(), ...this.fresh];
         this.arrived = [];

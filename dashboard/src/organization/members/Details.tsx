@@ -27,7 +27,7 @@ interface DetailsProps {
 
 export function Details({ id, close }: DetailsProps) {
   const { organization, may } = useOrganization();
-  const [{ data, error, stale, fetching }] = useLiveQuery({ query: MemberDetailsDocument, variables: { slug: organization.slug, id } }, (entry) => entry.target?.id === id || entry.action.startsWith('sso.'));
+  const [{ data, error, stale, fetching }] = useLiveQuery({ query: MemberDetailsDocument, variables: { slug: organization.slug, id } }, (entry) => entry.targetId === id || entry.action.startsWith('sso.'));
   const failed = failure(error);
   const member = failed?.code === 'NOT_FOUND' ? null : (data?.organization?.member ?? null);
   if (failed?.code === 'NOT_FOUND' && !stale) return <p role="status">There is no such member here (any more).</p>;

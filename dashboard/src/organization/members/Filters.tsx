@@ -24,8 +24,8 @@ export function Filters({ search, narrow }: FiltersProps) {
   const manages = may('MANAGER');
   const teams = useTeams();
   const [text, setText] = useState(search.q ?? '');
-  // The address may change by other ways: back and forward, or a link.
-  useEffect(() => setText(search.q ?? ''), [search.q]);
+  // The address may change by other ways: back and forward, or a link. A space at the end is not in it, but stays in the field.
+  useEffect(() => setText((typed) => (typed.trim() === (search.q ?? '') ? typed : (search.q ?? ''))), [search.q]);
   const ask = useDebouncedCallback((q: string) => narrow({ ...without(search, 'q'), ...(q === '' ? {} : { q }) }), typing);
   return (
     <Group role="search" aria-label="Members" align="end" gap="sm" mb="md">

@@ -28,7 +28,7 @@ const teams: Column = {
   name: 'Teams',
   wide: true,
   cell: (member) => (
-    <Text size="sm" lineClamp={2}>
+    <Text size="sm" lineClamp={2} className="any-break">
       {(member.teams ?? []).map(({ name }) => name).join(', ') || '–'}
     </Text>
   ),
@@ -48,7 +48,7 @@ const lastSeen: Column = {
     ),
 };
 const mail: Column = { name: 'Mail', cell: (member) => <Delivery state={member.inviteDelivery} /> };
-const resend: Column = { name: 'Again', cell: (member) => <Resend member={member} compact /> };
+const resend: Column = { name: 'Send again', cell: (member) => <Resend member={member} compact /> };
 const invitedUntil: Column = { name: 'Link ends', wide: true, cell: (member) => day(member.inviteExpiresAt) };
 const removedAt: Column = { name: 'Removed', wide: true, cell: (member) => day(member.removedAt) };
 const returnUntil: Column = { name: 'Can return until', wide: true, cell: (member) => day(member.reinstatableUntil) };
@@ -89,7 +89,7 @@ export function MemberTable({ members, search, label }: TableProps) {
         {members.map((member) => (
           <Table.Tr key={member.id}>
             <Table.Th scope="row" className="member-cell">
-              <Link to="/organizations/$slug/members" params={{ slug: organization.slug }} search={{ ...search, member: member.id }} className="member-link">
+              <Link to="/organizations/$slug/members" params={{ slug: organization.slug }} search={{ ...search, member: member.id }} state className="member-link">
                 {called(member)}
               </Link>
               {member.name !== null && member.email !== null && <span className="member-more">{member.email}</span>}

@@ -69,7 +69,7 @@ export function Members() {
     [navigate, slug],
   );
   const { member: open, ...closed } = search;
-  const close = () => void navigate({ to: '/organizations/$slug/members', params: { slug }, search: closed });
+  const close = () => void navigate({ to: '/organizations/$slug/members', params: { slug }, search: closed, state: true });
 
   // Another page begins at its top, for the eyes and for the keyboard.
   const top = useRef<HTMLDivElement>(null);
@@ -127,6 +127,11 @@ export function Members() {
   );
 }
 
+const counted = (n: number) => n.toLocaleString('en-GB');
+
+/** Which members a page shows, as "201–250"; only how many where it was opened by its address, which does not say how many come before. */
+const where = (page: number | null, shown: number) => (page === null ? counted(shown) : `${counted(page * pageSize + 1)}–${counted(page * pageSize + shown)}`);
+
 const first = ({ after: _, ...rest }: MembersSearch): MembersSearch => rest;
 
 declare module '@tanstack/react-router' {
@@ -150,7 +155,7 @@ function Pages({ search, slug, next, shown, total }: PagesProps) {
   const previous = before.at(-1);
   const { member: _, ...conditions } = search;
   if (next === null && search.after === undefined) {
-    return shown > 0 && <p className="count">{total !== null && total > shown ? `${shown} of ${total.toLocaleString('en-GB')}` : `${shown} shown`}</p>;
+    return shown > 0 && <p className="count">{total !== null && total > shown ? `${shown} of ${counted(total)}` : `${shown} shown`}</p>;
   }
   return (
     <nav aria-label="Pages" className="pages">
@@ -174,7 +179,7 @@ function Pages({ search, slug, next, shown, total }: PagesProps) {
           Next page
         </Link>
       )}
-      <span className="count">{total === null ? `${shown} on this page` : `${shown} of ${total.toLocaleString('en-GB')}`}</span>
+      <span className="count">{total === null ? `${shown} on this page` : `${where(search.after === undefined ? 0 : before[0] === '' ? before.length : null, shown)} of ${counted(total)}`}</span>
     </nav>
   );
 }

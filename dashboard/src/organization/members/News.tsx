@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 
 import type { Entry } from '../feed';
+import { deedOf } from '../log/label';
 import { useOrganization } from '../Organization';
 import { concernsMembers } from './Members';
 
@@ -39,4 +40,4 @@ export function News() {
   );
 }
 
-const sentence = ({ actorLabel, message }: Entry) => `${actorLabel} ${message}.`;
+const sentence = (entry: Entry) => `${entry.actorLabel} ${deedOf(entry)}.`;

@@ -19,7 +19,7 @@ export interface May {
   roles: Role[];
 }
 
-export function mayWith(viewer: Viewer, member: Pick<Member, 'id' | 'role' | 'status' | 'twoFactor'>): May {
+export function mayWith(viewer: Viewer, member: Pick<Member, 'id' | 'role' | 'status' | 'twoFactor'> & { isOnlyOwner?: boolean | null }): May {
   const own = viewer.id === member.id;
   // Nobody touches a role above their own.
   const over = hasRole(viewer.role, member.role);
@@ -30,7 +30,8 @@ export function mayWith(viewer: Viewer, member: Pick<Member, 'id' | 'role' | 'st
     remove: manages && !own,
     resend: manages && member.status !== 'ACTIVE',
     reset: manages && !own && member.status === 'ACTIVE' && member.twoFactor !== null && member.twoFactor !== 'DISABLED',
-    leave: own,
+    // Without its last owner nobody could run the organization.
+    leave: own && member.isOnlyOwner !== true,
     // Nobody raises themselves either: their own role is the highest that they can give.
     roles: rolesUpTo(viewer.role),
   };

@@ -9,7 +9,7 @@ import { RoutedAnchor } from '../../parts/RoutedAnchor';
 import { Alert, Button } from '../../parts/ui';
 import { clockName, dayName, roleName } from '../../words';
 import { useLiveQuery } from '../feed';
-import { personName } from '../log/label';
+import { deedOf, personName } from '../log/label';
 import { useOrganization } from '../Organization';
 import { SweepProgress } from '../security/SweepProgress';
 import { History } from './History';
@@ -177,13 +177,13 @@ function Today({ shown, slug, since }: Section & { since: string }) {
         <Text>Nothing has happened yet today.</Text>
       ) : (
         <ul className="today">
-          {nodes.map(({ id, createdAt, actorLabel, message }) => (
-            <li key={id}>
-              <time dateTime={createdAt} className="quiet">
-                {clockName(createdAt).split(', ')[1]}
+          {nodes.map((entry) => (
+            <li key={entry.id}>
+              <time dateTime={entry.createdAt} className="quiet">
+                {clockName(entry.createdAt).split(', ')[1]}
               </time>{' '}
               <span>
-                <strong>{personName(actorLabel)}</strong> {message}
+                <strong>{personName(entry.actorLabel)}</strong> {deedOf(entry)}
               </span>
             </li>
           ))}

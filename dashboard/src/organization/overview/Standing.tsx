@@ -12,7 +12,7 @@ export function Standing() {
   const { organization, member } = useOrganization();
   const [{ data, error }] = useLiveQuery(
     { query: StandingDocument, variables: { slug: organization.slug } },
-    ({ action, target }) => target?.id === member.id || /^(team|project)\./.test(action),
+    ({ action, targetId }) => targetId === member.id || /^(team|project)\./.test(action),
   );
   const viewer = data?.organization?.viewer ?? null;
   const projects = data?.organization?.projects ?? [];

@@ -12,7 +12,7 @@ const remindEvery = 24 * 3_600_000;
 
 /** Mails those without 2FA before it is required. */
 export function Remind({ impact: { removedCount, remindedAt }, refresh }: { impact: Impact; refresh: () => void }) {
-  const { organization } = useOrganization();
+  const { organization, member } = useOrganization();
   const [reminded, setReminded] = useState<number | null>(null);
   const { busy, error, run } = useAction();
   const remind = () =>
@@ -21,6 +21,8 @@ export function Remind({ impact: { removedCount, remindedAt }, refresh }: { impa
       refresh();
     });
   const again = remindedAt === null ? 0 : new Date(remindedAt).getTime() + remindEvery;
+  // Nobody needs a mail to themselves.
+  if (removedCount === 1 && member.twoFactor === 'DISABLED') return null;
   return (
     <div className="remind">
       {again <= Date.now() && (

@@ -16,7 +16,7 @@ const kinds = [
 /** Which mails of this organization the viewer wants. */
 export function Notifications() {
   const { organization, member } = useOrganization();
-  const [{ data, error }] = useLiveQuery({ query: NotificationsDocument, variables: { slug: organization.slug } }, ({ target }) => target?.id === member.id);
+  const [{ data, error }] = useLiveQuery({ query: NotificationsDocument, variables: { slug: organization.slug } }, ({ targetId }) => targetId === member.id);
   const saving = useAction();
   const fresh = useFresh();
   const settings = data?.organization?.viewer?.notificationSettings ?? null;

@@ -19,7 +19,7 @@ export function Projects() {
   const { organization, member, may } = useOrganization();
   const [{ data, error, fetching }, again] = useLiveQuery(
     { query: ProjectsDocument, variables: { slug: organization.slug } },
-    ({ action, target }) => action.startsWith('project.') || target?.id === member.id,
+    ({ action, targetId }) => action.startsWith('project.') || targetId === member.id,
   );
   const [making, { open, close }] = useDisclosure(false);
   const projects = data?.organization?.projects ?? null;
