@@ -1,1 +1,0 @@
-var e=e=>e.replace(/^(.*\S)\s+<[^<>]*>$/,`$1`);export{e as t};

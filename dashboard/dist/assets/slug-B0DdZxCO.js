@@ -1,1 +1,0 @@
-var e=e=>e.normalize(`NFKD`).toLowerCase().replace(/[^a-z0-9]+/g,`-`).replace(/^-+|-+$/g,``).slice(0,40).replace(/-+$/,``);export{e as t};

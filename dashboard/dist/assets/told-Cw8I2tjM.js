@@ -1,1 +1,0 @@
-import{o as e}from"./client-BG_W-UTn.js";function t(t){e.show({message:t,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};
