@@ -34,7 +34,7 @@ async function code(page) {
 
 await check(
   `account-${windowName()}`,
-  async (page, { context, shoot, problems }) => {
+  async (page, { context, another, shoot, problems }) => {
     const screen = on(page, { shoot, problems });
     const { at, press, follow, fill, refused, sees } = screen;
     const account = (to) => page.goto(`/account/${to}`);
@@ -310,6 +310,22 @@ await check(
     await press('Go on with the other account');
     await page.getByRole('button', { name: 'Ada Elsewhere', exact: true }).waitFor();
     await tab.close();
+
+    // Where the browser's storage is switched off, the app works all the same.
+    const bare = await another();
+    await bare.addInitScript(() => {
+      const denied = () => {
+        throw new DOMException('Access is denied for this document.', 'SecurityError');
+      };
+      for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, { get: denied });
+    });
+    const there = await bare.newPage();
+    await there.goto('/');
+    await there.getByLabel('Email').fill(`elsewhere-${email}`);
+    await there.getByLabel('Password', { exact: true }).fill(firstPassword);
+    await there.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await there.getByRole('heading', { level: 1, name: 'Your organizations', exact: true }).waitFor();
+    await bare.close();
 
     // Nothing of all this is kept by the browser.
     const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));

@@ -39,8 +39,8 @@ export function NotLoaded({ again }: NotLoadedProps) {
   }, [again]);
   return (
     <>
-      <Title>This screen is not here yet</Title>
-      <p>Its code could not be loaded. Check your connection and try again; nothing that you have done is lost.</p>
+      <Title>This screen could not be loaded</Title>
+      <p>Check your connection and try again. Nothing that you have done is lost.</p>
       <p>Where that does not help, Muster has been renewed since you opened this page: load the page again.</p>
       <Group>
         <Button busy={busy} progress="Trying…" onClick={() => void retry()}>
