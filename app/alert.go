@@ -54,7 +54,7 @@ func (a *App) composeAlert(ctx context.Context, id string, job MailJob) (mail.Me
 		return mail.Message{}, err
 	}
 	m := mail.AccountSecurity{To: mail.Person{Name: user.Name, Email: alert.Email}, What: alert.Message, At: alert.CreatedAt}
-	if alert.Action == org.EventNewSignIn {
+	if alert.Action == org.EventNewSignIn || alert.Action == org.EventNewProviderSignIn {
 		m.Title = "New sign-in to your account"
 	}
 	if alert.IPAddress != nil {
@@ -194,6 +194,11 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		}
 		return err
 	}
+	// It may have left an organization since that it has made tokens for.
+	tokensOf, err := a.DB.TokenOrganizations(ctx, found.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("find the organizations of the account's tokens: %w", err)
+	}
 	var all []*org.Alert
 	err = a.changeAccountOf(ctx, found.UserID, check, func(c *accountChange) error {
 		first, err := firstOf(ctx, c.Tx.Queries, &found.Alert)
@@ -225,11 +230,15 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 				}
 			}
 		}
+		ended, err := a.endBegun(ctx, c, first.Since)
+		if err != nil {
+			return err
+		}
 		// The mail goes where the account is again, not where somebody else has taken it.
-		c.jobs = append(c.jobs, accountMail(r, c.User.ID, told, a.Now()))
+		c.jobs = append(c.jobs, accountMail(r, c.User.ID, told+ended, a.Now()))
 		all, err = c.Tx.Alerts(ctx, found.UserID)
 		return err
-	})
+	}, tokensOf...)
 	payload := &ReportNotMePayload{Locked: locked, AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
 	if err != nil && !payload.AlreadyReported {
 		return nil, err
@@ -301,7 +310,7 @@ func (a *App) moveWayBack(ctx context.Context, c *accountChange) error {
 			}
 			continue
 		}
-		hash, err := a.setLink(ctx, c.Tx, m.ID, org.ReasonRemovedFor2FA, m.ReinstatableUntil)
+		hash, err := a.setLink(ctx, c.Tx, db.NewLink{MemberID: m.ID, Reason: org.ReasonRemovedFor2FA, ExpiresAt: m.ReinstatableUntil})
 		if err != nil {
 			return err
 		}

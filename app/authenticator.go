@@ -144,7 +144,7 @@ func (a *App) mailProof(ctx context.Context, r *Request, m *org.Member) error {
 				return nil, err
 			}
 		case errors.Is(err, org.ErrNotFound):
-			if hash, err = a.setLink(ctx, tx, m.ID, org.ReasonRemovedFor2FA, m.ReinstatableUntil); err != nil {
+			if hash, err = a.setLink(ctx, tx, db.NewLink{MemberID: m.ID, Reason: org.ReasonRemovedFor2FA, ExpiresAt: m.ReinstatableUntil}); err != nil {
 				return nil, err
 			}
 		default:

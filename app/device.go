@@ -31,12 +31,23 @@ func (r *Request) devices() []string {
 }
 
 // deviceHashes are what an account may know the browser by.
-func (r *Request) deviceHashes() [][]byte {
+func (r *Request) deviceHashes() [][]byte { return r.deviceHashesAt("") }
+
+// deviceHashesAt are what it may know the browser by from sign-ins at an organization's provider. They are others: a provider's
+// word makes no browser one that the account's owner has signed in with.
+func (r *Request) deviceHashesAt(organizationID string) [][]byte {
 	var hashes [][]byte
 	for _, value := range r.devices() {
-		hashes = append(hashes, secret.Hash(value))
+		hashes = append(hashes, deviceHash(value, organizationID))
 	}
 	return hashes
+}
+
+func deviceHash(value, organizationID string) []byte {
+	if organizationID == "" {
+		return secret.Hash(value)
+	}
+	return secret.Hash(organizationID + " " + value)
 }
 
 // program is what an account knows a program by: its name and network. It is no plain hash: nobody can send a cookie that is
@@ -63,23 +74,28 @@ const (
 	newSignInsWithin = 24 * time.Hour
 )
 
-// noteDevice remembers with what somebody has signed in and tells them where it is new. It gives the value of a browser's
+// noteDevice remembers with what somebody has signed in and tells them where it is new, apart for each organization whose provider
+// has signed them in, "" for none; an account that only a provider knows has no address to tell. It gives the value of a browser's
 // cookie. An account never comes to know a browser by a value that was sent, only by one that was made for it: else somebody
 // could put theirs into a browser before the account's owner signs in there.
-func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, userID string) (cookie string, err error) {
-	device := a.program(r, userID)
+func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, userID, organizationID string) (cookie string, err error) {
+	user, err := tx.User(ctx, userID)
+	if err != nil || via.Confined && user.Email == nil {
+		return "", err
+	}
+	device := a.program(r, userID+organizationID)
 	if r.Browser {
 		values := r.devices()
-		device, err = tx.KnownDevice(ctx, userID, r.deviceHashes())
+		device, err = tx.KnownDevice(ctx, userID, r.deviceHashesAt(organizationID))
 		if err != nil {
 			return "", fmt.Errorf("look for an earlier sign-in: %w", err)
 		}
 		value := secret.NewToken()
-		if i := slices.IndexFunc(values, func(v string) bool { return slices.Equal(secret.Hash(v), device) }); i >= 0 {
+		if i := slices.IndexFunc(values, func(v string) bool { return slices.Equal(deviceHash(v, organizationID), device) }); i >= 0 {
 			value = values[i]
 			values = slices.Delete(values, i, i+1)
 		}
-		device = secret.Hash(value)
+		device = deviceHash(value, organizationID)
 		values = slices.Insert(values, 0, value)
 		cookie = strings.Join(values[:min(len(values), mostDevices)], deviceSeparator)
 	}
@@ -90,15 +106,19 @@ func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Ro
 	if !first || via.Creates {
 		return cookie, nil
 	}
-	n, err := tx.EventsWithin(ctx, userID, org.EventNewSignIn, newSignInsWithin)
+	action, message := org.EventNewSignIn, "Signed in with a browser or program that has not been used before."
+	if via.Confined { // counted apart: whoever runs a provider does not make other sign-ins silent
+		o, err := tx.Organization(ctx, organizationID)
+		if err != nil {
+			return "", err
+		}
+		action, message = org.EventNewProviderSignIn, "The provider of "+o.Name+" signed somebody in to your account, for "+o.Name+" only, with a browser that has not been used for that before."
+	}
+	n, err := tx.EventsWithin(ctx, userID, action, newSignInsWithin)
 	if err != nil || n >= newSignIns {
 		return cookie, err
 	}
-	user, err := tx.User(ctx, userID)
-	if err != nil {
-		return "", err
-	}
-	e, err := a.alert(ctx, tx, r, user, org.EventNewSignIn, "Signed in with a browser or program that has not been used before.")
+	e, err := a.alert(ctx, tx, r, user, action, message)
 	if err != nil {
 		return "", err
 	}

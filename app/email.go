@@ -177,7 +177,8 @@ type VerifyEmailInput struct{ Token string }
 type VerifyEmailPayload struct{ User *org.User }
 
 // VerifyEmail uses the link that was mailed to an address, in a session of the account that it was mailed for: the address is
-// proved, or takes the place of the old one. In any other session, and without one, the link does nothing.
+// proved, or takes the place of the old one. In any other session, and without one, the link does nothing. Another address is
+// the way to a new password, so its owner has to be there: a thief may have asked for it, and lure them to the link.
 func (a *App) VerifyEmail(ctx context.Context, in VerifyEmailInput) (*VerifyEmailPayload, error) {
 	if _, err := holder(ctx); err != nil {
 		return nil, err
@@ -191,6 +192,9 @@ func (a *App) VerifyEmail(ctx context.Context, in VerifyEmailInput) (*VerifyEmai
 			return err
 		}
 		if link.Purpose == org.PurposeChange {
+			if err := a.fresh(c.request, false); err != nil {
+				return err
+			}
 			return a.moveAddress(ctx, c, link.Email)
 		}
 		if err := c.Tx.DeleteAccountLinks(ctx, c.User.ID, org.PurposeVerify); err != nil {

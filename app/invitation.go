@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"muster/db"
 	"muster/org"
@@ -32,17 +31,11 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 	if err != nil {
 		return nil, err
 	}
-	if err := a.spendInvite(ctx, in.OrganizationID, email); err != nil {
+	if err := a.spendInvite(ctx, in.OrganizationID, email, in.Role); err != nil {
 		return nil, err
 	}
 	err = a.change(ctx, in.OrganizationID, org.ManageMembers, func(c *change) error {
-		if err := org.CheckGrant(c.By, in.Role); err != nil {
-			return err
-		}
-		if err := org.CheckServiceGrant(c.request.session, in.Role); err != nil {
-			return err
-		}
-		if err := a.freshForOwner(c, in.Role); err != nil {
+		if err := a.mayInvite(c.By, c.request.session, in.Role); err != nil {
 			return err
 		}
 		existing, err := c.Tx.MemberByEmail(ctx, c.Organization.ID, email)
@@ -64,7 +57,7 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 		if err := c.setTeams(ctx, id, teamIDs); err != nil {
 			return err
 		}
-		hash, err := a.setLink(ctx, c.Tx, id, org.ReasonInvited, nil)
+		hash, err := a.setLink(ctx, c.Tx, db.NewLink{MemberID: id, Reason: org.ReasonInvited, Sender: c.sender()})
 		if err != nil {
 			return err
 		}
@@ -73,15 +66,63 @@ func (a *App) InviteMember(ctx context.Context, in InviteMemberInput) (payload *
 			return err
 		}
 		c.log(org.ActionMemberInvite, payload.Member, "invited "+email, map[string]any{"email": email, "role": in.Role})
+		c.notifyInvited(email, in.Role)
 		return nil
 	})
 	return payload, err
 }
 
+// mayInvite says whether the caller may send, or send again, an invitation with a role. An old one is as good as a new one to
+// whoever holds its mailbox, so both ask the same.
+func (a *App) mayInvite(by *org.Member, s *org.Session, role org.Role) error {
+	if err := org.CheckGrant(by, role); err != nil {
+		return err
+	}
+	if err := org.CheckTokenGrant(s, role); err != nil || role != org.RoleOwner {
+		return err
+	}
+	return org.CheckFresh(s, a.Now(), a.StepUp, false)
+}
+
+// sender is the caller as who answers for an invitation.
+func (c *change) sender() db.Sender {
+	s := db.Sender{UserID: c.person()}
+	if c.request.session.Token != nil {
+		s.TokenID = c.request.session.ID
+	}
+	return s
+}
+
+// answerFor makes the caller answer for an invitation that still stands and that they give another role.
+func (c *change) answerFor(ctx context.Context, target *org.Member) error {
+	if target.Status != org.StatusInvited {
+		return nil
+	}
+	_, err := c.Tx.LinkOf(ctx, target.ID)
+	if errors.Is(err, org.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the invitation: %w", err)
+	}
+	return c.Tx.SetSender(ctx, target.ID, c.sender())
+}
+
+// notifyInvited tells all owners who is about to become one of those that decide over others.
+func (c *change) notifyInvited(email string, role org.Role) {
+	if role.AtLeast(org.RoleManager) {
+		c.notifyOwners(fmt.Sprintf("%s was invited as %s.", email, role.Title()))
+	}
+}
+
 // spendInvite counts the mail of an invitation, also by address over all organizations: what would be refused anyway, and
 // what strangers try, costs nobody anything.
-func (a *App) spendInvite(ctx context.Context, organizationID, email string) error {
-	if _, err := a.read(ctx, organizationID, org.ManageMembers); err != nil {
+func (a *App) spendInvite(ctx context.Context, organizationID, email string, role org.Role) error {
+	access, err := a.read(ctx, organizationID, org.ManageMembers)
+	if err != nil {
+		return err
+	}
+	if err := a.mayInvite(access.Member, access.Session, role); err != nil {
 		return err
 	}
 	existing, err := a.DB.MemberByEmail(ctx, organizationID, email)
@@ -94,7 +135,28 @@ func (a *App) spendInvite(ctx context.Context, organizationID, email string) err
 	if err := a.spendMail(ctx, organizationID, email); err != nil {
 		return err
 	}
-	return a.spend(ctx, limitMailAddress, strings.ToLower(email))
+	return a.spendAddress(ctx, access.Session, email)
+}
+
+// spendAddress counts an invitation by who sends it and by address over all organizations. What a service token sends counts as
+// its maker's.
+func (a *App) spendAddress(ctx context.Context, s *org.Session, address string) error {
+	by := s.User
+	if s.Service() {
+		token, _, err := a.DB.ServiceToken(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		by = token.CreatedBy
+	}
+	address = strings.ToLower(address)
+	if err := a.spend(ctx, limitInviter, by.ID+" "+address); err != nil {
+		return err
+	}
+	if !by.Verified() {
+		return a.spend(ctx, limitMailAddressUnproved, address)
+	}
+	return a.spend(ctx, limitMailAddress, address)
 }
 
 // spendMail counts a mail with a link by organization, and by address there.
@@ -106,14 +168,13 @@ func (a *App) spendMail(ctx context.Context, organizationID, address string) err
 }
 
 // setLink makes a new link for a member and gives its hash. The token is derived when the mail is sent.
-func (a *App) setLink(ctx context.Context, tx *db.Tx, memberID string, reason org.InvitationReason, expires *time.Time) ([]byte, error) {
-	nonce := secret.NewNonce()
-	hash := secret.Hash(a.Keys.Link(nonce))
-	err := tx.SetLink(ctx, db.NewLink{MemberID: memberID, Reason: reason, Nonce: nonce, TokenHash: hash, ExpiresAt: expires})
-	if err != nil {
+func (a *App) setLink(ctx context.Context, tx *db.Tx, l db.NewLink) ([]byte, error) {
+	l.Nonce = secret.NewNonce()
+	l.TokenHash = secret.Hash(a.Keys.Link(l.Nonce))
+	if err := tx.SetLink(ctx, l); err != nil {
 		return nil, fmt.Errorf("store the link: %w", err)
 	}
-	return hash, nil
+	return l.TokenHash, nil
 }
 
 // ResendInviteInput is what resendInvite takes.
@@ -128,20 +189,33 @@ func (a *App) ResendInvite(ctx context.Context, in ResendInviteInput) (payload *
 		return nil, err
 	}
 	err = a.changeOfMember(ctx, in.MemberID, org.ManageMembers, func(c *change, target *org.Member) error {
-		reason, err := org.CheckResend(target, a.Now())
+		reason, err := a.mayResend(c.By, c.request.session, target)
 		if err != nil {
 			return err
 		}
-		hash, err := a.setLink(ctx, c.Tx, target.ID, reason, target.ReinstatableUntil)
+		hash, err := a.setLink(ctx, c.Tx, db.NewLink{MemberID: target.ID, Reason: reason, ExpiresAt: target.ReinstatableUntil, Sender: c.sender()})
 		if err != nil {
 			return err
 		}
 		c.enqueue(linkMail(target.ID, hash))
 		c.log(org.ActionMemberReinvite, target, "reinvited "+target.Label(), map[string]any{"reason": reason})
+		if reason == org.ReasonInvited {
+			c.notifyInvited(target.Label(), target.Role)
+		}
 		payload, err = c.answer(ctx, target.ID)
 		return err
 	})
 	return payload, err
+}
+
+// mayResend says whether the caller may send a member's mail again, and which it is. A way back gives nobody a role that they
+// have not had, an invitation does.
+func (a *App) mayResend(by *org.Member, s *org.Session, target *org.Member) (org.InvitationReason, error) {
+	reason, err := org.CheckResend(target, a.Now())
+	if err != nil || reason != org.ReasonInvited {
+		return reason, err
+	}
+	return reason, a.mayInvite(by, s, target.Role)
 }
 
 // spendResend counts a mail that is sent again. A removed member's is not counted over all organizations: others must not be
@@ -151,10 +225,11 @@ func (a *App) spendResend(ctx context.Context, memberID string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.read(ctx, m.OrganizationID, org.ManageMembers); err != nil {
+	access, err := a.read(ctx, m.OrganizationID, org.ManageMembers)
+	if err != nil {
 		return err
 	}
-	reason, err := org.CheckResend(m, a.Now())
+	reason, err := a.mayResend(access.Member, access.Session, m)
 	if err != nil {
 		return err
 	}
@@ -165,7 +240,7 @@ func (a *App) spendResend(ctx context.Context, memberID string) error {
 	if err := a.spendMail(ctx, m.OrganizationID, address); err != nil || reason == org.ReasonRemovedFor2FA {
 		return err
 	}
-	return a.spend(ctx, limitMailAddress, strings.ToLower(address))
+	return a.spendAddress(ctx, access.Session, address)
 }
 
 // Invitation is what a link leads to, nil for a dead one. Asking uses nothing up: mail scanners open links.

@@ -124,11 +124,25 @@ var (
 		db.Limit{Hits: 10, Window: 24 * time.Hour},
 		"Too many mails to this address.",
 	}
+	// Invitations to an address from all organizations. Accounts that have not proved an address of their own are free, so theirs
+	// are counted apart, and one account's are few, however many organizations it makes.
 	limitMailAddress = limit{
 		"mail-address",
 		db.Limit{Hits: 30, Window: time.Hour},
 		db.Limit{Hits: 60, Window: 24 * time.Hour},
 		"Too many mails to this address.",
+	}
+	limitMailAddressUnproved = limit{
+		"mail-address-unproved",
+		db.Limit{Hits: 30, Window: time.Hour},
+		db.Limit{Hits: 60, Window: 24 * time.Hour},
+		"Too many mails to this address from accounts that have not confirmed their own. Confirm yours by the link that was mailed to you, then try again.",
+	}
+	limitInviter = limit{
+		"inviter",
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		db.Limit{Hits: 10, Window: 24 * time.Hour},
+		"Too many mails of yours to this address.",
 	}
 	limitInvite = limit{
 		"invite",

@@ -67,7 +67,7 @@ func (c *cast) link(t *testing.T, memberID string, reason org.InvitationReason) 
 		if err != nil {
 			return err
 		}
-		hash, err = c.app.setLink(t.Context(), tx, memberID, reason, m.ReinstatableUntil)
+		hash, err = c.app.setLink(t.Context(), tx, db.NewLink{MemberID: memberID, Reason: reason, ExpiresAt: m.ReinstatableUntil})
 		return err
 	})
 	link, err := c.app.DB.LinkOf(t.Context(), memberID)

@@ -345,7 +345,7 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 		if err := org.CheckRoleChange(c.Organization, c.By, target, in.Role, others); err != nil {
 			return err
 		}
-		if err := org.CheckServiceGrant(c.request.session, in.Role); err != nil {
+		if err := org.CheckTokenGrant(c.request.session, in.Role); err != nil {
 			return err
 		}
 		if err := a.freshForOwner(c, in.Role, target.Role); err != nil {
@@ -354,6 +354,9 @@ func (a *App) ChangeMemberRole(ctx context.Context, in ChangeMemberRoleInput) (p
 		if target.Role == in.Role {
 			c.unchanged = true
 		} else {
+			if err := c.answerFor(ctx, target); err != nil {
+				return err
+			}
 			if err := c.Tx.SetRole(ctx, target.ID, in.Role); err != nil {
 				return err
 			}

@@ -417,7 +417,7 @@ var endings = map[org.TwoFactorResetState]string{
 	org.ResetVoid:      "whoever asked could not ask for it any more, or there was nothing left to reset",
 }
 
-// expireResets ends the requests whose time is over.
+// expireResets ends the requests whose time is over, or that their own author disowns.
 func (a *App) expireResets(ctx context.Context) error {
 	over, err := a.DB.ResetsOver(ctx, a.Now(), 100)
 	if err != nil {
@@ -465,7 +465,8 @@ func (a *App) expireReset(ctx context.Context, reset *org.Reset) error {
 			return errResetEnded()
 		}
 		c.actor = func(string) actor { return actor{label: systemLabel, name: systemLabel} }
-		return a.endReset(ctx, c, now, org.ResetExpired, "ended a request to reset the second factor of "+c.User.Label()+" to which nobody agreed within 72 hours")
+		state := now.Lapses()
+		return a.endReset(ctx, c, now, state, "ended a request to reset the second factor of "+c.User.Label()+": "+endings[state])
 	}, reset.OrganizationID)
 	if errors.Is(err, &org.Error{Code: org.CodeConflict}) {
 		return nil // somebody else was faster

@@ -139,3 +139,24 @@ func TestResetLife(t *testing.T) {
 		t.Errorf("%d entries, want 2: where it was asked for, and in the other organization, which had to agree", ended)
 	}
 }
+
+// TestDisownedResetLapses: what somebody asked for who says since that it was not them is ended by the next round, as void.
+func TestDisownedResetLapses(t *testing.T) {
+	t.Parallel()
+	c := newCast(t)
+	a, ctx := c.app, t.Context()
+	other, err := a.CreateOrganization(c.owner, CreateOrganizationInput{Slug: "other", Name: "Other"})
+	must(t, err)
+	a.member(t, other.Organization.ID, c.compliantPerson, org.RoleMember)
+	got, err := a.ResetMemberTwoFactor(c.owner, ResetMemberTwoFactorInput{MemberID: c.compliant, Reason: "lost the phone"})
+	must(t, err)
+	must(t, a.expireResets(ctx))
+	_, err = c.admin.Exec(ctx, `UPDATE two_factor_resets SET disowned = true`)
+	must(t, err)
+	must(t, a.expireResets(ctx))
+	reset, err := a.DB.Reset(ctx, got.Reset.ID)
+	must(t, err)
+	if reset.State != org.ResetVoid {
+		t.Errorf("it is %s", reset.State)
+	}
+}

@@ -47,11 +47,8 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 		}
 	}
 	r.began = s.ID
-	if via.Confined {
-		return session, nil // a provider's word makes no browser one that its owner has signed in with
-	}
 	var err error
-	session.device, err = a.noteDevice(ctx, tx, r, via, userID)
+	session.device, err = a.noteDevice(ctx, tx, r, via, userID, organizationID)
 	return session, err
 }
 
@@ -147,7 +144,11 @@ func (a *App) EndSession(ctx context.Context, in EndSessionInput) (*EndSessionPa
 		case s.ID == r.session.ID:
 			return "", org.Refuse(org.CodeConflict, "This is the session that asks. To end it, sign out.")
 		}
-		return "Ended the session of " + s.CreatedAt.UTC().Format(time.RFC1123) + ".", tx.EndSession(ctx, s.ID)
+		if err := tx.EndSession(ctx, s.ID); err != nil {
+			return "", err
+		}
+		// A change of the address that waits may have been asked for in it.
+		return "Ended the session of " + s.CreatedAt.UTC().Format(time.RFC1123) + ".", tx.DeleteAccountLinks(ctx, s.User.ID, org.PurposeChange)
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"muster/org"
@@ -14,15 +15,29 @@ type NewLink struct {
 	Nonce     []byte
 	TokenHash []byte
 	ExpiresAt *time.Time // nil: seven days from now
+	Sender    Sender     // of an invitation
+}
+
+// Sender is who answers for an invitation.
+type Sender struct {
+	UserID  string // "" where no person does
+	TokenID string // of the API token that it was sent with, "" for a session
 }
 
 // SetLink makes this the member's one living link; the one before is dead at once.
 func (t *Tx) SetLink(ctx context.Context, l NewLink) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at)
-VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'))
+INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at, sent_by_id, sent_with_id)
+VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'), $6, $7)
 ON CONFLICT (member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, expires_at = excluded.expires_at,
-  delivery = 'QUEUED', created_at = clock_timestamp()`, l.MemberID, l.Reason, l.Nonce, l.TokenHash, l.ExpiresAt)
+  delivery = 'QUEUED', sent_by_id = $6, sent_with_id = $7, created_at = clock_timestamp()`,
+		l.MemberID, l.Reason, l.Nonce, l.TokenHash, l.ExpiresAt, text(l.Sender.UserID), text(l.Sender.TokenID))
+	return err
+}
+
+// SetSender makes somebody answer for an invitation who has just given it another role.
+func (t *Tx) SetSender(ctx context.Context, memberID string, s Sender) error {
+	_, err := t.pg.Exec(ctx, `UPDATE invitations SET sent_by_id = $2, sent_with_id = $3 WHERE member_id = $1`, memberID, text(s.UserID), text(s.TokenID))
 	return err
 }
 
@@ -54,11 +69,14 @@ type linkRow struct {
 	Reason           org.InvitationReason
 	Nonce, TokenHash []byte
 	ExpiresAt        time.Time
+	SentByID         *string
+	Revoked          bool // the API token that it was sent with
 }
 
 func (q Queries) link(ctx context.Context, where string, arg any) (*org.Link, error) {
 	row, err := one[linkRow](ctx, q.pg, `
-SELECT member_id, reason, nonce, token_hash, expires_at FROM invitations WHERE expires_at > clock_timestamp() AND `+where, arg)
+SELECT i.member_id, i.reason, i.nonce, i.token_hash, i.expires_at, i.sent_by_id, k.revoked_at IS NOT NULL AS revoked
+  FROM invitations i LEFT JOIN api_tokens k ON k.id = i.sent_with_id WHERE i.expires_at > clock_timestamp() AND `+where, arg)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +84,26 @@ SELECT member_id, reason, nonce, token_hash, expires_at FROM invitations WHERE e
 	if err != nil {
 		return nil, err
 	}
-	return &org.Link{Member: m, Reason: row.Reason, Nonce: row.Nonce, TokenHash: row.TokenHash, ExpiresAt: row.ExpiresAt}, nil
+	link := &org.Link{Member: m, Reason: row.Reason, Nonce: row.Nonce, TokenHash: row.TokenHash, ExpiresAt: row.ExpiresAt, Revoked: row.Revoked}
+	if row.SentByID != nil {
+		by, err := q.MemberOf(ctx, m.OrganizationID, *row.SentByID)
+		if err != nil && !errors.Is(err, org.ErrNotFound) {
+			return nil, err
+		}
+		link.Sender = &org.Sender{Place: by}
+	}
+	if !link.Stands() {
+		return nil, org.ErrNotFound
+	}
+	return link, nil
 }
 
 // LinkByToken finds a living link by the hash of its token; NOT_FOUND for a dead one.
 func (q Queries) LinkByToken(ctx context.Context, tokenHash []byte) (*org.Link, error) {
-	return q.link(ctx, `token_hash = $1`, tokenHash)
+	return q.link(ctx, `i.token_hash = $1`, tokenHash)
 }
 
 // LinkOf finds a member's living link; NOT_FOUND where there is none.
 func (q Queries) LinkOf(ctx context.Context, memberID string) (*org.Link, error) {
-	return q.link(ctx, `member_id = $1`, memberID)
+	return q.link(ctx, `i.member_id = $1`, memberID)
 }

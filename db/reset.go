@@ -9,7 +9,7 @@ import (
 
 const resetQuery = `
 SELECT r.id, r.user_id, r.organization_id, o.name AS organization_name, r.requested_by_id, u.name AS requested_by_name,
-       r.requested_by_label, r.reason, r.state, r.nonce, r.created_at, r.expires_at
+       r.requested_by_label, r.reason, r.state, r.nonce, r.created_at, r.expires_at, r.disowned
   FROM two_factor_resets r JOIN organizations o ON o.id = r.organization_id JOIN users u ON u.id = r.requested_by_id `
 
 func (q Queries) reset(ctx context.Context, where string, arg any) (*org.Reset, error) {
@@ -53,16 +53,16 @@ func (q Queries) PendingResets(ctx context.Context, userID string) ([]*org.Reset
 	return all[org.Reset](ctx, q.pg, resetQuery+`WHERE r.user_id = $1 AND r.state = 'PENDING' ORDER BY r.id`, userID)
 }
 
-// ResetsOver are pending requests whose time is over at a moment; at most limit.
+// ResetsOver are pending requests whose time is over at a moment, or whom nobody stands for any more; at most limit.
 func (q Queries) ResetsOver(ctx context.Context, now time.Time, limit int) ([]*org.Reset, error) {
-	return all[org.Reset](ctx, q.pg, resetQuery+`WHERE r.state = 'PENDING' AND r.expires_at <= $1 ORDER BY r.expires_at LIMIT $2`, now, limit)
+	return all[org.Reset](ctx, q.pg, resetQuery+`WHERE r.state = 'PENDING' AND (r.expires_at <= $1 OR r.disowned) ORDER BY r.expires_at LIMIT $2`, now, limit)
 }
 
 // ResetsTouching are the requests that wait at a moment about members of an organization, with those members, oldest first;
 // at most limit.
 func (q Queries) ResetsTouching(ctx context.Context, organizationID string, now time.Time, limit int) ([]*org.Reset, map[string]*org.Member, error) {
 	resets, err := all[org.Reset](ctx, q.pg, resetQuery+`
-WHERE r.state = 'PENDING' AND r.expires_at > $2
+WHERE r.state = 'PENDING' AND r.expires_at > $2 AND NOT r.disowned
    AND EXISTS (SELECT FROM members m WHERE m.organization_id = $1 AND m.user_id = r.user_id) ORDER BY r.id LIMIT $3`, organizationID, now, limit)
 	if err != nil {
 		return nil, nil, err

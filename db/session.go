@@ -173,8 +173,12 @@ func (t *Tx) EndSession(ctx context.Context, id string) error {
 	return err
 }
 
-// EndOtherSessions ends all sessions of a user but one.
+// EndOtherSessions ends all sessions of a user but one, and the change of the account's address that waits: whoever is thrown out
+// may have asked for it.
 func (t *Tx) EndOtherSessions(ctx context.Context, userID, exceptID string) error {
+	if err := t.DeleteAccountLinks(ctx, userID, org.PurposeChange); err != nil {
+		return err
+	}
 	ended, err := column[string](ctx, t.pg, `
 UPDATE sessions SET ended_at = clock_timestamp() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`, userID, exceptID)
 	t.wakeups = append(t.wakeups, ended...)

@@ -78,7 +78,7 @@ type AccountAlert struct {
 // Befalls says whether an alert is about what happens to an account rather than about a change that somebody asks for. Where
 // its mail may not go it is only written down; a change whose mail may not go is refused, so that none is silent.
 func Befalls(action string) bool {
-	return slices.Contains([]string{EventNewSignIn, EventGuessesExhausted, EventCodesOff, EventKeyCounter}, action)
+	return slices.Contains([]string{EventNewSignIn, EventNewProviderSignIn, EventGuessesExhausted, EventCodesOff, EventKeyCounter}, action)
 }
 
 // MayReport says whether the mail about a change carries the link that undoes it. The mail about a new address goes to the old

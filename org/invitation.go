@@ -43,6 +43,23 @@ type Link struct {
 	Nonce     []byte
 	TokenHash []byte
 	ExpiresAt time.Time
+	Sender    *Sender // of an invitation; nil where no person answers for it
+	Revoked   bool    // it was sent with an API token that has been revoked since
+}
+
+// Sender is the person who answers for an invitation: who sent it last, or gave it its role.
+type Sender struct {
+	Place *Member // where they stand in the organization, nil for who has gone
+}
+
+// Stands says whether an invitation holds: whoever answers for it could send it now. Somebody who was removed, lost the role
+// or says that somebody else has their account, and a token that was revoked, bring nobody in any more; who may, sends it again.
+// A link that leads back stands by itself: it gives nothing that its holder has not had.
+func (l *Link) Stands() bool {
+	if l.Member.Status != StatusInvited {
+		return true
+	}
+	return !l.Revoked && (l.Sender == nil || l.Sender.Place.InOffice() && CheckGrant(l.Sender.Place, l.Member.Role) == nil)
 }
 
 // BelongsTo says whether the link is for the user: a removed member's for that account only, an invitation for the

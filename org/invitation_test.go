@@ -163,3 +163,40 @@ func TestResendAndInvite(t *testing.T) {
 		})
 	}
 }
+
+// TestLinkStands: an invitation holds while whoever answers for it could send it; a way back holds by itself.
+func TestLinkStands(t *testing.T) {
+	t.Parallel()
+	by := func(role org.Role, change func(m *org.Member)) *org.Sender {
+		m := member(role)
+		m.User = user("ada@example.com", org.TwoFactorSecure)
+		change(m)
+		return &org.Sender{Place: m}
+	}
+	as := func(*org.Member) {}
+	to := func(m *org.Member, role org.Role) *org.Member { m.Role = role; return m }
+	tests := []struct {
+		sentence string
+		link     org.Link
+		want     bool
+	}{
+		{"nobody answers for it, but a token that lives or whoever runs the server", org.Link{Member: to(invited(), org.RoleAdmin)}, true},
+		{"the token was revoked", org.Link{Member: to(invited(), org.RoleMember), Revoked: true}, false},
+		{"a manager's of a manager", org.Link{Member: to(invited(), org.RoleManager), Sender: by(org.RoleManager, as)}, true},
+		{"a manager's of an owner", org.Link{Member: to(invited(), org.RoleOwner), Sender: by(org.RoleManager, as)}, false},
+		{"an owner's of an owner", org.Link{Member: to(invited(), org.RoleOwner), Sender: by(org.RoleOwner, as)}, true},
+		{"an admin's by now", org.Link{Member: to(invited(), org.RoleMember), Sender: by(org.RoleAdmin, as)}, false},
+		{"of somebody who has gone", org.Link{Member: to(invited(), org.RoleMember), Sender: &org.Sender{}}, false},
+		{"of somebody whose account is locked", org.Link{Member: to(invited(), org.RoleMember), Sender: by(org.RoleOwner, func(m *org.Member) { m.User.FrozenSince = &noon })}, false},
+		{"of somebody removed for 2FA", org.Link{Member: to(invited(), org.RoleMember), Sender: by(org.RoleOwner, func(m *org.Member) { m.Status = org.StatusRemovedFor2FA })}, false},
+		{"a way back, whoever sent it", org.Link{Member: removed(noon), Sender: &org.Sender{}, Revoked: true}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.sentence, func(t *testing.T) {
+			t.Parallel()
+			if got := test.link.Stands(); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -86,6 +86,12 @@ type Member struct {
 // Frozen says whether the member's account is locked: its owner said that a change was not them.
 func (m *Member) Frozen() bool { return m.User != nil && m.User.FrozenSince != nil }
 
+// InOffice says whether what the member began as a manager or owner still counts: they are one, meet the requirement, and
+// their account is not locked, since then somebody else may have done it. m is nil for who has gone.
+func (m *Member) InOffice() bool {
+	return m != nil && !m.Frozen() && m.Status == StatusActive && m.Role.AtLeast(RoleManager) && (!m.Organization.Enforced || m.Meets())
+}
+
 // Label is how the audit log names the member.
 func (m *Member) Label() string {
 	switch {

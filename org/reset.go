@@ -37,6 +37,7 @@ type Reset struct {
 	Nonce            []byte
 	CreatedAt        time.Time
 	ExpiresAt        time.Time
+	Disowned         bool // who asked has said since that somebody else had their account
 	Approvals        []*ResetApproval
 }
 
@@ -72,7 +73,17 @@ type TwoFactorResetRequest struct {
 }
 
 // Open says whether the request can still take effect.
-func (r *Reset) Open(now time.Time) bool { return r.State == ResetPending && now.Before(r.ExpiresAt) }
+func (r *Reset) Open(now time.Time) bool {
+	return r.State == ResetPending && !r.Disowned && now.Before(r.ExpiresAt)
+}
+
+// Lapses is how a request ends that nobody ends.
+func (r *Reset) Lapses() TwoFactorResetState {
+	if r.Disowned {
+		return ResetVoid
+	}
+	return ResetExpired
+}
 
 // ApprovalIn is the organization's consent, nil while there is none.
 func (r *Reset) ApprovalIn(organizationID string) *ResetApproval {
@@ -140,8 +151,7 @@ func CheckReset(by, target *Member) error {
 // ResetHolds says whether a request still stands where it was asked for: by, who asked, could still ask for it, and target is
 // still a member. Either is nil for who has gone. What somebody asked whose account is locked since may not have been them.
 func ResetHolds(by, target *Member) bool {
-	return by != nil && target != nil && !by.Frozen() && by.Status == StatusActive && by.Role.AtLeast(RoleManager) &&
-		(!by.Organization.Enforced || by.Meets()) && CheckReset(by, target) == nil
+	return by.InOffice() && target != nil && CheckReset(by, target) == nil
 }
 
 // Belongs says whether the membership counts: the person is in, or was removed and may come back.

@@ -82,14 +82,14 @@ func CheckServiceTarget(s *Session, by, target *Member) error {
 	return CheckOver(by, target)
 }
 
-// MaxServiceGrant is the highest role that a service token gives. A manager resets second factors and acts as only a person
-// may: whoever holds a token must not make themselves one.
-const MaxServiceGrant = RoleAdmin
+// MaxTokenGrant is the highest role that an API token gives, whoever's it is. A manager resets second factors and acts as only
+// a person may: whoever holds a token must not make themselves one.
+const MaxTokenGrant = RoleAdmin
 
-// CheckServiceGrant keeps a service token from giving a role that has powers which it has not itself.
-func CheckServiceGrant(s *Session, role Role) error {
-	if s.Service() && !MaxServiceGrant.AtLeast(role) {
-		return Refuse(CodeForbidden, "A service token gives roles up to %s. To give the role %s, sign in as a person who has it.", MaxServiceGrant.Title(), role.Title())
+// CheckTokenGrant keeps an API token from giving a role that has powers which it has not itself.
+func CheckTokenGrant(s *Session, role Role) error {
+	if s.Token != nil && !MaxTokenGrant.AtLeast(role) {
+		return Refuse(CodeForbidden, "An API token gives roles up to %s. To give the role %s, sign in as a person who has it.", MaxTokenGrant.Title(), role.Title())
 	}
 	return nil
 }

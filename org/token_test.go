@@ -186,15 +186,15 @@ func TestNewTokens(t *testing.T) {
 	}
 }
 
-// A service token gives roles up to ADMIN; people, and what stands for them, are asked by CheckGrant alone.
-func TestServiceGrant(t *testing.T) {
+// An API token gives roles up to ADMIN, whoever's it is; people are asked by CheckGrant alone.
+func TestTokenGrant(t *testing.T) {
 	t.Parallel()
 	service := &org.Session{Token: &org.Token{OrganizationID: ptr("org")}}
 	for role, want := range map[org.Role]org.ErrorCode{
 		org.RoleMember: "", org.RoleAdmin: "", org.RoleManager: org.CodeForbidden, org.RoleOwner: org.CodeForbidden,
 	} {
-		wantCode(t, org.CheckServiceGrant(service, role), want)
-		wantCode(t, org.CheckServiceGrant(&org.Session{}, role), "")
-		wantCode(t, org.CheckServiceGrant(&org.Session{Token: &org.Token{}}, role), "")
+		wantCode(t, org.CheckTokenGrant(service, role), want)
+		wantCode(t, org.CheckTokenGrant(&org.Session{Token: &org.Token{}}, role), want)
+		wantCode(t, org.CheckTokenGrant(&org.Session{}, role), "")
 	}
 }

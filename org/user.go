@@ -114,6 +114,7 @@ const (
 	EventRecoveryRegenerated  = "user.recovery-codes-regenerated"
 	EventEmailChanged         = "user.email-changed"
 	EventNewSignIn            = "user.new-sign-in"
+	EventNewProviderSignIn    = "user.new-provider-sign-in"
 	EventNotMe                = "user.not-me"
 	EventKept                 = "user.factors-kept"
 	EventFrozen               = "user.frozen"

@@ -147,7 +147,7 @@ Mutation.inviteMember(an owner)           ok    ROLE  ROLE  ROLE      2FA   2FA 
 Mutation.inviteMember(foreign team)       404   404   ROLE  ROLE      2FA   2FA   STEP        404   401
 InviteMemberPayload.member                ok    ok    -     -         -     -     -           -     -
 Mutation.resendInvite                     ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401
-Mutation.resendInvite(an owner's)         ok    ok    ROLE  ROLE      2FA   2FA   STEP        404   401
+Mutation.resendInvite(an owner's)         ok    ROLE  ROLE  ROLE      2FA   2FA   STEP        404   401
 Mutation.resendInvite(foreign)            404   404   404   404       404   404   404         -     401
 ResendInvitePayload.member                ok    ok    -     -         -     -     -           -     -
 Mutation.acceptInvite                     -     -     -     ok        ok    -     -           -     401

@@ -135,3 +135,45 @@ func TestFrozenAddress(t *testing.T) {
 	other.require(t, true)
 	ann.refused(t, "CONFLICT", verifyEmail, vars{"t": token})
 }
+
+// What a thief has asked for in a stolen session is off as soon as its owner throws them out, however they do it; and while it
+// waits, only a session in which the account's owner has just been confirms it, who is then lured to the link.
+func TestChangeOfAddressEndsWithTheThief(t *testing.T) {
+	t.Parallel()
+	const thiefs = "thief@people.example"
+	for how, c := range map[string]struct {
+		throwOut func(t *testing.T, m *muster, vera *person)
+		code     string
+	}{
+		"a new password": {func(t *testing.T, _ *muster, vera *person) {
+			vera.do(t, changePassword, vars{"i": vars{"currentPassword": vera.Password, "newPassword": "quite another long one"}}, nil)
+		}, "INVALID_LINK"},
+		"all others signed out": {func(t *testing.T, _ *muster, vera *person) {
+			vera.do(t, `mutation { endOtherSessions(input: {}) { user { id } } }`, nil, nil)
+		}, "INVALID_LINK"},
+		"one signed out": {func(t *testing.T, m *muster, vera *person) {
+			id := m.find(t, `SELECT max(id) FROM sessions`)
+			vera.do(t, `mutation($i: EndSessionInput!) { endSession(input: $i) { user { id } } }`, vars{"i": vars{"sessionId": id}}, nil)
+		}, "INVALID_LINK"},
+		"a second factor set up":  {func(t *testing.T, _ *muster, vera *person) { vera.enroll(t) }, "INVALID_LINK"},
+		"nothing, in a stale one": {func(t *testing.T, m *muster, _ *person) { m.stale(t) }, "STEP_UP_REQUIRED"},
+		"nothing":                 {func(*testing.T, *muster, *person) {}, ""},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			m := start(t, tenMinutes)
+			vera := m.verified(t, "Vera")
+			vera.another(t).do(t, changeEmail, vars{"e": thiefs}, nil)
+			link := m.link(t, thiefs, titleConfirm)
+			c.throwOut(t, m, vera)
+			m.post(t, vera.Token, verifyEmail, vars{"t": link}).expect(t, c.code, "the thief's link in Vera's session")
+			want := map[string]string{"": thiefs}[c.code]
+			if want == "" {
+				want = vera.Email
+			}
+			if got := m.find(t, `SELECT email FROM users`); got != want {
+				t.Errorf("the account's address is %s", got)
+			}
+		})
+	}
+}

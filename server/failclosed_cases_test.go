@@ -444,7 +444,7 @@ var loggedCalls = slices.Concat(resetCalls, []loggedCall{
 	}},
 	{mutation: "changeMemberRole", writes: []string{"organization member.edit"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		p, o := m.owner(t)
-		return p, vars{"memberId": o.join(t, m.signUp(t, "Mia"), "MEMBER"), "role": "MANAGER"}
+		return p, vars{"memberId": o.join(t, m.signUp(t, "Mia"), "MEMBER"), "role": "ADMIN"}
 	}},
 	{mutation: "leaveOrganization", writes: []string{"organization member.leave"}, prepare: func(t *testing.T, m *muster) (*person, vars) {
 		_, o := m.owner(t)

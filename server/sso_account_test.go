@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,5 +61,61 @@ func TestProviderSeesNothingOfTheAccount(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, shown(m.post(t, script.Token, document, nil))); diff != "" {
 		t.Errorf("her token sees (-want +got):\n%s", diff)
+	}
+}
+
+// A sign-in through a provider to an account with an address of its own is told like any other: once for a browser, with a link to
+// say that it was somebody else, and counted apart, so that whoever runs a provider makes no other sign-in silent. It makes no
+// browser one that the account's owner has signed in with.
+func TestProviderSignInsAreTold(t *testing.T) {
+	t.Parallel()
+	m := start(t, privateProviders)
+	owner := m.verified(t, "Olivia")
+	owner.enroll(t)
+	o := owner.organization(t)
+	l := startLiar(t)
+	l.claims(map[string]any{"sub": "olivia"})
+	o.connect(t, l.URL, false)
+	if p := owner.linked(t, o); p.Status != http.StatusOK {
+		t.Fatalf("not linked: %d %s", p.Status, p.Body)
+	}
+	told := func(action string) int {
+		n, err := strconv.Atoi(m.find(t, `SELECT count(*)::text FROM security_events WHERE action = $1`, action))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := told("user.new-sign-in")
+	b := m.browser(t)
+	for range 2 {
+		b.signedIn(o, "")
+	}
+	if got := told("user.new-provider-sign-in"); got != 1 {
+		t.Errorf("two sign-ins in one browser were told %d times", got)
+	}
+	link := m.notMe(t, owner.Email, "The provider of Organization "+o.Slug+" signed somebody in to your account")
+	// To the account itself the same browser is new.
+	b.signInHere(owner)
+	for range 12 {
+		m.signsIn(t, o)
+	}
+	if got := told("user.new-provider-sign-in"); got != 10 {
+		t.Errorf("sign-ins in more browsers were told %d times, want ten in a day", got)
+	}
+	b = m.browser(t)
+	b.signInHere(owner)
+	if got := told("user.new-sign-in"); got != before+2 {
+		t.Errorf("%d sign-ins from new browsers were told, before %d", got, before)
+	}
+	m.report(t, link, false)
+	if p := m.browser(t).signIn(o, ""); p.Status == http.StatusSeeOther {
+		t.Error("the provider opens a locked account")
+	}
+	// Whom only the provider knows has no address to tell.
+	l.claims(map[string]any{"sub": "nobody else"})
+	m.signsIn(t, o)
+	if got := told("user.new-provider-sign-in"); got != 10 {
+		t.Errorf("an account without an address: %d", got)
 	}
 }

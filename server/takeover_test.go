@@ -40,12 +40,13 @@ func TestStrangersUseUpNobodysWayBack(t *testing.T) {
 	member := o.join(t, mia, "MEMBER")
 	o.require(t, true)
 	const invite = `mutation($i: InviteMemberInput!) { inviteMember(input: $i) { member { id } } }`
-	for range 3 {
+	for i := range 3 {
+		stranger := m.signUp(t, fmt.Sprintf("Stranger%d", i))
 		evil := stranger.organization(t)
 		id := evil.invite(t, stranger, mia.Email, "MEMBER")
 		stranger.refused(t, "CONFLICT", invite, vars{"i": vars{"organizationId": evil.ID, "email": mia.Email}})
 		refused := 0
-		for range 12 { // ten mails from an organization in a day, thirty from all in an hour
+		for range 12 { // ten mails from an account, and from an organization, in a day, thirty from all unproved ones in an hour
 			if m.post(t, stranger.Token, resendInvite, vars{"i": vars{"memberId": id}}).Code() == "RATE_LIMITED" {
 				refused++
 			}
@@ -53,8 +54,16 @@ func TestStrangersUseUpNobodysWayBack(t *testing.T) {
 		if refused == 0 {
 			t.Error("twelve mails to one address were sent")
 		}
+		// One account does not get more by another organization, nor by a token of it.
+		other := stranger.organization(t)
+		stranger.refused(t, "RATE_LIMITED", invite, vars{"i": vars{"organizationId": other.ID, "email": mia.Email}})
+		program := stranger.serviceToken(t, other, "members:write")
+		program.refused(t, "RATE_LIMITED", invite, vars{"i": vars{"organizationId": other.ID, "email": mia.Email}})
 	}
 	stranger.refused(t, "RATE_LIMITED", invite, vars{"i": vars{"organizationId": stranger.organization(t).ID, "email": mia.Email}})
+	// Accounts that nobody has proved use up only what is theirs.
+	known := m.verified(t, "Known")
+	known.do(t, invite, vars{"i": vars{"organizationId": known.organization(t).ID, "email": mia.Email}}, nil)
 	owner.do(t, resendInvite, vars{"i": vars{"memberId": member}}, nil)
 	// Nor the mails about her account.
 	mia.do(t, changePassword, vars{"i": vars{"currentPassword": mia.Password, "newPassword": "another long password"}}, nil)

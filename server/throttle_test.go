@@ -142,6 +142,15 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 		return call{Query: resendInvite, Token: owner.Token, Vars: vars{"i": vars{"memberId": o.invite(t, owner, newAddress(), "MEMBER")}}}
 	},
 	"mail-address": func(t *testing.T, m *muster) call {
+		owner := m.verified(t, "Lou")
+		o := owner.organization(t)
+		return call{Query: resendInvite, Token: owner.Token, Vars: vars{"i": vars{"memberId": o.invite(t, owner, newAddress(), "MEMBER")}}}
+	},
+	"mail-address-unproved": func(t *testing.T, m *muster) call {
+		owner, o := m.owner(t)
+		return call{Query: resendInvite, Token: owner.Token, Vars: vars{"i": vars{"memberId": o.invite(t, owner, newAddress(), "MEMBER")}}}
+	},
+	"inviter": func(t *testing.T, m *muster) call {
 		owner, o := m.owner(t)
 		return call{Query: resendInvite, Token: owner.Token, Vars: vars{"i": vars{"memberId": o.invite(t, owner, newAddress(), "MEMBER")}}}
 	},

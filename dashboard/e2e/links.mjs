@@ -57,6 +57,19 @@ await check(
     await refused(/link/);
     await at('Confirm your address');
 
+    // Another address: before it is confirmed the page says which.
+    await page.goto('/account/security');
+    await press('Change address');
+    await fill('New address', `new.${vera.email}`);
+    await press('Mail me a link');
+    await sees('It changes to');
+    await open(await linkFromMailbox(`new.${vera.email}`, 'verify'));
+    await at('Confirm your address');
+    await sees(`to new.${vera.email} waits`);
+    await press('Confirm');
+    await at('Your address is confirmed');
+    vera.email = `new.${vera.email}`;
+
     // A forgotten password, from the sign-in page on.
     await context.clearCookies();
     await page.goto('/sign-in');

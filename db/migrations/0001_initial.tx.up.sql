@@ -389,8 +389,11 @@ CREATE TABLE invitations (
   token_hash bytea NOT NULL UNIQUE,
   expires_at timestamptz NOT NULL,
   delivery   text NOT NULL DEFAULT 'QUEUED' CHECK (delivery IN ('QUEUED', 'SENT', 'FAILED')),
+  sent_by_id   text REFERENCES users, -- who answers for an invitation, since it stands only while they could send it; null for a service token
+  sent_with_id text, -- the API token that it was sent with, if any
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX invitations_sent_by ON invitations (sent_by_id);
 
 -- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person in an organization:
 -- one tenant's must not keep another's out.
@@ -407,6 +410,7 @@ CREATE TABLE two_factor_resets (
   created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at         timestamptz NOT NULL,
   ended_at           timestamptz,
+  disowned           boolean NOT NULL DEFAULT false, -- who asked has said since that somebody else had their account: it takes no effect
   CHECK ((state = 'PENDING') = (ended_at IS NULL))
 );
 CREATE UNIQUE INDEX two_factor_resets_pending ON two_factor_resets (user_id, organization_id) WHERE state = 'PENDING';

@@ -14,6 +14,7 @@ import {
   EnrollTotpDocument,
   InvitationDocument,
   NotMeDocument,
+  PendingEmailDocument,
   ReportNotMeDocument,
   RequestPasswordResetDocument,
   ResetPasswordDocument,
@@ -43,6 +44,7 @@ export { ApiError } from './error';
 export type { AuthenticatorKind, NextStep, Role, SecondFactorMethod as Method } from '../gql';
 
 export type Viewer = NonNullable<DocumentType<typeof ViewerDocument>['viewer']>;
+export type Changing = NonNullable<DocumentType<typeof PendingEmailDocument>['viewer']>;
 export type Invitation = NonNullable<DocumentType<typeof InvitationDocument>['invitation']>;
 export type Confirmed = NonNullable<DocumentType<typeof ConfirmTotpDocument>['confirmTOTP']>;
 export type Reinstated = Confirmed['reinstated'][number];
@@ -57,6 +59,8 @@ export const api = {
     (await ask(AccountDocument, {})).viewer?.memberships?.findLast(({ organization, status }) => organization.name === name && status === 'ACTIVE')
       ?.organization.slug ?? null,
   viewer: async () => (await ask(ViewerDocument, {})).viewer,
+  /** The viewer, with the address that their account is about to change to. */
+  changing: async () => (await ask(PendingEmailDocument, {})).viewer,
   invitation: (token: string) => ask(InvitationDocument, { token }),
   signUp: (input: SignUpInput) => change(SignUpDocument, input),
   signIn: (input: SignInInput) => change(SignInDocument, input),
