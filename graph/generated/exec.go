@@ -4379,7 +4379,7 @@ type Mutation {
   signInWithPasskey("What was asked, and the passkey's answer." input: SignInWithPasskeyInput!): SignInWithPasskeyPayload
   "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor or a security key, or with the password where the account has none. Not with an API token."
   confirmIdentity("A code, a security key's answer, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
-  "Locks an account whose owner says, by the link of a mail, that a change was not them. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since. Needs no sign-in."
+  "Locks an account whose owner says, by the link of a mail, that a change was not them. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since. It also ends what the account has begun in its organizations: invitations that nobody has used, requests and approvals of resets that wait, and service tokens that it made in the seven days before, or since; their owners are mailed. Needs no sign-in."
   reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
   "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed. Needs no sign-in."
   requestPasswordReset("The account's address." input: RequestPasswordResetInput!): RequestPasswordResetPayload
@@ -4389,9 +4389,9 @@ type Mutation {
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload
   "Mails the link that verifies your address again, at most once in five minutes. Signing up mails it too. Not with an API token."
   requestEmailVerification("Nothing that has to be said." input: RequestEmailVerificationInput!): RequestEmailVerificationPayload
-  "Mails a link to a new address, which takes the place of yours by ` + "`" + `verifyEmail` + "`" + `, and warns the old one. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `). Refused while your way back into an organization leads through the old address. Whether another account has the new one is told only there. Not with an API token."
+  "Mails a link to a new address, which takes the place of yours by ` + "`" + `verifyEmail` + "`" + `, and warns the old one. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `), as does confirming it. The change is off as soon as other sessions are ended, also by a new password or factor. Refused while your way back into an organization leads through the old address. Whether another account has the new one is told only there. Not with an API token."
   changeEmail("The new address." input: ChangeEmailInput!): ChangeEmailPayload
-  "Uses the link that was mailed to an address, in a session of the account that it was mailed for: verifies your address, or makes the new one yours. Not with an API token."
+  "Uses the link that was mailed to an address, in a session of the account that it was mailed for: verifies your address, or makes the new one yours, which asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `). Not with an API token."
   verifyEmail("The link's token." input: VerifyEmailInput!): VerifyEmailPayload
   "Ends this session. Not with an API token."
   signOut("This session, or all." input: SignOutInput!): SignOutPayload
@@ -4440,15 +4440,15 @@ type Mutation {
   "Sets which mails of an organization you want. Turning off those about security asks for a fresh session (see ` + "`" + `confirmIdentity` + "`" + `) and is mailed. Not with an API token."
   updateNotificationSettings("The organization, and what is new." input: UpdateNotificationSettingsInput!): UpdateNotificationSettingsPayload
 
-  "Invites an address: it gets a link that lives seven days. Managers and owners; only an owner invites an owner. Scope: ` + "`" + `members:write` + "`" + `."
+  "Invites an address: it gets a link that lives seven days, and as long as you could send it: not after you were removed, lost the role or have reported that somebody else has had your account, nor after the API token was revoked that sent it. Owners are mailed who is invited as ` + "`" + `MANAGER` + "`" + ` or ` + "`" + `OWNER` + "`" + `. Managers and owners; only an owner, in a fresh session, invites an owner; an API token invites up to ` + "`" + `ADMIN` + "`" + `. Scope: ` + "`" + `members:write` + "`" + `."
   inviteMember("Whom, into which organization, as what." input: InviteMemberInput!): InviteMemberPayload
-  "Sends an invitation, or a removed member's 2FA mail, again with a new link; the old one is dead at once. Managers and owners. Scope: ` + "`" + `members:write` + "`" + `."
+  "Sends an invitation, or a removed member's 2FA mail, again with a new link; the old one is dead at once. To send an invitation again asks what ` + "`" + `inviteMember` + "`" + ` asks for its role, and you answer for it from then on. Managers and owners. Scope: ` + "`" + `members:write` + "`" + `."
   resendInvite("The member." input: ResendInviteInput!): ResendInvitePayload
   "Uses an emailed link: joins, or, where 2FA has to be set up first, remembers in this session that the mailbox was proved and answers ` + "`" + `SET_UP_2FA` + "`" + `. Not with an API token."
   acceptInvite("The link's token." input: AcceptInviteInput!): AcceptInvitePayload
   "Removes a member for good, or withdraws an invitation. Managers and owners, for roles up to their own. Scope: ` + "`" + `members:write` + "`" + `."
   removeMember("The member." input: RemoveMemberInput!): RemoveMemberPayload
-  "Changes a member's role. Managers and owners, up to their own role and never their own upwards. Scope: ` + "`" + `members:write` + "`" + `."
+  "Changes a member's role. Managers and owners, up to their own role and never their own upwards; who becomes or was an owner asks for a fresh session; an API token gives roles up to ` + "`" + `ADMIN` + "`" + `. Scope: ` + "`" + `members:write` + "`" + `."
   changeMemberRole("The member and the new role." input: ChangeMemberRoleInput!): ChangeMemberRolePayload
   "Resets the second factor of a member who has lost it: removes all authenticators and recovery codes, ends all sessions, and removes the person where 2FA is required until they set it up again. It never sets a password and lets nobody in. At once for a person who belongs to no other organization; otherwise a request, which takes effect when the person confirms it from the mailbox, or an owner of every other organization that they belong to approves, who is not you, within 72 hours. Managers and owners, in a fresh session, for roles up to their own and never for themselves. Not with an API token."
   resetMemberTwoFactor("The member, and why." input: ResetMemberTwoFactorInput!): ResetMemberTwoFactorPayload
