@@ -22,13 +22,16 @@ import (
 // limit is the server that Muster is compared with, in a process of its own: what net/http, pgx and encoding/json do when
 // nothing else is between them.
 type limit struct {
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	rooms rooms
 }
 
 // handle registers what the paths ask of the limit.
 func (l *limit) handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST /members", answers(l.members))
 	mux.HandleFunc("POST /audit", answers(l.audit))
+	mux.HandleFunc("GET /live", l.rooms.join)
+	mux.HandleFunc("GET /live/publish", answers(l.rooms.publish))
 }
 
 // serveLimit runs the limit's server: its arguments are the address and the database.

@@ -30,11 +30,11 @@ const limitArgument = "limit-server"
 
 // paths are what is measured, in the table's order.
 func paths() []path {
-	return []path{
+	return append([]path{
 		membersPath(),
 		auditPath("audit-10k", 10_000, false), auditPath("audit-100k", 100_000, false),
 		auditPath("audit-1m", 1_000_000, true), auditPath("audit-10m", 10_000_000, true),
-	}
+	}, livePaths()...)
 }
 
 // options are what the command line says.
