@@ -59,7 +59,7 @@ func (a *App) SecurityEvents(ctx context.Context, userID string, first *int) ([]
 	if err != nil {
 		return nil, err
 	}
-	return a.DB.SecurityEvents(ctx, userID, int64(page.First))
+	return a.DB.SecurityEvents(ctx, userID, page.First)
 }
 
 // RecoveryCodes says how many the caller has left; nil before the first, and of anybody else.

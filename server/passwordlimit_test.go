@@ -254,6 +254,20 @@ func TestRightPasswordsAreCounted(t *testing.T) {
 	if n := value[int](t, b, `SELECT count(*)::int FROM security_events WHERE action = 'user.sign-in-challenge'`); n != 60 {
 		t.Errorf("the log has %d lines of it, want 60", n)
 	}
+	var log struct {
+		Viewer struct {
+			SecurityEvents []struct{ Action, Message string }
+		}
+	}
+	vera.do(t, `{ viewer { securityEvents(first: 3) { action message } } }`, nil, &log)
+	var told []string
+	for _, e := range log.Viewer.SecurityEvents {
+		told = append(told, e.Action)
+	}
+	if !slices.Equal(told, []string{"user.passwords-exhausted", "user.sign-in-challenge", "user.2fa-added"}) ||
+		!strings.HasSuffix(log.Viewer.SecurityEvents[1].Message, "This was so 60 times in a row.") {
+		t.Errorf("the log tells %+v", log.Viewer.SecurityEvents)
+	}
 	m.mailSaying(t, vera.Email, "again and again with your password")
 	home.signIn(t, vera.Email, vera.Password).expect(t, "", "the own browser")
 	// That one's are counted by themselves.
