@@ -217,6 +217,25 @@ func TestMailboxIsProvedByTheTable(t *testing.T) {
 	}
 }
 
+// An API token is made only via a route that makes them.
+func TestTokensAreMadeByTheTable(t *testing.T) {
+	t.Parallel()
+	a, _ := open(t, "")
+	rita, _ := a.person(t, "rita", false)
+	for _, via := range org.Routes {
+		a.tx(t, func(tx *db.Tx) error {
+			token, err := a.newToken("One", []string{"audit:read"}, nil)
+			if err == nil {
+				err = a.createToken(t.Context(), tx, request(rita), via, token, via.Name)
+			}
+			if made := err == nil; made != (via == org.ViaPersonalToken || via == org.ViaServiceToken) {
+				t.Errorf("made via %s: %v", via.Name, err)
+			}
+			return nil
+		})
+	}
+}
+
 // Several sign-ins at once, whose password is hashed anew, all succeed.
 func TestRehashRefusesNobody(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func (a *App) CreatePersonalToken(ctx context.Context, in CreatePersonalTokenInp
 		if err := a.freshHolder(ctx, tx, r); err != nil {
 			return nil, err
 		}
-		if err := a.createToken(ctx, tx, r, token, text); err != nil {
+		if err := a.createToken(ctx, tx, r, org.ViaPersonalToken, token, text); err != nil {
 			return nil, err
 		}
 		message := fmt.Sprintf("Made the personal API token %q, which ends on %s.", token.Name, day(token.ExpiresAt))
@@ -161,7 +161,7 @@ func (a *App) CreateServiceToken(ctx context.Context, in CreateServiceTokenInput
 			return err
 		}
 		token.OrganizationID = &c.Organization.ID
-		if err := a.createToken(ctx, c.Tx, c.request, token, payload.Token); err != nil {
+		if err := a.createToken(ctx, c.Tx, c.request, org.ViaServiceToken, token, payload.Token); err != nil {
 			return err
 		}
 		if payload.ServiceToken, _, err = c.Tx.ServiceToken(ctx, token.ID); err != nil {
@@ -230,8 +230,11 @@ func (a *App) newToken(name string, scopes []string, expires *time.Time) (*org.T
 	return token, err
 }
 
-// createToken stores a token, as its hash, where there is room for one more. Its owner is locked.
-func (a *App) createToken(ctx context.Context, tx *db.Tx, r *Request, token *org.Token, text string) error {
+// createToken stores a token that a route makes, as its hash, where there is room for one more. Its owner is locked.
+func (a *App) createToken(ctx context.Context, tx *db.Tx, r *Request, via *org.Route, token *org.Token, text string) error {
+	if !via.Issues {
+		return fmt.Errorf("no API token is made via %s", via.Name)
+	}
 	living, err := tx.LivingTokens(ctx, r.session.User.ID, token.OrganizationID, a.Now())
 	if err != nil {
 		return fmt.Errorf("count the tokens: %w", err)

@@ -25,7 +25,7 @@ func (m SignInMethod) SecondFactor() bool {
 	return slices.Contains([]SignInMethod{ByTOTP, ByPhone, BySecurityKey, ByPasskey, ByRecoveryCode, ByProviderFactor}, m)
 }
 
-// Route is a way into Muster: an operation that begins a session or raises the one that it runs in.
+// Route is a way into Muster: an operation that begins a session, raises the one that it runs in, or makes an API token.
 type Route struct {
 	Name   string // the mutation, or the page's path
 	Begins bool   // it makes a new session with a new token; else it raises the session that it runs in
@@ -34,10 +34,14 @@ type Route struct {
 	// Confined says that its sessions are good for one organization only.
 	Confined bool
 	By       []SignInMethod
+	// Issues says that it makes an API token: a way in by itself, a personal one with the proof of the session that it is made
+	// in. It takes no method of its own.
+	Issues bool
 }
 
-// The routes. What begins or raises a session names its route, and a method that the route does not take is refused as a
-// fault: there is no way in that is not in this table, and the tests are made from it.
+// The routes. What begins or raises a session or makes a token names its route, and a method that the route does not take is
+// refused as a fault: there is no way in that is not in this table, and the tests are made from it. They hold it against
+// every statement that writes what opens Muster, and against every page.
 var (
 	ViaSignUp          = &Route{Name: "signUp", Begins: true, Creates: true, By: []SignInMethod{ByPassword}}
 	ViaSignIn          = &Route{Name: "signIn", Begins: true, By: []SignInMethod{ByPassword}}
@@ -50,6 +54,9 @@ var (
 	ViaProvider        = &Route{Name: "/sso/callback", Begins: true, By: []SignInMethod{ByProvider, ByProviderFactor}, Confined: true}
 	ViaAcceptInvite    = &Route{Name: "acceptInvite", By: []SignInMethod{ByMailbox}}
 
+	ViaPersonalToken = &Route{Name: "createPersonalToken", Issues: true}
+	ViaServiceToken  = &Route{Name: "createServiceToken", Issues: true}
+
 	// ViaDemo is how the demo's own seeding acts as its people; the tokens are thrown away.
 	ViaDemo = &Route{Name: "the demo's seeding", Begins: true, Creates: true, By: []SignInMethod{ByPassword, ByTOTP}}
 )
@@ -57,7 +64,7 @@ var (
 // Routes are all there are.
 var Routes = []*Route{
 	ViaSignUp, ViaSignIn, ViaSecondFactor, ViaConfirmTOTP, ViaConfirmPhone, ViaConfirmIdentity, ViaProvider, ViaAcceptInvite, ViaDemo,
-	ViaPasskey, ViaConfirmKey,
+	ViaPasskey, ViaConfirmKey, ViaPersonalToken, ViaServiceToken,
 }
 
 // Takes says whether the route takes the method.
