@@ -188,9 +188,9 @@ func (r *Request) prefix(four, six int) string {
 	return prefix.String()
 }
 
-// sessionID is the session that the request runs in, or has begun; nil for none.
+// sessionID is the session that the request has begun, or runs in; nil for none.
 func (r *Request) sessionID() *string {
-	if r.session != nil {
+	if r.session != nil && r.began == "" {
 		return &r.session.ID
 	}
 	return optional(r.began)

@@ -47,13 +47,38 @@ func (a *App) beginAt(ctx context.Context, tx *db.Tx, r *Request, via *org.Route
 		}
 	}
 	r.began = s.ID
+	if err := a.replaceSession(ctx, tx, r); err != nil {
+		return nil, err
+	}
 	var err error
 	session.device, err = a.noteDevice(ctx, tx, r, via, userID, organizationID)
 	return session, err
 }
 
-// begun gives a browser the cookies of a session that has been committed.
+// replaced says whether the session that the request came with is the browser's, whose cookie a session that begins takes.
+func (r *Request) replaced() bool { return r.Browser && r.Bearer == "" && r.session != nil }
+
+// replaceSession ends the session that a browser had when a new one begins in it: its cookie is overwritten, and a session that
+// nobody can find any more to sign out of must not live on (ASVS 5.0, 7.2.4).
+func (a *App) replaceSession(ctx context.Context, tx *db.Tx, r *Request) error {
+	if !r.replaced() {
+		return nil
+	}
+	if err := tx.EndSession(ctx, r.session.ID); err != nil {
+		return fmt.Errorf("end the session that the browser had: %w", err)
+	}
+	err := tx.AddSecurityEvent(ctx, event(r.session.User.ID, r, org.EventSessionsEnded, "Ended the session of a browser in which a new one began."))
+	if err != nil {
+		return fmt.Errorf("write the account's log: %w", err)
+	}
+	return nil
+}
+
+// begun gives a browser the cookies of a session that has been committed. What it had before is over.
 func (r *Request) begun(s *SessionToken) *SessionToken {
+	if r.replaced() {
+		r.session = nil
+	}
 	if s.cookie != "" {
 		r.setCookie(s.cookie)
 		r.device = s.device

@@ -21,15 +21,23 @@ const ssoSuffix = "-sso"
 // ssoCookieLife is how long a browser keeps it: as long as an attempt lives.
 const ssoCookieLife = 10 * time.Minute
 
+var errNoSlug = org.Refuse(org.CodeNotFound, "This is no organization's address. Look for a mistake in it, or ask whoever gave it to you.")
+
 // startSSO sends a browser to an organization's provider.
 //
 // Another site may not begin this without a click: a provider that answers at once could sign a visitor of its own pages
 // in to an account of its choice, in place of their own (login CSRF). Browsers say where a navigation comes from
 // (Sec-Fetch-Site); what comes from elsewhere is asked first. What is not a browser says nothing, and has nobody's cookies.
 func (d door) startSSO(w http.ResponseWriter, r *http.Request) {
-	slug, link := r.PathValue("slug"), r.URL.Query().Has("link")
+	link := r.URL.Query().Has("link")
 	if r.Method != http.MethodGet {
 		return // HEAD: whoever looks at links begins nothing
+	}
+	// What is no short name is nobody's: it comes neither into a page nor, with the bytes that PostgreSQL does not take, to it.
+	slug, err := org.ParseSlug("slug", r.PathValue("slug"))
+	if err != nil {
+		d.ssoRequest(w, r, "/", func(*http.Request) error { return errNoSlug })
+		return
 	}
 	switch from := r.Header.Get("Sec-Fetch-Site"); {
 	case from == "same-origin":
