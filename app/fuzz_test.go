@@ -1,12 +1,15 @@
 package app
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"regexp"
+	"strings"
 	"testing"
 
 	"muster/org"
+	"muster/secret"
 )
 
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{4,14}$`)
@@ -60,6 +63,28 @@ func FuzzNetwork(f *testing.F) {
 		}
 		if same := (&Request{IPAddress: address.String()}).network(); same != network {
 			t.Errorf("%q counts with %q, written otherwise with %q", s, network, same)
+		}
+	})
+}
+
+// FuzzDevices: whatever the device cookie, at most as many values are read of it as one holds, each looked for by its own hash.
+func FuzzDevices(f *testing.F) {
+	for _, seed := range []string{"", "a", "a.b.c.d.e", "a.b.c.d.e.f", "....", strings.Repeat(".", 300), "\x00", "a..b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cookie string) {
+		r := &Request{Device: cookie, Browser: true}
+		values, hashes := r.devices(), r.deviceHashes()
+		if len(values) > 5 || len(values) != len(hashes) || (cookie == "") != (len(values) == 0) {
+			t.Fatalf("%q holds %d values with %d hashes", cookie, len(values), len(hashes))
+		}
+		if whole := strings.Join(values, "."); !strings.HasPrefix(cookie, whole) {
+			t.Errorf("%q was read as %q", cookie, values)
+		}
+		for i, value := range values {
+			if strings.Contains(value, ".") || !bytes.Equal(hashes[i], secret.Hash(value)) {
+				t.Errorf("value %d of %q is %q", i, cookie, value)
+			}
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"net/url"
+
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
@@ -15,4 +17,16 @@ func DecodeRequest(data []byte) (*graphql.RawParams, error) { return decodeReque
 func DecodeMessage(data []byte) (kind, problem string) {
 	m, problem := decodeMessage(data)
 	return m.kind, problem
+}
+
+// Negotiate lets tests read an Accept header without a server around it.
+func Negotiate(accept string) (media string, acceptable bool) { return negotiate([]string{accept}) }
+
+// FromURL lets tests read the query string of a GET without a server around it; it answers the status of a refusal.
+func FromURL(query string) (params *graphql.RawParams, status int) {
+	params, refused := HTTP{MaxBody: maxMessage}.fromURL(&url.URL{RawQuery: query})
+	if refused != nil {
+		return nil, refused.status
+	}
+	return params, 0
 }

@@ -2,6 +2,8 @@ package transport_test
 
 import (
 	"encoding/json"
+	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -126,6 +128,66 @@ func FuzzAuthorization(f *testing.F) {
 			}
 		case len(named) > 1 && (got == "" || !strings.Contains(got, " ")):
 			t.Errorf("%s names several and gives %q", data, got)
+		}
+	})
+}
+
+// Whatever the Accept header, one of the two media types is chosen; where it is said to be acceptable, the header names it or a
+// wildcard of it, and not with q=0 everywhere.
+func FuzzNegotiate(f *testing.F) {
+	for _, seed := range []string{
+		"", "application/json", "application/graphql-response+json, application/json;q=0.9", "*/*;q=0", "text/html", "application/*", "application/json;q=nan",
+		"application/json;q=1e999", "application/json;q=-1,*/*;q=0.1", ",,;", "application/json;q=0,application/graphql-response+json;q=0", "APPLICATION/JSON",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, accept string) {
+		media, acceptable := transport.Negotiate(accept)
+		if media != "application/json" && media != "application/graphql-response+json" {
+			t.Errorf("%q chooses %q", accept, media)
+		}
+		lower := strings.ToLower(accept)
+		named := strings.Contains(lower, media) || media == "application/json" && (strings.Contains(lower, "application/*") || strings.Contains(lower, "*/*"))
+		if acceptable && strings.TrimSpace(accept) != "" && !named {
+			t.Errorf("%q is said to accept %q", accept, media)
+		}
+		if strings.TrimSpace(accept) == "" && !acceptable {
+			t.Errorf("%q accepts nothing", accept)
+		}
+	})
+}
+
+// Whatever the query string of a GET, it is refused with a status of its own, or read as what a JSON body with the same members
+// would be read as.
+func FuzzFromURL(f *testing.F) {
+	for _, seed := range []string{
+		"query={ping}", "query=%7Bping%7D&variables={%22a%22:1}&operationName=A", "query={ping}&variables=[1]", "query=%ZZ", "variables={}", "query={ping}&variables=null",
+		"query={a}&query={b}", "query={ping};variables={}", "query={ping}&extensions={%22a%22:%22%5Cu0000%22}", "query=%00", "query=%ff",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		params, status := transport.FromURL(raw)
+		if params == nil {
+			if status != 400 && status != 414 {
+				t.Errorf("%q is refused with %d", raw, status)
+			}
+			return
+		}
+		values, err := url.ParseQuery(raw)
+		if err != nil || params.Query != values.Get("query") || params.OperationName != values.Get("operationName") {
+			t.Errorf("%q was read as %+v", raw, params)
+		}
+		for name, got := range map[string]map[string]any{"variables": params.Variables, "extensions": params.Extensions} {
+			var want map[string]any
+			decoder := json.NewDecoder(strings.NewReader(values.Get(name)))
+			decoder.UseNumber()
+			if text := values.Get(name); text != "" && decoder.Decode(&want) != nil {
+				t.Errorf("%q: %s %q was taken", raw, name, text)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%q: %s are %v, want %v", raw, name, got, want)
+			}
 		}
 	})
 }
