@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -233,6 +235,23 @@ func TestTokensAreMadeByTheTable(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// A password that waited for its turn until the request's time was over is refused for now, as one for which there is no room;
+// another failure is none of that.
+func TestWaitingTooLongIsForNow(t *testing.T) {
+	t.Parallel()
+	a, _ := open(t, "")
+	late := errors.New("the operation took too long")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), -time.Second, late)
+	defer cancel()
+	var refusal *org.Error
+	if _, err := a.hashPassword(ctx, "a long password"); !errors.As(err, &refusal) || refusal.Code != org.CodeRateLimited || refusal.RetryAfter != 5*time.Second {
+		t.Errorf("a password that waited too long: %v", err)
+	}
+	if err := notLookedAt(t.Context(), late); errors.As(err, &refusal) && refusal.Code == org.CodeRateLimited {
+		t.Errorf("another failure: %v", err)
 	}
 }
 

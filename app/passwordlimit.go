@@ -3,14 +3,12 @@ package app
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"muster/db"
 	"muster/org"
-	"muster/secret"
 )
 
 // The budgets of passwords, wrong ones first. What is counted by account is counted by its address, as for one that is not
@@ -176,11 +174,8 @@ func (a *App) tryPassword(ctx context.Context, r *Request, c *claimed, password 
 		return "", org.ErrCredentials
 	}
 	tries.forgive(ctx)
-	switch {
-	case errors.Is(err, secret.ErrBusy):
-		return "", errBusy()
-	case err != nil:
-		return "", fmt.Errorf("verify the password: %w", err)
+	if err != nil {
+		return "", notLookedAt(ctx, err)
 	}
 	return encoded, nil
 }

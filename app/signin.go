@@ -380,15 +380,17 @@ func (a *App) SignOut(ctx context.Context, in SignOutInput) (*SignOutPayload, er
 
 func (a *App) hashPassword(ctx context.Context, password string) (string, error) {
 	hash, err := a.Passwords.Hash(ctx, request(ctx).place(), password)
-	if errors.Is(err, secret.ErrBusy) {
-		return "", errBusy()
-	}
 	if err != nil {
-		return "", fmt.Errorf("hash the password: %w", err)
+		return "", notLookedAt(ctx, err)
 	}
 	return hash, nil
 }
 
-func errBusy() error {
-	return &org.Error{Code: org.CodeRateLimited, RetryAfter: 5 * time.Second, Message: "Too many people are signing in at once. Try again in a few seconds."}
+// notLookedAt is why a password was not hashed: there was no room for it, or the request's time was over while it waited for its
+// turn. Both are refusals for now, and not the fault of what was asked.
+func notLookedAt(ctx context.Context, err error) error {
+	if errors.Is(err, secret.ErrBusy) || errors.Is(err, context.Cause(ctx)) {
+		return &org.Error{Code: org.CodeRateLimited, RetryAfter: 5 * time.Second, Message: "Too many people are signing in at once. Try again in a few seconds."}
+	}
+	return fmt.Errorf("hash the password: %w", err)
 }
