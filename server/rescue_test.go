@@ -45,7 +45,7 @@ func TestAlertsOfATakenClaimAreDead(t *testing.T) {
 		t.Error("the account that had claimed the address has lost its session")
 	}
 	refusal := squatter.refused(t, "CONFLICT", `mutation { requestEmailVerification(input: {}) { user { id } } }`, nil)
-	if !strings.Contains(refusal.says(), "changeEmail") {
+	if !strings.Contains(refusal.says(), "Give it one first") {
 		t.Errorf("the account without an address is told %q, not what to do", refusal.says())
 	}
 	squatter.do(t, changeEmail, vars{"e": "sid@people.example"}, nil)
