@@ -33,7 +33,7 @@ func (s *statements) between(t *testing.T, url string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(url)
 	must(t, err)
-	dir, err := os.MkdirTemp("", "pg") // short: the path of a socket has at most 107 bytes
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // the path of a socket has at most 107 bytes, and TempDir holds the test's name
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))

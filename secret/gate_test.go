@@ -14,7 +14,6 @@ import (
 type queueing struct {
 	gate *gate
 	told chan string // of each call that came to an end of its waiting
-	went []string
 }
 
 func newQueueing(room int) *queueing {

@@ -94,7 +94,8 @@ func writes(text string) (all []string) {
 		case "UPDATE":
 			columns = strings.TrimSpace(set(found[3]))
 		}
-		if verb != "DELETE" && !(verb == "UPDATE" && (columns == "ended_at" || columns == "revoked_at") && !revived.MatchString(found[3])) {
+		ends := verb == "UPDATE" && (columns == "ended_at" || columns == "revoked_at") && !revived.MatchString(found[3])
+		if verb != "DELETE" && !ends {
 			all = append(all, strings.TrimSpace(verb+" "+strings.ToLower(found[2])+" "+columns))
 		}
 		rest = found[3]

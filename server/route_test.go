@@ -53,8 +53,9 @@ func (s *routesSeen) went(t testing.TB, mutation string, before, after map[strin
 	t.Helper()
 	took := func(id string, begins bool, by string) {
 		i := slices.IndexFunc(org.Routes, func(r *org.Route) bool { return r.Name == mutation })
-		if i < 0 || !(begins && by == issued && org.Routes[i].Issues ||
-			begins == org.Routes[i].Begins && org.Routes[i].Takes(org.SignInMethod(by))) {
+		known := i >= 0 && (begins && by == issued && org.Routes[i].Issues ||
+			begins == org.Routes[i].Begins && org.Routes[i].Takes(org.SignInMethod(by)))
+		if !known {
 			t.Errorf("%s gave %s a standing by %s (new: %v), and org.Routes does not say so", mutation, id, by, begins)
 		}
 		s.Lock()
