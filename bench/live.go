@@ -179,7 +179,11 @@ func (au *audience) open(ctx context.Context, s *server, n int, begin func(i int
 					return err
 				}
 			}
-			go au.listen(connection)
+			// The next one opens when this one has what it missed: thousands at once would wait too long for the database.
+			if err := au.listen(connection, missed(i)); err != nil {
+				return err
+			}
+			go func() { _ = au.listen(connection, -1) }() // It ends with the server.
 			return nil
 		})
 	}
@@ -189,29 +193,31 @@ func (au *audience) open(ctx context.Context, s *server, n int, begin func(i int
 	return au.await(ctx)
 }
 
-// listen counts what arrives on a socket.
-func (au *audience) listen(connection *websocket.Conn) {
+// listen counts what arrives on a socket, until as much has come; -1 for ever.
+func (au *audience) listen(connection *websocket.Conn, until int64) error {
 	var buffer [1 << 10]byte
-	for {
+	for n := int64(0); n != until; {
 		_, r, err := connection.NextReader()
 		if err != nil {
-			return // The server has ended.
+			return err
 		}
-		n, _ := io.ReadFull(r, buffer[:]) // what is longer is cut
-		switch message := buffer[:n]; {
+		size, _ := io.ReadFull(r, buffer[:]) // what is longer is cut
+		switch message := buffer[:size]; {
 		case bytes.Contains(message, []byte(`"type":"next"`)):
+			n++
 			au.count()
 		case bytes.Contains(message, []byte(`"type":"ping"`)):
 			if err := connection.WriteMessage(websocket.TextMessage, []byte(`{"type":"pong"}`)); err != nil {
-				return
+				return err
 			}
 		case bytes.Contains(message, []byte(`"type":"error"`)), bytes.Contains(message, []byte(`"type":"complete"`)):
 			err := fmt.Errorf("a subscription ended: %s", message)
 			au.failed.Store(&err)
 			au.wakeUp()
-			return
+			return err
 		}
 	}
+	return nil
 }
 
 func (au *audience) count() {
