@@ -274,7 +274,7 @@ func TestInviteConflicts(t *testing.T) {
 		}
 	}
 	id := o.invite(t, owner, p.Email, "MANAGER", team)
-	conflict("invited", "resendInvite")
+	conflict("invited", "Send the invitation again")
 	m.post(t, owner.Token, inviteQuery, vars{"i": vars{"organizationId": o.ID, "email": "x@people.example", "role": "MEMBER", "teamIds": []string{"team_nothing"}}}).
 		expect(t, "NOT_FOUND", "a team that is not there")
 	invite("not an address").expect(t, "BAD_INPUT", "no address")
@@ -283,7 +283,7 @@ func TestInviteConflicts(t *testing.T) {
 	conflict("active", "is a member already")
 	m.post(t, owner.Token, resendQuery, vars{"m": id}).expect(t, "CONFLICT", "resending to an active member")
 	o.require(t, true)
-	conflict("inside the window", "resendInvite")
+	conflict("inside the window", "Send the mail again")
 
 	// After the window the old row ends, with its entry, and an invitation starts afresh.
 	old := m.link(t, p.Email, mandatory)
