@@ -61,13 +61,19 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 	})
 }
 
+// maxE164 is the plus sign and the 15 digits that an international number has at most (ITU-T E.164, section 6).
+const maxE164 = 16
+
 // parsePhone reads a phone's number, spelled with spaces, hyphens and brackets or without, and gives it as E.164.
 func parsePhone(s string) (string, error) {
 	parsed, err := phonenumbers.Parse(s, "")
-	if err != nil || !phonenumbers.IsValidNumber(parsed) {
-		return "", org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
+	if err == nil && phonenumbers.IsValidNumber(parsed) {
+		// Some countries' numbers are valid to the library beyond what can be dialled.
+		if number := phonenumbers.Format(parsed, phonenumbers.E164); len(number) <= maxE164 {
+			return number, nil
+		}
 	}
-	return phonenumbers.Format(parsed, phonenumbers.E164), nil
+	return "", org.BadInput("number", "This is not a phone number in international form, for example +4366012345678.")
 }
 
 func errNoTexts() error {

@@ -34,6 +34,12 @@ export async function ask<Data, Variables extends object>(document: TypedDocumen
   return answer(result.data, failure(result.error));
 }
 
+/** Whose session this browser has: an account's id, undefined for nobody's and where no answer comes. */
+export async function whose(): Promise<string | undefined> {
+  const { data } = await client.query(ViewerDocument, {}, { requestPolicy: 'network-only' }).toPromise();
+  return data?.viewer?.id;
+}
+
 let looking: Promise<boolean> = Promise.resolve(true);
 
 /** Asks whose session this browser has: in another tab somebody else may have signed in. */

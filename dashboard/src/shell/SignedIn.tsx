@@ -4,11 +4,11 @@ import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconChevronDown, IconLogout, IconUser } from '@tabler/icons-react';
 import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { createContext, useContext, useEffect, useMemo, useState } from 'react';
+import { createContext, useContext, useEffect, useMemo, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 
 import { api } from '../api';
-import { look } from '../api/client';
+import { look, whose } from '../api/client';
 import { ApiError, failure } from '../api/error';
 import { session } from '../api/session';
 import type { DocumentType } from '../api/types';
@@ -46,16 +46,25 @@ export function SignedIn() {
   const [account, setAccount] = useState(found);
   if (found !== null && found !== account && (account === null || account.id === found.id)) setAccount(found);
   const [replaced, setReplaced] = useState(false);
+  const asking = useRef(false);
 
   // Whoever was signed in while this page was open learns that it is over, and comes back here after signing in.
   useEffect(
     () =>
       session.onEnd((end) => {
         if (end === 'other') return setReplaced(true);
-        // Loaded anew: nothing that the page has kept is shown to whoever sits there next.
-        void navigate({ to: '/sign-in', search: { to: here, ended: true }, reloadDocument: true, replace: true });
+        if (asking.current) return;
+        asking.current = true;
+        // Somebody may have signed in anew in another tab, which ended this session too. That it is somebody else is told above.
+        void whose().then((id) => {
+          asking.current = false;
+          if (id === account?.id && id !== undefined) return window.location.reload();
+          if (id !== undefined) return;
+          // Loaded anew: nothing that the page has kept is shown to whoever sits there next.
+          void navigate({ to: '/sign-in', search: { to: here, ended: true }, reloadDocument: true, replace: true });
+        });
       }),
-    [here, navigate],
+    [account?.id, here, navigate],
   );
   useSessionWatch(account?.id);
   const value = useMemo(

@@ -1,1 +1,0 @@
-import{o as e}from"./client-DFV70ZZP.js";function t(t){e.show({message:t,role:`status`,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};
