@@ -144,25 +144,24 @@ func environment(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// pooled is the database's URL with the pool's size.
-func (a *arena) pooled() (string, error) {
+// place is where a server listens, and the database's URL with the pool's size.
+func (a *arena) place(ctx context.Context) (address, database string, err error) {
+	if address, err = freeAddress(ctx); err != nil {
+		return "", "", err
+	}
 	u, err := url.Parse(a.postgres.URL())
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	query := u.Query()
 	query.Set("pool_max_conns", fmt.Sprint(poolSize))
 	u.RawQuery = query.Encode()
-	return u.String(), nil
+	return address, u.String(), nil
 }
 
 // startMuster starts the program as an operator does, with everything that an operator does not set at its default.
 func (a *arena) startMuster(ctx context.Context) (*server, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	database, err := a.pooled()
+	address, database, err := a.place(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +174,7 @@ func (a *arena) startMuster(ctx context.Context) (*server, error) {
 }
 
 func (a *arena) startLimit(ctx context.Context) (*server, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	database, err := a.pooled()
+	address, database, err := a.place(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -26,40 +26,25 @@ const auditAction = "member.edit"
 
 // auditPath is a page from the middle of a log of a length: the figures of two lengths should be the same.
 func auditPath(name string, entries int, long bool) path {
-	var muster, limit [][]byte
-	return path{
+	return pages(path{
 		Name: name,
 		About: fmt.Sprintf("50 entries of one action out of the middle of a log of %d, each time from another cursor; the limit looks up "+
 			"session, membership with requirement, and page in three statements", entries),
-		Op: "page", Long: long, Allocs: 1200, CPU: 1.6,
+		Long: long, Allocs: 1200, CPU: 1.6,
 		Goals: []goal{{Figure: "rate", Least: 0.75}},
-		Prepare: func(ctx context.Context, a *arena) error {
-			slug, token, err := a.fillLog(ctx, name, entries)
-			if err != nil {
-				return err
-			}
-			random := rand.New(rand.NewPCG(3, uint64(entries))) //nolint:gosec // the same questions each time
-			for range 2000 {
-				after := entries/4 + random.IntN(entries/2)
-				body := map[string]any{"query": auditDocument, "variables": map[string]string{"slug": slug, "after": cursor(strconv.Itoa(after)), "action": auditAction}}
-				for path, list := range map[string]*[][]byte{"/graphql": &muster, "/audit": &limit} {
-					text, err := request(path, token, body)
-					if err != nil {
-						return err
-					}
-					*list = append(*list, text)
-				}
-			}
-			for i := range 20 {
-				if err := same(ctx, a.muster, a.limit, muster[i], limit[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		Muster: func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, muster) },
-		Limit:  func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, limit) },
-	}
+	}, auditDocument, "/audit", func(ctx context.Context, a *arena) ([]question, error) {
+		slug, token, err := a.fillLog(ctx, name, entries)
+		if err != nil {
+			return nil, err
+		}
+		random := rand.New(rand.NewPCG(3, uint64(entries))) //nolint:gosec // the same questions each time
+		questions := make([]question, 2000)
+		for i := range questions {
+			after := entries/4 + random.IntN(entries/2)
+			questions[i] = question{token, map[string]any{"slug": slug, "after": cursor(strconv.Itoa(after)), "action": auditAction}}
+		}
+		return questions, nil
+	})
 }
 
 // fillLog makes an organization with a log of so many entries, spread over last month and this one.

@@ -24,41 +24,27 @@ const membersDocument = `query Members($slug: String!, $after: String) {
 
 // membersPath is the page that a dashboard shows most.
 func membersPath() path {
-	var muster, limit [][]byte
-	return path{
+	return pages(path{
 		Name: "members",
 		About: "50 members with role, 2FA state, name and address, signed in and through the gate, each time another organization " +
 			"and cursor; the limit looks the same up (session, membership with requirement, page) in three statements",
-		Op: "page", Allocs: 720, CPU: 1.9,
+		Allocs: 720, CPU: 1.9,
 		Goals: []goal{{Figure: "rate", Least: 0.75}, {Figure: "cpu", Most: 1.33}},
-		Prepare: func(ctx context.Context, a *arena) error {
-			p, err := a.fillPeople(ctx)
-			if err != nil {
-				return err
-			}
-			random := rand.New(rand.NewPCG(2, 0)) //nolint:gosec // the same questions each time
-			for range 4000 {
-				o := p.organizations[random.IntN(len(p.organizations))]
-				variables := map[string]string{"slug": o.slug, "after": cursor(o.members[random.IntN(len(o.members)-pageOf-1)])}
-				body := map[string]any{"query": membersDocument, "variables": variables}
-				for path, list := range map[string]*[][]byte{"/graphql": &muster, "/members": &limit} {
-					text, err := request(path, p.tokens[o.viewer], body)
-					if err != nil {
-						return err
-					}
-					*list = append(*list, text)
-				}
-			}
-			for i := range 20 {
-				if err := same(ctx, a.muster, a.limit, muster[i], limit[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		Muster: func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, muster) },
-		Limit:  func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, limit) },
-	}
+	}, membersDocument, "/members", func(ctx context.Context, a *arena) ([]question, error) {
+		p, err := a.fillPeople(ctx)
+		if err != nil {
+			return nil, err
+		}
+		random := rand.New(rand.NewPCG(2, 0)) //nolint:gosec // the same questions each time
+		questions := make([]question, 4000)
+		for i := range questions {
+			o := p.organizations[random.IntN(len(p.organizations))]
+			questions[i] = question{p.tokens[o.viewer], map[string]any{
+				"slug": o.slug, "after": cursor(o.members[random.IntN(len(o.members)-pageOf-1)]),
+			}}
+		}
+		return questions, nil
+	})
 }
 
 // The limit's answer, as encoding/json writes it.
