@@ -15,6 +15,7 @@ import {
   InvitationDocument,
   NotMeDocument,
   PendingEmailDocument,
+  PlacesDocument,
   ReportNotMeDocument,
   RequestPasswordResetDocument,
   ResetPasswordDocument,
@@ -59,6 +60,8 @@ export const api = {
     (await ask(AccountDocument, {})).viewer?.memberships?.findLast(({ organization, status }) => organization.name === name && status === 'ACTIVE')
       ?.organization.slug ?? null,
   viewer: async () => (await ask(ViewerDocument, {})).viewer,
+  /** The viewer's places in organizations. */
+  places: async () => (await ask(PlacesDocument, {})).viewer?.memberships ?? [],
   /** The viewer, with the address that their account is about to change to. */
   changing: async () => (await ask(PendingEmailDocument, {})).viewer,
   invitation: (token: string) => ask(InvitationDocument, { token }),

@@ -18,7 +18,7 @@ export type LiveStatus =
 
 const pingEvery = 10_000;
 const pongWithin = 5_000;
-/** As long as a socket may take to open and to be acknowledged. */
+/** As long as a socket may take to open and to be acknowledged, and a subscription to bring something. */
 const openWithin = 10_000;
 const firstWait = 500;
 const longestWait = 10_000;
@@ -163,6 +163,8 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
   let wait = firstWait;
   let liveSince: number | null = null;
   let after: number | undefined;
+  // A log is asked for the last entry that is known once more: that it comes shows that the rest will.
+  let overlap = 1;
 
   const leave = () => {
     attempt++; // what an earlier attempt still says, as that it is complete, is not listened to
@@ -181,8 +183,11 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
     if (isClose(reason, 4401)) return end(new ApiError('You have been signed out.', 'UNAUTHENTICATED'));
     const error = reason instanceof ApiError ? reason : Array.isArray(reason) ? refusal(reason[0] as GraphQLError) : null;
     if (o.log !== undefined && error?.code === 'HISTORY_TRIMMED' && error.first !== undefined) {
-      after = error.first - 1;
-      o.log.begins(after, true);
+      overlap = 0; // what came before is there no more
+      if (after !== error.first - 1) {
+        after = error.first - 1;
+        o.log.begins(after, true);
+      }
     } else if (error !== null && !passing(error) && error.code !== o.passing) {
       return end(error);
     }
@@ -245,24 +250,32 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
   };
   const subscribe = (mine: number, missed: number) => {
     const goal = (after ?? 0) + missed;
-    const connected = () => {
+    // That the socket is open says nothing about this subscription: it is live when it has brought something.
+    const silent = setTimeout(() => failed(null), openWithin);
+    let heard = false;
+    const hear = () => {
+      if (heard) return;
+      heard = true;
+      clearTimeout(silent);
       liveSince = Date.now();
       o.status((after ?? 0) < goal ? { at: 'catching-up', missed } : { at: 'live', caughtUp: missed });
     };
     const compares = comparison(mine, () => (after ?? 0) >= goal);
-    const forget = socket.on('connected', connected);
+    const forget = overlap === 0 ? socket.on('connected', hear) : () => {};
     const complete = socket.subscribe(
-      { query: print(o.document), variables: { ...o.variables, ...(after === undefined ? {} : { after }) } },
+      { query: print(o.document), variables: { ...o.variables, ...(after === undefined ? {} : { after: Math.max(0, after - overlap) }) } },
       {
         next: (result: ExecutionResult) => {
           if (mine !== attempt) return;
           if (result.errors !== undefined && result.errors.length > 0) return failed(result.errors);
+          hear();
           const data = result.data as Data;
           if (o.log !== undefined && after !== undefined) {
             const sequence = o.log.sequence(data);
             if (sequence <= after) return;
             if (sequence > after + 1) return failed(null);
             after = sequence;
+            overlap = 1;
           }
           o.next(data);
           compares();
@@ -278,10 +291,11 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
       },
     );
     unsubscribe = () => {
+      clearTimeout(silent);
       forget();
       complete();
     };
-    if (line !== null) connected();
+    if (overlap === 0 && line !== null) hear();
   };
   begin();
   return leave;

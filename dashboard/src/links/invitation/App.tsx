@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { api, ApiError, type Challenge, type Confirmed, type Invitation, type Reinstated, type Viewer } from '../../api';
 import { Page } from '../../parts/Page';
@@ -30,13 +30,21 @@ type Step =
   | { at: 'second-factor'; kind: Kind }
   | { at: 'done' };
 
+/** The viewer's places that are open. */
+const active = async () => (await api.places()).filter(({ status }) => status === 'ACTIVE');
+
 export function App({ page, token }: { page: PageName; token: string | null }) {
   const [step, setStep] = useState<Step>({ at: 'loading' });
   const [invitation, setInvitation] = useState<Invitation | null>(null);
   const [viewer, setViewer] = useState<Viewer | null>(null);
   const [reinstated, setReinstated] = useState<Reinstated[]>([]);
 
+  // Where somebody was in before the link was used: what is new after it tells what a lost answer would have told.
+  const inside = useRef<Set<string> | null>(null);
+  const unanswered = useRef(false);
+
   const load = useCallback(async () => {
+    inside.current = null;
     setStep({ at: 'loading' });
     try {
       const found = token === null ? { invitation: null, viewer: await api.viewer() } : await api.invitation(token);
@@ -58,12 +66,23 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
 
   useEffect(() => void load(), [load]);
 
+  const cameBack = async () => {
+    const back = (await active()).filter(({ id }) => inside.current?.has(id) !== true);
+    setReinstated(back.map((member) => ({ organization: member.organization, member, restored: [], skipped: [] })));
+    return back.length > 0;
+  };
+
   /** Uses the link. What it throws is shown by the form that called it. */
   const accept = useCallback(async () => {
     if (token === null) return;
     try {
-      const accepted = await api.acceptInvite(token);
+      inside.current ??= new Set((await active()).map(({ id }) => id));
+      const accepted = await api.acceptInvite(token).catch((reason: unknown) => {
+        unanswered.current ||= reason instanceof ApiError && reason.code === 'UNREACHABLE';
+        throw reason;
+      });
       if (accepted.nextStep === 'SET_UP_2FA') {
+        if (accepted.member !== null) inside.current.delete(accepted.member.id);
         setStep({ at: 'factor' });
         return;
       }
@@ -72,6 +91,12 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
       setStep({ at: 'done' });
     } catch (error) {
       if (!(error instanceof ApiError) || error.code === 'UNREACHABLE' || error.code === 'RATE_LIMITED') throw error;
+      // An earlier try has used the link up, and its answer was lost.
+      if (unanswered.current && error.code === 'INVALID_LINK' && (await cameBack())) {
+        dropToken(page);
+        setStep({ at: 'done' });
+        return;
+      }
       // Signed in, but the link is not for this account, or this session may not use it.
       setViewer(await api.viewer());
       setStep({ at: 'refused', error });
@@ -96,12 +121,16 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
     else secondFactor(kind);
   };
   /** No answer says whether one is. */
-  const unanswered = async (kind: Kind) => {
+  const doubted = async (kind: Kind) => {
     const now = await api.viewer();
     setViewer(now);
     if (now?.twoFactor === 'DISABLED') return false;
-    if (now === null) setStep({ at: 'sign-in-again' });
-    else used({ at: 'no-codes', kind });
+    if (now === null) {
+      setStep({ at: 'sign-in-again' });
+      return true;
+    }
+    await cameBack();
+    used({ at: 'no-codes', kind });
     return true;
   };
   const secondFactor = (kind: Kind) => {
@@ -133,7 +162,7 @@ export function App({ page, token }: { page: PageName; token: string | null }) {
         return <Refused error={step.error} invitation={invitation} viewer={viewer} signOut={signOut} retry={load} />;
       case 'factor':
         return (
-          <Factor confirmed={confirmed} unanswered={unanswered} restart={load}>
+          <Factor confirmed={confirmed} unanswered={doubted} restart={load}>
             <p>
               From now on you sign in with your password and something that only you have. What shall it be?{' '}
               {invitation.organizationName} accepts each of these.

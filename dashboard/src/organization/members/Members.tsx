@@ -82,6 +82,8 @@ export function Members() {
   }, [search.after]);
 
   const page = data?.organization?.members ?? null;
+  const failed = failure(error);
+  const lost = page === null && failed?.field === 'after';
   const list = search.status ?? 'ACTIVE';
   const narrowed = search.q !== undefined || search.role !== undefined || search.team !== undefined || search.twoFactor !== undefined;
   return (
@@ -97,11 +99,20 @@ export function Members() {
       {manages && <Resets />}
       {manages && <Lists search={search} slug={slug} counts={data?.organization?.memberCounts ?? null} />}
       <Filters search={search} narrow={narrow} />
-      <Alert error={page === null ? failure(error) : null}>
-        <Button secondary onClick={() => again({ requestPolicy: 'network-only' })}>
-          Try again
-        </Button>
-      </Alert>
+      {lost ? (
+        <p role="status">
+          There is no such page of this list: its address is cut off, or of another list.{' '}
+          <Link to="/organizations/$slug/members" params={{ slug }} search={first(search)} className="page-link">
+            Go to the first page
+          </Link>
+        </p>
+      ) : (
+        <Alert error={page === null ? failed : null}>
+          <Button secondary onClick={() => again({ requestPolicy: 'network-only' })}>
+            Try again
+          </Button>
+        </Alert>
+      )}
       {page !== null && (
         <div ref={top} tabIndex={-1} className="page-top" aria-busy={fetching || undefined}>
           {page.nodes.length > 0 && <MemberTable members={page.nodes} search={search} label={labels[list]} />}

@@ -1,4 +1,5 @@
 import { Stack, Switch, Text } from '@mantine/core';
+import { useEffect } from 'react';
 
 import { change } from '../../api/client';
 import { failure } from '../../api/error';
@@ -15,10 +16,14 @@ const kinds = [
 
 /** Which mails of this organization the viewer wants. */
 export function Notifications() {
-  const { organization, member } = useOrganization();
+  const { organization, member, feed } = useOrganization();
   const [{ data, error }] = useLiveQuery({ query: NotificationsDocument, variables: { slug: organization.slug } }, ({ targetId }) => targetId === member.id);
   const saving = useAction();
   const fresh = useFresh();
+  // Once the line is back, what is set is asked for and shown again: that it once could not be reached is no news then.
+  const away = saving.error?.code === 'UNREACHABLE';
+  const { forget } = saving;
+  useEffect(() => (away ? feed.onChange(forget) : undefined), [away, feed, forget]);
   const settings = data?.organization?.viewer?.notificationSettings ?? null;
   const set = (key: 'membership' | 'security', to: boolean) =>
     void saving.run(async () => {
