@@ -51,6 +51,8 @@ type ConnectSSOInput struct {
 	ClientID          string
 	ClientSecret      string
 	TrustSecondFactor bool
+	AllowedDomains    []string
+	RequiredClaim     *org.SSOClaim
 }
 
 // ConnectSSO stores a provider, its secret sealed. It calls nobody.
@@ -75,6 +77,12 @@ func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*Organization
 		if err := org.CheckIssuer("issuer", in.Issuer, a.SSOAllowPrivate); err != nil {
 			return err
 		}
+		if next.Admission, err = org.ParseAdmission(in.AllowedDomains, in.RequiredClaim); err != nil {
+			return err
+		}
+		if err := org.CheckAdmission(in.Issuer, next.Admission); err != nil {
+			return err
+		}
 		if next.ClientID, err = org.ParseName("clientId", in.ClientID, 200); err != nil {
 			return err
 		}
@@ -85,7 +93,7 @@ func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*Organization
 		if err != nil {
 			return fmt.Errorf("seal the client secret: %w", err)
 		}
-		if now != nil && !now.Is(next) {
+		if now != nil && !now.Same(next) { // what a token has said is not kept: who was let in may not be any more
 			if err := c.Tx.EndProviderSessions(ctx, o.ID); err != nil {
 				return err
 			}
@@ -95,8 +103,8 @@ func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*Organization
 			with = " and trusts its second factor"
 		}
 		c.log(org.ActionSSOEnable, o, "connected single sign-on through "+in.Issuer+with,
-			map[string]any{"issuer": in.Issuer, "client_id": next.ClientID, "trust_second_factor": in.TrustSecondFactor})
-		c.notify(true, "Single sign-on was connected through "+in.Issuer+".")
+			map[string]any{"issuer": in.Issuer, "client_id": next.ClientID, "trust_second_factor": in.TrustSecondFactor, "lets_in": next.Admission.String()})
+		c.notify(true, "Single sign-on was connected through "+in.Issuer+". It lets in "+next.Admission.String()+".")
 		return c.Tx.ConnectSSO(ctx, o.ID, next, sealed)
 	})
 	return &OrganizationPayload{Organization: o}, err
@@ -287,6 +295,10 @@ func (a *App) FinishSSO(ctx context.Context, in SSOCallback) (*SSOResult, error)
 	if err != nil {
 		return nil, a.blame(ctx, o, err)
 	}
+	if err := sso.CheckAdmitted(o, org.Claimed{Email: who.Email, EmailVerified: who.EmailVerified, Texts: who.Texts}); err != nil {
+		a.Log.WarnContext(ctx, "a sign-in through a provider was not let in", "organization", o.ID, "issuer", sso.Issuer, "subject", who.Subject)
+		return nil, err
+	}
 	result := &SSOResult{Organization: o, Linked: attempt.SessionID != nil}
 	if result.Linked {
 		err = a.linkIdentity(ctx, o, sso, who, *attempt.SessionID)
@@ -347,8 +359,8 @@ func (a *App) enterBySSO(ctx context.Context, o *org.Organization, sso *org.SSO,
 	return nil
 }
 
-// lockProvider locks the organization and makes sure that the provider is still the one that was asked: from there to the
-// commit nobody disconnects it.
+// lockProvider locks the organization and makes sure that the provider is still the one that was asked, and lets in whom it
+// did: from there to the commit nobody disconnects it.
 func (a *App) lockProvider(ctx context.Context, tx *db.Tx, organizationID string, sso *org.SSO) (*org.Organization, error) {
 	o, err := tx.LockOrganization(ctx, organizationID)
 	if err != nil {
@@ -358,7 +370,7 @@ func (a *App) lockProvider(ctx context.Context, tx *db.Tx, organizationID string
 	if err != nil {
 		return nil, err
 	}
-	if !now.Is(sso) {
+	if !now.Same(sso) {
 		return nil, errSSOAttempt
 	}
 	return o, nil
@@ -412,7 +424,7 @@ func (a *App) linkIdentity(ctx context.Context, o *org.Organization, sso *org.SS
 		if err != nil {
 			return err
 		}
-		if !now.Is(sso) {
+		if !now.Same(sso) {
 			return errSSOAttempt
 		}
 		m, err := c.Tx.MemberOf(ctx, o.ID, c.User.ID)

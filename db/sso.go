@@ -15,8 +15,19 @@ const compliant = `(u.two_factor <> 'DISABLED' OR EXISTS (SELECT FROM sso_connec
 
 // SSO is the organization's provider; NOT_FOUND where there is none.
 func (q Queries) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {
-	return one[org.SSO](ctx, q.pg, `
-SELECT issuer, client_id, trust_second_factor, created_at FROM sso_connections WHERE organization_id = $1`, organizationID)
+	row, err := one[struct {
+		org.SSO
+
+		ClaimName, ClaimValue *string
+	}](ctx, q.pg, `
+SELECT issuer, client_id, trust_second_factor, allowed_domains, claim_name, claim_value, created_at FROM sso_connections WHERE organization_id = $1`, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	if row.ClaimName != nil && row.ClaimValue != nil {
+		row.RequiredClaim = &org.SSOClaim{Name: *row.ClaimName, Value: *row.ClaimValue}
+	}
+	return &row.SSO, nil
 }
 
 // SSOSecret is the sealed client secret of the organization's provider.
@@ -28,10 +39,16 @@ func (q Queries) SSOSecret(ctx context.Context, organizationID string) ([]byte, 
 
 // ConnectSSO stores a provider in place of an earlier one.
 func (t *Tx) ConnectSSO(ctx context.Context, organizationID string, sso *org.SSO, sealedSecret []byte) error {
+	var name, value *string
+	if c := sso.RequiredClaim; c != nil {
+		name, value = &c.Name, &c.Value
+	}
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret, trust_second_factor) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (organization_id) DO UPDATE SET issuer = $2, client_id = $3, sealed_secret = $4, trust_second_factor = $5, created_at = clock_timestamp()`,
-		organizationID, sso.Issuer, sso.ClientID, sealedSecret, sso.TrustSecondFactor)
+INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret, trust_second_factor, allowed_domains, claim_name, claim_value)
+VALUES ($1, $2, $3, $4, $5, COALESCE($6, '{}'::text[]), $7, $8)
+ON CONFLICT (organization_id) DO UPDATE SET issuer = $2, client_id = $3, sealed_secret = $4, trust_second_factor = $5,
+  allowed_domains = COALESCE($6, '{}'::text[]), claim_name = $7, claim_value = $8, created_at = clock_timestamp()`,
+		organizationID, sso.Issuer, sso.ClientID, sealedSecret, sso.TrustSecondFactor, sso.AllowedDomains, name, value)
 	return err
 }
 

@@ -10,6 +10,8 @@ import (
 
 // SSO is an organization's single sign-on provider, without its secret.
 type SSO struct {
+	Admission
+
 	Issuer            string
 	ClientID          string
 	TrustSecondFactor bool // its word that somebody used a second factor counts as one
@@ -21,6 +23,9 @@ type SSO struct {
 func (s *SSO) Is(other *SSO) bool {
 	return s != nil && other != nil && s.Issuer == other.Issuer && s.ClientID == other.ClientID
 }
+
+// Same says whether the two are the same registration and let in the same people.
+func (s *SSO) Same(other *SSO) bool { return s.Is(other) && s.Equal(other.Admission) }
 
 // CheckConnectSSO says whether next may take the place of now (nil for none): while the requirement is on, only a provider
 // that is trusted with the second factor, and a trusted one only by itself: its members would be left without a factor.

@@ -197,7 +197,11 @@ SSO.issuer                            ok    ok    -     -         -     -     - 
 SSO.clientId                          ok    ok    -     -         -     -     -           -     -
 SSO.signInURL                         ok    ok    -     -         -     -     -           -     -
 SSO.trustSecondFactor                 ok    ok    -     -         -     -     -           -     -
+SSO.allowedDomains                    ok    ok    -     -         -     -     -           -     -
+SSO.requiredClaim                     ok    ok    -     -         -     -     -           -     -
 SSO.createdAt                         ok    ok    -     -         -     -     -           -     -
+SSOClaim.name                         ok    ok    -     -         -     -     -           -     -
+SSOClaim.value                        ok    ok    -     -         -     -     -           -     -
 
                                       owner manager admin member  removed without unproved outsider anonymous
 Member/own.id                         ok    ok    ok    ok        ok    ok    ok          -     -

@@ -65,6 +65,7 @@ var readPlaces = []place{
 	{row: "Member/own.organization", from: "Query.node(mine)", name: "mine's", on: "Organization"},
 
 	{row: "Organization.sso", from: "Query.organization", on: "SSO"},
+	{row: "SSO.requiredClaim", from: "Organization.sso", on: "SSOClaim"},
 	{row: "Organization.viewer", from: "Query.organization", on: "Member/own"},
 	{row: "Organization.members", from: "Query.organization", call: "members(first: 2)", on: "MemberConnection"},
 	{row: "MemberConnection.pageInfo", from: "Organization.members", on: "PageInfo"},

@@ -26,6 +26,8 @@ type provided struct {
 	Name  string
 	Email string
 	AMR   []string
+
+	Unverified bool // the address is only what they say
 }
 
 // startProvider runs a provider as a process of its own and gives its issuer. It ends with the test.

@@ -49,6 +49,10 @@ type Identity struct {
 	Subject string // unique at its issuer and nowhere else; 1 to 255 characters
 	Name    string // as the provider calls them, "" where it does not
 	Email   string // a claim and nothing more
+	// EmailVerified says that the provider calls the address verified, in the same answer that has it.
+	EmailVerified bool
+	// Texts are the ID token's claims that are a text or a list of texts.
+	Texts map[string][]string
 	// SecondFactor says that the token carries one: see SecondFactor.
 	SecondFactor bool
 }
@@ -136,6 +140,7 @@ type called struct {
 	Name     string `json:"name"`
 	Username string `json:"preferred_username"`
 	Email    string `json:"email"`
+	Verified any    `json:"email_verified"` // some say "true" where the standard has a boolean
 }
 
 func (w *Identity) call(as called) {
@@ -146,7 +151,7 @@ func (w *Identity) call(as called) {
 		w.Name = strings.TrimSpace(as.Username)
 	}
 	if w.Email == "" {
-		w.Email = as.Email
+		w.Email, w.EmailVerified = as.Email, as.Email != "" && (as.Verified == true || as.Verified == "true")
 	}
 }
 
@@ -188,7 +193,28 @@ func identity(at Connection, try Attempt, token *oidc.IDToken) (*Identity, error
 	}
 	who := &Identity{Subject: token.Subject, SecondFactor: SecondFactor(claims.AMR, claims.ACR)}
 	who.call(claims.called)
-	return who, nil
+	return who, readTexts(token, who)
+}
+
+// readTexts keeps the claims that are a text or a list of texts.
+func readTexts(token *oidc.IDToken, who *Identity) error {
+	var claims map[string]any
+	if err := token.Claims(&claims); err != nil {
+		return fmt.Errorf("%w: its claims cannot be read", ErrToken)
+	}
+	who.Texts = map[string][]string{}
+	for name, claim := range claims {
+		values, ok := claim.([]any)
+		if !ok {
+			values = []any{claim}
+		}
+		for _, value := range values {
+			if text, ok := value.(string); ok {
+				who.Texts[name] = append(who.Texts[name], text)
+			}
+		}
+	}
+	return nil
 }
 
 // redeemError keeps what a provider answered out of the log but for its OAuth error code: it may echo the code or the

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 )
 
 // liar is a provider that answers whatever a test wants.
@@ -138,7 +139,7 @@ func TestHonestAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *who != (Identity{Subject: "ada", Name: "Ada", Email: "ada@example.com", SecondFactor: true}) {
+	if who.Subject != "ada" || who.Name != "Ada" || who.Email != "ada@example.com" || !who.EmailVerified || !who.SecondFactor {
 		t.Errorf("got %+v", who)
 	}
 	if n := l.asked.Load(); n != 1 {
@@ -245,6 +246,10 @@ func TestUserInfo(t *testing.T) {
 		want Identity
 	}{
 		"the same subject":    {map[string]any{"sub": "ada", "preferred_username": "lovelace", "email": "ada@example.com", "amr": []string{"mfa"}}, Identity{Subject: "ada", Name: "lovelace", Email: "ada@example.com"}},
+		"a verified address":  {map[string]any{"sub": "ada", "name": "Ada", "email": "ada@example.com", "email_verified": true}, Identity{Subject: "ada", Name: "Ada", Email: "ada@example.com", EmailVerified: true}},
+		"verified in a text":  {map[string]any{"sub": "ada", "name": "Ada", "email": "ada@example.com", "email_verified": "true"}, Identity{Subject: "ada", Name: "Ada", Email: "ada@example.com", EmailVerified: true}},
+		"not verified":        {map[string]any{"sub": "ada", "name": "Ada", "email": "ada@example.com", "email_verified": false}, Identity{Subject: "ada", Name: "Ada", Email: "ada@example.com"}},
+		"verified without it": {map[string]any{"sub": "ada", "name": "Ada", "email_verified": true}, Identity{Subject: "ada", Name: "Ada"}},
 		"another subject":     {map[string]any{"sub": "eve", "name": "Eve", "email": "eve@example.com"}, Identity{Subject: "ada"}},
 		"what cannot be read": {map[string]any{"sub": "ada", "name": 7}, Identity{Subject: "ada"}},
 		"nothing":             {nil, Identity{Subject: "ada"}},
@@ -258,10 +263,48 @@ func TestUserInfo(t *testing.T) {
 			delete(l.claims, "name")
 			delete(l.claims, "email")
 			who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
-			if err != nil || *who != test.want {
-				t.Errorf("got %+v, %v; want %+v", who, err, test.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			who.Texts = nil // the ID token's
+			if diff := cmp.Diff(&test.want, who); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestVerifiedBySomebodyElse: an address is verified only by the answer that has it.
+func TestVerifiedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	l := newLiar(t)
+	info := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]any{"sub": "ada", "name": "Ada", "email": "ada@else.example", "email_verified": true})
+	}))
+	t.Cleanup(info.Close)
+	l.document["userinfo_endpoint"] = info.URL
+	delete(l.claims, "name")
+	l.claims["email_verified"] = false
+	who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
+	if err != nil || who.Name != "Ada" || who.Email != "ada@example.com" || who.EmailVerified {
+		t.Errorf("got %+v, %v", who, err)
+	}
+}
+
+// TestTexts: claims that are texts, or lists with texts in them, are kept, and nothing else is made a text of.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	l := newLiar(t)
+	l.claims["hd"], l.claims["groups"], l.claims["level"], l.claims["staff"] = "corp.example", []any{"a", 7, "b", []string{"c"}}, 7, true
+	l.claims["of"] = map[string]string{"groups": "d"}
+	who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]string{"hd": {"corp.example"}, "groups": {"a", "b"}, "level": nil, "staff": nil, "of": nil} {
+		if diff := cmp.Diff(want, who.Texts[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

@@ -278,7 +278,11 @@ CREATE TABLE sso_connections (
   client_id       text NOT NULL,
   sealed_secret   bytea NOT NULL,
   trust_second_factor boolean NOT NULL DEFAULT false, -- its word that somebody used a second factor counts as one
-  created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+  allowed_domains text[] NOT NULL DEFAULT '{}', -- whom it names is let in from these only; from all where there is none
+  claim_name      text, -- and only with this claim of the ID token
+  claim_value     text,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  CHECK ((claim_name IS NULL) = (claim_value IS NULL))
 );
 
 -- Whom a provider means: an issuer's subject, within one organization. No address stands here, since none is believed.

@@ -490,11 +490,18 @@ type ComplexityRoot struct {
 	}
 
 	SSO struct {
+		AllowedDomains    func(childComplexity int) int
 		ClientID          func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
 		Issuer            func(childComplexity int) int
+		RequiredClaim     func(childComplexity int) int
 		SignInURL         func(childComplexity int) int
 		TrustSecondFactor func(childComplexity int) int
+	}
+
+	SSOClaim struct {
+		Name  func(childComplexity int) int
+		Value func(childComplexity int) int
 	}
 
 	SecurityEvent struct {
@@ -2710,6 +2717,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RevokeServiceTokenPayload.Organization(childComplexity), true
 
+	case "SSO.allowedDomains":
+		if e.ComplexityRoot.SSO.AllowedDomains == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSO.AllowedDomains(childComplexity), true
 	case "SSO.clientId":
 		if e.ComplexityRoot.SSO.ClientID == nil {
 			break
@@ -2728,6 +2741,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SSO.Issuer(childComplexity), true
+	case "SSO.requiredClaim":
+		if e.ComplexityRoot.SSO.RequiredClaim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSO.RequiredClaim(childComplexity), true
 	case "SSO.signInURL":
 		if e.ComplexityRoot.SSO.SignInURL == nil {
 			break
@@ -2740,6 +2759,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SSO.TrustSecondFactor(childComplexity), true
+
+	case "SSOClaim.name":
+		if e.ComplexityRoot.SSOClaim.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSOClaim.Name(childComplexity), true
+	case "SSOClaim.value":
+		if e.ComplexityRoot.SSOClaim.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SSOClaim.Value(childComplexity), true
 
 	case "SecurityEvent.action":
 		if e.ComplexityRoot.SecurityEvent.Action == nil {
@@ -4015,10 +4047,22 @@ type SSO {
   clientId: String!
   "Whether the provider's word that somebody used a second factor counts as one."
   trustSecondFactor: Boolean!
+  "The domains of which accounts are let in, at most 20; empty: of all."
+  allowedDomains: [String!]!
+  "The claim that an ID token has to have so that somebody is let in; null: none."
+  requiredClaim: SSOClaim
   "Where members sign in through it; it may be put into a bookmark or a company's portal. With ` + "`" + `?link=1` + "`" + ` somebody who is signed in to an account of their own links it with the provider."
   signInURL: String!
   "When it was connected."
   createdAt: Time!
+}
+
+"A claim of a provider's ID token with the value that it has to have."
+type SSOClaim {
+  "The claim's name, for example ` + "`" + `hd` + "`" + ` or ` + "`" + `groups` + "`" + `."
+  name: String!
+  "Its value; of a claim that is a list, one of its values."
+  value: String!
 }
 
 "One user's, or one invited address's, place in an organization."
@@ -4465,7 +4509,7 @@ type Mutation {
   setRequire2FA("The organization, and whether 2FA is required." input: SetRequire2FAInput!): SetRequire2FAPayload
   "Mails every active member without 2FA that it will be required soon; at most once a day. Managers and owners. Scope: ` + "`" + `members:write` + "`" + `."
   remindMembersWithout2FA("The organization." input: RemindMembersWithout2FAInput!): RemindMembersWithout2FAPayload
-  "Stores an OpenID Connect provider for single sign-on; calls nobody. Register the public URL with ` + "`" + `/sso/callback` + "`" + ` there. In place of another provider it ends the sessions that began at that one. Refused while 2FA is required, unless ` + "`" + `trustSecondFactor` + "`" + ` is true and the issuer stays. Owners. Not with an API token."
+  "Stores an OpenID Connect provider for single sign-on; calls nobody. Register the public URL with ` + "`" + `/sso/callback` + "`" + ` there. In place of another provider, or with other limits on whom it lets in, it ends the sessions that began there. Refused while 2FA is required, unless ` + "`" + `trustSecondFactor` + "`" + ` is true and the issuer stays. Owners. Not with an API token."
   connectSSO("The organization and its provider." input: ConnectSSOInput!): ConnectSSOPayload
   "Removes the single sign-on provider and ends the sessions that began there. Refused while 2FA is required. Owners. Not with an API token."
   disconnectSSO("The organization." input: DisconnectSSOInput!): DisconnectSSOPayload
@@ -5229,6 +5273,18 @@ input ConnectSSOInput {
   clientSecret: String!
   "Whether the provider's word that somebody used a second factor counts as one: ` + "`" + `amr` + "`" + ` with ` + "`" + `mfa` + "`" + ` or methods of two kinds, or an ` + "`" + `acr` + "`" + ` that is defined so. Members whom it signs in are then not removed while 2FA is required, and get in by sessions that began there with a second factor."
   trustSecondFactor: Boolean! = false
+  "Let in only accounts of these domains, at most 20, without their subdomains: by the address that the provider says it has verified, at Google by ` + "`" + `hd` + "`" + `, which only accounts of an organization have. Empty: of all. It is asked at each sign-in. Issuers where everybody can have an account (Google, Apple, GitLab, Slack, …) are refused without this or ` + "`" + `requiredClaim` + "`" + `, and Microsoft's ` + "`" + `common` + "`" + `, ` + "`" + `organizations` + "`" + ` and ` + "`" + `consumers` + "`" + ` always (` + "`" + `BAD_INPUT` + "`" + `): take your tenant's own issuer."
+  allowedDomains: [String!]! = []
+  "Let in only whose ID token has this claim, beside ` + "`" + `allowedDomains` + "`" + ` where both are given."
+  requiredClaim: SSOClaimInput
+}
+
+"A claim for ` + "`" + `connectSSO` + "`" + `."
+input SSOClaimInput {
+  "The claim's name, 1 to 200 ASCII characters; none that says the same of everybody, such as ` + "`" + `iss` + "`" + ` or ` + "`" + `email_verified` + "`" + `."
+  name: String!
+  "The value that it has to have, or to contain where it is a list: 1 to 200 characters, compared exactly."
+  value: String!
 }
 
 "Of ` + "`" + `connectSSO` + "`" + `."
@@ -6064,12 +6120,26 @@ func (ec *executionContext) childFields_SSO(ctx context.Context, field graphql.C
 		return ec.fieldContext_SSO_clientId(ctx, field)
 	case "trustSecondFactor":
 		return ec.fieldContext_SSO_trustSecondFactor(ctx, field)
+	case "allowedDomains":
+		return ec.fieldContext_SSO_allowedDomains(ctx, field)
+	case "requiredClaim":
+		return ec.fieldContext_SSO_requiredClaim(ctx, field)
 	case "signInURL":
 		return ec.fieldContext_SSO_signInURL(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_SSO_createdAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SSO", field.Name)
+}
+
+func (ec *executionContext) childFields_SSOClaim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_SSOClaim_name(ctx, field)
+	case "value":
+		return ec.fieldContext_SSOClaim_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SSOClaim", field.Name)
 }
 
 func (ec *executionContext) childFields_SecurityEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15522,6 +15592,61 @@ func (ec *executionContext) fieldContext_SSO_trustSecondFactor(_ context.Context
 	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _SSO_allowedDomains(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSO_allowedDomains(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AllowedDomains, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SSO_allowedDomains(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SSO_requiredClaim(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSO_requiredClaim(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequiredClaim, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.SSOClaim) graphql.Marshaler {
+			return ec.marshalOSSOClaim2ᚖmusterᚋorgᚐSSOClaim(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SSO_requiredClaim(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SSO",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SSOClaim(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SSO_signInURL(ctx context.Context, field graphql.CollectedField, obj *org.SSO) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15566,6 +15691,52 @@ func (ec *executionContext) _SSO_createdAt(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_SSO_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SSO", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _SSOClaim_name(ctx context.Context, field graphql.CollectedField, obj *org.SSOClaim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSOClaim_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SSOClaim_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SSOClaim", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SSOClaim_value(ctx context.Context, field graphql.CollectedField, obj *org.SSOClaim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SSOClaim_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SSOClaim_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SSOClaim", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _SecurityEvent_id(ctx context.Context, field graphql.CollectedField, obj *org.SecurityEvent) (ret graphql.Marshaler) {
@@ -19513,8 +19684,11 @@ func (ec *executionContext) unmarshalInputConnectSSOInput(ctx context.Context, o
 	if _, present := asMap["trustSecondFactor"]; !present {
 		asMap["trustSecondFactor"] = false
 	}
+	if _, present := asMap["allowedDomains"]; !present {
+		asMap["allowedDomains"] = []any{}
+	}
 
-	fieldsInOrder := [...]string{"organizationId", "issuer", "clientId", "clientSecret", "trustSecondFactor"}
+	fieldsInOrder := [...]string{"organizationId", "issuer", "clientId", "clientSecret", "trustSecondFactor", "allowedDomains", "requiredClaim"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -19556,6 +19730,20 @@ func (ec *executionContext) unmarshalInputConnectSSOInput(ctx context.Context, o
 				return it, err
 			}
 			it.TrustSecondFactor = data
+		case "allowedDomains":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowedDomains"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowedDomains = data
+		case "requiredClaim":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requiredClaim"))
+			data, err := ec.unmarshalOSSOClaimInput2ᚖmusterᚋorgᚐSSOClaim(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RequiredClaim = data
 		}
 	}
 	return it, nil
@@ -20549,6 +20737,43 @@ func (ec *executionContext) unmarshalInputRevokeServiceTokenInput(ctx context.Co
 				return it, err
 			}
 			it.ServiceTokenID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSSOClaimInput(ctx context.Context, obj any) (org.SSOClaim, error) {
+	var it org.SSOClaim
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
 		}
 	}
 	return it, nil
@@ -25576,6 +25801,16 @@ func (ec *executionContext) _SSO(ctx context.Context, sel ast.SelectionSet, obj 
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "allowedDomains":
+			out.Values[i] = ec._SSO_allowedDomains(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requiredClaim":
+			out.Values[i] = ec._SSO_requiredClaim(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "signInURL":
 			out.Values[i] = ec._SSO_signInURL(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -25583,6 +25818,49 @@ func (ec *executionContext) _SSO(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "createdAt":
 			out.Values[i] = ec._SSO_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var sSOClaimImplementors = []string{"SSOClaim"}
+
+func (ec *executionContext) _SSOClaim(ctx context.Context, sel ast.SelectionSet, obj *org.SSOClaim) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sSOClaimImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SSOClaim")
+		case "name":
+			out.Values[i] = ec._SSOClaim_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._SSOClaim_value(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -29287,6 +29565,21 @@ func (ec *executionContext) marshalOSSO2ᚖmusterᚋorgᚐSSO(ctx context.Contex
 		return graphql.Null
 	}
 	return ec._SSO(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSSOClaim2ᚖmusterᚋorgᚐSSOClaim(ctx context.Context, sel ast.SelectionSet, v *org.SSOClaim) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SSOClaim(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOSSOClaimInput2ᚖmusterᚋorgᚐSSOClaim(ctx context.Context, v any) (*org.SSOClaim, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputSSOClaimInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋappᚐCodeSent(ctx context.Context, sel ast.SelectionSet, v *app.CodeSent) graphql.Marshaler {

@@ -33,6 +33,8 @@ type person struct {
 	Name  string
 	Email string
 	AMR   []string
+
+	Unverified bool
 }
 
 // people are the input's, as the example's storage asks for them.
@@ -43,7 +45,7 @@ func (p people) GetUserByID(id string) *storage.User {
 	if !ok {
 		return nil
 	}
-	return &storage.User{ID: id, Username: one.Name, Password: one.Name, FirstName: one.Name, LastName: "Provided", Email: one.Email, EmailVerified: true}
+	return &storage.User{ID: id, Username: one.Name, Password: one.Name, FirstName: one.Name, LastName: "Provided", Email: one.Email, EmailVerified: !one.Unverified}
 }
 
 func (p people) GetUserByUsername(name string) *storage.User {

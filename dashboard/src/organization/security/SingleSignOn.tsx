@@ -1,4 +1,4 @@
-import { Alert as Notice, Checkbox } from '@mantine/core';
+import { Alert as Notice, Checkbox, Fieldset } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 
 import { change } from '../../api/client';
@@ -40,6 +40,8 @@ export function SingleSignOn({ settings: { sso, require2FA }, refresh }: SingleS
             <dd>{sso.clientId}</dd>
             <dt>Its second factor</dt>
             <dd>{sso.trustSecondFactor ? 'Trusted: members whom it signs in meet the requirement' : 'Not trusted'}</dd>
+            <dt>Lets in</dt>
+            <dd>{letsIn(sso)}</dd>
             <dt>Connected</dt>
             <dd>{dayName(sso.createdAt)}</dd>
             <dt>Members sign in at</dt>
@@ -93,6 +95,22 @@ export function SingleSignOn({ settings: { sso, require2FA }, refresh }: SingleS
   );
 }
 
+type Connection = Pick<NonNullable<Requirement['sso']>, 'issuer' | 'clientId' | 'allowedDomains' | 'requiredClaim'>;
+
+function letsIn({ allowedDomains, requiredClaim }: Connection) {
+  const parts = [];
+  if (allowedDomains.length > 0) parts.push(`accounts of ${allowedDomains.join(', ')}`);
+  if (requiredClaim !== null) parts.push(`accounts with the claim ${requiredClaim.name} = ${requiredClaim.value}`);
+  return parts.length > 0 ? `Only ${parts.join(', and of these ')}` : 'Everybody whom the provider names';
+}
+
+/** Whether the sessions of the connection of now end with the next one, as the server decides it. */
+function ends(now: Connection, next: Connection) {
+  const kept = ({ issuer, clientId, allowedDomains, requiredClaim }: Connection) =>
+    JSON.stringify([issuer, clientId, allowedDomains.map((domain) => domain.replace(/^@/, '').toLowerCase()), requiredClaim && [requiredClaim.name, requiredClaim.value]]);
+  return kept(now) !== kept(next);
+}
+
 function Connect({ sso, required, done }: { sso: Requirement['sso']; required: boolean; done: () => void }) {
   const { organization } = useOrganization();
   const fresh = useFresh();
@@ -100,12 +118,17 @@ function Connect({ sso, required, done }: { sso: Requirement['sso']; required: b
   const [clientId, setClientId] = useState(sso?.clientId ?? '');
   const [clientSecret, setClientSecret] = useState('');
   const [trustSecondFactor, setTrust] = useState(sso?.trustSecondFactor ?? required);
+  const [domains, setDomains] = useState(sso?.allowedDomains.join(', ') ?? '');
+  const [claimName, setClaimName] = useState(sso?.requiredClaim?.name ?? '');
+  const [claimValue, setClaimValue] = useState(sso?.requiredClaim?.value ?? '');
   const { busy, error, run } = useAction();
+  const allowedDomains = domains.split(/[\s,;]+/).filter(Boolean);
+  const requiredClaim = claimName.trim() === '' && claimValue.trim() === '' ? null : { name: claimName.trim(), value: claimValue.trim() };
   const callback = new URL('/sso/callback', sso?.signInURL ?? window.location.origin).href;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      const connection = { issuer: issuer.trim(), clientId: clientId.trim(), clientSecret, trustSecondFactor };
+      const connection = { issuer: issuer.trim(), clientId: clientId.trim(), clientSecret, trustSecondFactor, allowedDomains, requiredClaim };
       await fresh(`connect a provider to ${organization.name}`, () => change(ConnectSsoDocument, { organizationId: organization.id, ...connection }));
       told(`Single sign-on through ${connection.issuer} is connected.`);
       done();
@@ -126,7 +149,13 @@ function Connect({ sso, required, done }: { sso: Requirement['sso']; required: b
         checked={trustSecondFactor}
         onChange={({ currentTarget }) => setTrust(currentTarget.checked)}
       />
-      {sso !== null && (issuer.trim() !== sso.issuer || clientId.trim() !== sso.clientId) && <p>The sessions that began at the provider before end with this.</p>}
+      <Field label="Only accounts of these domains" name="allowedDomains" hint="For example example.com. Empty: everybody whom the provider names becomes a member. Needed where everybody can have an account, as at Google." autoComplete="off" value={domains} onValue={setDomains} error={error} />
+      <Fieldset legend="Only accounts with a claim (optional)" mb="md">
+        <p className="hint">What the provider’s ID token says of your people and of nobody else, for example groups and staff.</p>
+        <Field label="Claim" name="requiredClaim" maxLength={200} autoComplete="off" value={claimName} onValue={setClaimName} error={error} />
+        <Field label="Its value" name="claimValue" maxLength={200} autoComplete="off" value={claimValue} onValue={setClaimValue} error={null} />
+      </Fieldset>
+      {sso !== null && ends(sso, { issuer: issuer.trim(), clientId: clientId.trim(), allowedDomains, requiredClaim }) && <p>The sessions that began at the provider before end with this.</p>}
       <Alert error={error} />
       <Button type="submit" busy={busy} progress="Connecting…">
         Connect
