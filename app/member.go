@@ -50,16 +50,25 @@ func (a *App) Authenticators(ctx context.Context, userID string) ([]*org.Authent
 	return a.DB.Authenticators(ctx, userID)
 }
 
-// SecurityEvents are the newest of the caller's own log; nil of anybody else's.
-func (a *App) SecurityEvents(ctx context.Context, userID string, first *int) ([]*org.SecurityEvent, error) {
+// SecurityEvents are a page of the caller's own log, newest first; nil of anybody else's.
+func (a *App) SecurityEvents(ctx context.Context, userID string, first *int, after *string) (*org.SecurityEventConnection, error) {
 	if !held(ctx, userID) {
 		return nil, nil
 	}
-	page, err := org.ParsePage(first, nil)
+	req, err := org.ParsePage(first, after)
 	if err != nil {
 		return nil, err
 	}
-	return a.DB.SecurityEvents(ctx, userID, page.First)
+	if req.After != "" && db.Kind(req.After) != db.SecurityEventID {
+		return nil, org.BadInput("after", "This is not a cursor of the account's log.")
+	}
+	events, more, err := a.DB.SecurityEvents(ctx, userID, req.After, req.First)
+	if err != nil {
+		return nil, err
+	}
+	page := org.NewPage(events, req.First, req.After, func(e *org.SecurityEvent) string { return e.OldestID }, nil)
+	page.PageInfo.HasNextPage = more
+	return page, nil
 }
 
 // RecoveryCodes says how many the caller has left; nil before the first, and of anybody else.

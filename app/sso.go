@@ -103,8 +103,8 @@ func (a *App) ConnectSSO(ctx context.Context, in ConnectSSOInput) (*Organization
 			with = " and trusts its second factor"
 		}
 		c.log(org.ActionSSOEnable, o, "connected single sign-on through "+in.Issuer+with,
-			map[string]any{"issuer": in.Issuer, "client_id": next.ClientID, "trust_second_factor": in.TrustSecondFactor, "lets_in": next.Admission.String()})
-		c.notify(true, "Single sign-on was connected through "+in.Issuer+". It lets in "+next.Admission.String()+".")
+			map[string]any{"issuer": in.Issuer, "client_id": next.ClientID, "trust_second_factor": in.TrustSecondFactor, "lets_in": next.LetsIn()})
+		c.notify(true, "Single sign-on was connected through "+in.Issuer+". It lets in "+next.LetsIn()+".")
 		return c.Tx.ConnectSSO(ctx, o.ID, next, sealed)
 	})
 	return &OrganizationPayload{Organization: o}, err

@@ -154,7 +154,7 @@ func TestServingRoleOnlyAppends(t *testing.T) {
 	if err != nil || kept.Message != l.entry.Message {
 		t.Errorf("the entry is %+v (%v) now", kept, err)
 	}
-	events, err := opened.SecurityEvents(t.Context(), l.user.ID, 10)
+	events, _, err := opened.SecurityEvents(t.Context(), l.user.ID, "", 10)
 	if err != nil || len(events) != 1 || events[0].Message != l.event.Message {
 		t.Errorf("the account's log is %+v (%v) now", events, err)
 	}

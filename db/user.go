@@ -130,17 +130,33 @@ SELECT v.organization_id FROM members v JOIN members o ON o.organization_id = v.
 }
 
 // SecurityEvents are the newest of an account. What came several times in a row, a right password that no second factor followed,
-// is told once, with how often: whoever has stolen one does not push out of sight what came before. Looked at are the newest
-// ten thousand.
-func (q Queries) SecurityEvents(ctx context.Context, userID string, first int) ([]*org.SecurityEvent, error) {
-	return all[org.SecurityEvent](ctx, q.pg, `
-WITH newest AS (SELECT * FROM security_events WHERE user_id = $1 ORDER BY id DESC LIMIT 10000),
+// is told once, with how often: whoever has stolen one does not push out of sight what came before. before is where to go on, ""
+// from the newest. Looked at are ten thousand; more says that there may be others than those that come back, which happens also
+// where few of them do: a row that is longer goes on as another line.
+func (q Queries) SecurityEvents(ctx context.Context, userID, before string, first int) (events []*org.SecurityEvent, more bool, err error) {
+	const looked = 10000
+	rows, err := all[struct {
+		org.SecurityEvent
+
+		Looked int
+	}](ctx, q.pg, `
+WITH newest AS (SELECT * FROM security_events WHERE user_id = $1 AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5),
 marked AS (SELECT *, count(*) FILTER (WHERE action <> $2) OVER (ORDER BY id DESC) AS newer FROM newest),
 folded AS (
-  SELECT *, row_number() OVER (PARTITION BY newer, action = $2 ORDER BY id DESC) AS nth, count(*) OVER (PARTITION BY newer, action = $2) AS times FROM marked)
+  SELECT *, row_number() OVER (PARTITION BY newer, action = $2 ORDER BY id DESC) AS nth,
+         count(*) OVER (PARTITION BY newer, action = $2) AS times, min(id) OVER (PARTITION BY newer, action = $2) AS oldest_id FROM marked)
 SELECT id, user_id, action, ip_address, user_agent, created_at,
-       message || CASE WHEN times > 1 THEN format(' This was so %s times in a row.', times) ELSE '' END AS message
-  FROM folded WHERE nth = 1 ORDER BY id DESC LIMIT $3`, userID, org.EventChallenge, first)
+       message || CASE WHEN times > 1 THEN format(' This was so %s times in a row.', times) ELSE '' END AS message,
+       oldest_id, (SELECT count(*) FROM newest) AS looked
+  FROM folded WHERE nth = 1 ORDER BY id DESC LIMIT $3`, userID, org.EventChallenge, first+1, before, looked)
+	if err != nil {
+		return nil, false, err
+	}
+	more = len(rows) > first || len(rows) > 0 && rows[0].Looked == looked
+	for _, row := range rows[:min(first, len(rows))] {
+		events = append(events, &row.SecurityEvent)
+	}
+	return events, more, nil
 }
 
 // AddSecurityEvent writes a line into an account's own log.

@@ -51,7 +51,7 @@ func complexity() generated.ComplexityRoot {
 	c.Organization.TwoFactorResets = func(child int) int { return 1 + 20*child }
 	c.Organization.Projects = func(child int) int { return 1 + 20*child }
 	c.AuditLogEntry.Target = func(child int) int { return 5 + child } // a look-up of its own
-	c.User.SecurityEvents = func(child int, first *int) int { return paged(child, first) }
+	c.User.SecurityEvents = func(child int, first *int, _ *string) int { return paged(child, first) }
 	return c
 }
 

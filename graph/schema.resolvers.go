@@ -377,8 +377,8 @@ func (r *userResolver) Memberships(ctx context.Context, obj *org.User) ([]*org.M
 	return r.App.Memberships(ctx, obj.ID)
 }
 
-func (r *userResolver) SecurityEvents(ctx context.Context, obj *org.User, first *int) ([]*org.SecurityEvent, error) {
-	return r.App.SecurityEvents(ctx, obj.ID, first)
+func (r *userResolver) SecurityEvents(ctx context.Context, obj *org.User, first *int, after *string) (*org.Page[org.SecurityEvent], error) {
+	return r.App.SecurityEvents(ctx, obj.ID, first, after)
 }
 
 func (r *userResolver) RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error) {

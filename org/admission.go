@@ -32,8 +32,8 @@ func (a Admission) Equal(other Admission) bool {
 		(a.RequiredClaim == nil || *a.RequiredClaim == *other.RequiredClaim)
 }
 
-// String is for mails and the log: whom it lets in.
-func (a Admission) String() string {
+// LetsIn says it for mails and the log.
+func (a Admission) LetsIn() string {
 	var parts []string
 	if len(a.AllowedDomains) > 0 {
 		parts = append(parts, "accounts of "+strings.Join(a.AllowedDomains, ", "))
@@ -121,7 +121,7 @@ var shared = []string{
 func CheckAdmission(issuer string, a Admission) error {
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return nil // CheckIssuer says so
+		return BadInput("issuer", "An issuer is an https URL.")
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	tenant, _, _ := strings.Cut(strings.TrimPrefix(strings.ToLower(u.Path), "/"), "/")

@@ -108,7 +108,7 @@ func TestCheckAdmission(t *testing.T) {
 	} {
 		err := org.CheckAdmission(row.issuer, row.with)
 		if got := refusedField(err); got != row.field && (row.field != "" || err != nil) {
-			t.Errorf("%s with %s: got %v, want %q refused", row.issuer, row.with, err, row.field)
+			t.Errorf("%s with %s: got %v, want %q refused", row.issuer, row.with.LetsIn(), err, row.field)
 		}
 	}
 }
@@ -153,9 +153,9 @@ func TestCheckAdmitted(t *testing.T) {
 		var refusal *org.Error
 		switch {
 		case row.in && err != nil:
-			t.Errorf("%s, %s: %+v is refused: %v", row.issuer, row.limit, row.who, err)
+			t.Errorf("%s, %s: %+v is refused: %v", row.issuer, row.limit.LetsIn(), row.who, err)
 		case !row.in && (!errors.As(err, &refusal) || refusal.Code != org.CodeForbidden || !strings.Contains(refusal.Message, "Acme")):
-			t.Errorf("%s, %s: %+v got %v", row.issuer, row.limit, row.who, err)
+			t.Errorf("%s, %s: %+v got %v", row.issuer, row.limit.LetsIn(), row.who, err)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestAdmissionInWords(t *testing.T) {
 		"groups = staff":                                claimed("groups", "staff"),
 		"accounts of corp.example, with groups = staff": {AllowedDomains: []string{"corp.example"}, RequiredClaim: &org.SSOClaim{Name: "groups", Value: "staff"}},
 	} {
-		if got := a.String(); got != want {
+		if got := a.LetsIn(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

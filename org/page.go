@@ -44,6 +44,9 @@ type (
 	MemberEdge         = Edge[Member]
 	AuditLogConnection = Page[AuditLogEntry]
 	AuditLogEdge       = Edge[AuditLogEntry]
+
+	SecurityEventConnection = Page[SecurityEvent]
+	SecurityEventEdge       = Edge[SecurityEvent]
 )
 
 // NewPage makes a page of at most first elements from up to first+1 rows: the one too many says that there is more.

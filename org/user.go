@@ -87,6 +87,7 @@ type SecurityEvent struct {
 	IPAddress *string
 	UserAgent *string
 	CreatedAt time.Time
+	OldestID  string // of those in a row that it stands for; its own where it stands for itself
 }
 
 // What a person does to their own account, as the account's log names it.

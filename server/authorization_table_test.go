@@ -139,6 +139,12 @@ PersonalToken.scopes                  ok    ok    ok    ok        ok    ok    ok
 PersonalToken.createdAt               ok    ok    ok    ok        ok    ok    ok          ok    -
 PersonalToken.expiresAt               ok    ok    ok    ok        ok    ok    ok          ok    -
 PersonalToken.lastUsedAt              null  null  null  null      null  null  null        null  -
+SecurityEventConnection.edges         ok    ok    ok    ok        ok    ok    ok          ok    -
+SecurityEventConnection.nodes         ok    ok    ok    ok        ok    ok    ok          ok    -
+SecurityEventConnection.pageInfo      ok    ok    ok    ok        ok    ok    ok          ok    -
+SecurityEventConnection.totalCount    null  null  null  null      null  null  null        null  -
+SecurityEventEdge.cursor              ok    ok    ok    ok        ok    ok    ok          ok    -
+SecurityEventEdge.node                ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.id                      ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.action                  ok    ok    ok    ok        ok    ok    ok          ok    -
 SecurityEvent.message                 ok    ok    ok    ok        ok    ok    ok          ok    -
@@ -321,10 +327,10 @@ ComplianceDay.with2FA                 ok    ok    -     -         -     -     - 
 ComplianceDay.removedFor2FA           ok    ok    -     -         -     -     -           -     -
 MemberEdge.cursor                     ok    ok    ok    ok        -     -     -           -     -
 MemberEdge.node                       ok    ok    ok    ok        -     -     -           -     -
-PageInfo.hasNextPage                  ok    ok    ok    ok        -     -     -           -     -
-PageInfo.hasPreviousPage              ok    ok    ok    ok        -     -     -           -     -
-PageInfo.startCursor                  ok    ok    ok    ok        -     -     -           -     -
-PageInfo.endCursor                    ok    ok    ok    ok        -     -     -           -     -
+PageInfo.hasNextPage                  ok    ok    ok    ok        ok    ok    ok          ok    -
+PageInfo.hasPreviousPage              ok    ok    ok    ok        ok    ok    ok          ok    -
+PageInfo.startCursor                  ok    ok    ok    ok        ok    ok    ok          ok    -
+PageInfo.endCursor                    ok    ok    ok    ok        ok    ok    ok          ok    -
 
 AuditLogConnection.edges              ok    ok    -     -         -     -     -           -     -
 AuditLogConnection.nodes              ok    ok    -     -         -     -     -           -     -

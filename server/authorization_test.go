@@ -50,7 +50,11 @@ var readPlaces = []place{
 
 	{row: "User/own.authenticators", from: "Query.viewer", on: "Authenticator"},
 	{row: "User/own.recoveryCodes", from: "Query.viewer", on: "RecoveryCodes"},
-	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEvent"},
+	{row: "User/own.securityEvents", from: "Query.viewer", call: "securityEvents(first: 1)", on: "SecurityEventConnection"},
+	{row: "SecurityEventConnection.pageInfo", from: "User/own.securityEvents", on: "PageInfo"},
+	{row: "SecurityEventConnection.edges", from: "User/own.securityEvents", on: "SecurityEventEdge"},
+	{row: "SecurityEventEdge.node", from: "SecurityEventConnection.edges", on: "SecurityEvent"},
+	{row: "SecurityEventConnection.nodes", from: "User/own.securityEvents", on: "SecurityEvent"},
 	{row: "User/own.sessions", from: "Query.viewer", on: "Session"},
 	{row: "User/own.personalTokens", from: "Query.viewer", on: "PersonalToken"},
 	{row: "User/own.identities", from: "Query.viewer", on: "LinkedIdentity"},

@@ -74,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	places["Wes"] = db.NewID(db.MemberID)
 	m.exec(t, `INSERT INTO members (id, organization_id, user_id, role, status) SELECT $1, $2, id, 'MEMBER', 'ACTIVE' FROM users WHERE email = $3`,
 		places["Wes"], w.o.ID, wes.Email)
-	m.exec(t, `INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret, claim_name, claim_value) VALUES ($1, 'https://login.example.com', 'muster', '', 'groups', 'staff')`, w.o.ID)
+	m.exec(t, `INSERT INTO sso_connections (organization_id, issuer, client_id, sealed_secret, allowed_domains, claim_name, claim_value) VALUES ($1, 'https://login.example.com', 'muster', '', '{corp.example}', 'groups', 'staff')`, w.o.ID)
 	m.exec(t, `UPDATE sessions SET proved_at = NULL, fresh_by = 'PASSWORD' WHERE user_id = (SELECT id FROM users WHERE email = $1)`, una.Email)
 	// By Muster's clock Eve's window is over, by the database's it is not: the job that ends it does not get in the way.
 	m.exec(t, `UPDATE members SET reinstatable_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, places["Eve"])

@@ -170,12 +170,14 @@ func TestFactorsAreTold(t *testing.T) {
 
 	var own struct {
 		Viewer struct {
-			SecurityEvents []struct{ Action, Message, IPAddress, UserAgent string }
+			SecurityEvents struct {
+				Nodes []struct{ Action, Message, IPAddress, UserAgent string }
+			}
 		}
 	}
-	p.do(t, `{ viewer { securityEvents { action message ipAddress userAgent } } }`, nil, &own)
+	p.do(t, `{ viewer { securityEvents { nodes { action message ipAddress userAgent } } } }`, nil, &own)
 	var actions []string
-	for _, e := range own.Viewer.SecurityEvents {
+	for _, e := range own.Viewer.SecurityEvents.Nodes {
 		actions = append(actions, e.Action)
 		if e.IPAddress != "127.0.0.1" || e.UserAgent == "" || e.Message == "" {
 			t.Errorf("an event of the account is %+v", e)
@@ -188,7 +190,7 @@ func TestFactorsAreTold(t *testing.T) {
 	if diff := cmp.Diff(wantActions, actions); diff != "" {
 		t.Errorf("the account's log (-want +got):\n%s", diff)
 	}
-	p.refused(t, "BAD_INPUT", `{ viewer { securityEvents(first: 101) { id } } }`, nil)
+	p.refused(t, "BAD_INPUT", `{ viewer { securityEvents(first: 101) { nodes { id } } } }`, nil)
 	for _, words := range []string{`Added the authenticator "Authenticator app".`, `Added the authenticator "Phone".`, "Made new recovery codes", `Removed the authenticator "Authenticator app".`, `Removed the authenticator "Phone".`} {
 		m.mailSaying(t, p.Email, words)
 	}

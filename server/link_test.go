@@ -226,10 +226,12 @@ func TestSignUpWithALink(t *testing.T) {
 		t.Errorf("the squatter is %+v", v.Viewer)
 	}
 	var events struct {
-		Viewer struct{ SecurityEvents []struct{ Action string } }
+		Viewer struct {
+			SecurityEvents struct{ Nodes []struct{ Action string } }
+		}
 	}
-	squatter.do(t, `{ viewer { securityEvents(first: 1) { action } } }`, nil, &events)
-	if got := events.Viewer.SecurityEvents[0].Action; got != "user.address-released" {
+	squatter.do(t, `{ viewer { securityEvents(first: 1) { nodes { action } } } }`, nil, &events)
+	if got := events.Viewer.SecurityEvents.Nodes[0].Action; got != "user.address-released" {
 		t.Errorf("the squatter's newest event is %s", got)
 	}
 	m.post(t, "", signInQuery, vars{"i": vars{"email": address, "password": squatter.Password}}).expect(t, "INVALID_CREDENTIALS", "the squatter's password")

@@ -256,16 +256,18 @@ func TestRightPasswordsAreCounted(t *testing.T) {
 	}
 	var log struct {
 		Viewer struct {
-			SecurityEvents []struct{ Action, Message string }
+			SecurityEvents struct {
+				Nodes []struct{ Action, Message string }
+			}
 		}
 	}
-	vera.do(t, `{ viewer { securityEvents(first: 3) { action message } } }`, nil, &log)
+	vera.do(t, `{ viewer { securityEvents(first: 3) { nodes { action message } } } }`, nil, &log)
 	var told []string
-	for _, e := range log.Viewer.SecurityEvents {
+	for _, e := range log.Viewer.SecurityEvents.Nodes {
 		told = append(told, e.Action)
 	}
 	if !slices.Equal(told, []string{"user.passwords-exhausted", "user.sign-in-challenge", "user.2fa-added"}) ||
-		!strings.HasSuffix(log.Viewer.SecurityEvents[1].Message, "This was so 60 times in a row.") {
+		!strings.HasSuffix(log.Viewer.SecurityEvents.Nodes[1].Message, "This was so 60 times in a row.") {
 		t.Errorf("the log tells %+v", log.Viewer.SecurityEvents)
 	}
 	m.mailSaying(t, vera.Email, "again and again with your password")

@@ -385,10 +385,12 @@ func TestInterruptedFirstRun(t *testing.T) {
 				mustSignIn(t, m, a)
 			}
 			var events struct {
-				Viewer struct{ SecurityEvents []struct{ Action string } }
+				Viewer struct {
+					SecurityEvents struct{ Nodes []struct{ Action string } }
+				}
 			}
-			owner.do(t, `{ viewer { securityEvents(first: 100) { action } } }`, nil, &events)
-			for _, e := range events.Viewer.SecurityEvents {
+			owner.do(t, `{ viewer { securityEvents(first: 100) { nodes { action } } } }`, nil, &events)
+			for _, e := range events.Viewer.SecurityEvents.Nodes {
 				if e.Action == "user.demo-password" {
 					inside++
 				}

@@ -27,12 +27,12 @@ func TestSignInReplacesTheBrowsersSession(t *testing.T) {
 	told := func(p *person) int {
 		var out struct {
 			Viewer struct {
-				SecurityEvents []struct{ Action string }
+				SecurityEvents struct{ Nodes []struct{ Action string } }
 			}
 		}
-		p.do(t, `{ viewer { securityEvents(first: 100) { action } } }`, nil, &out)
+		p.do(t, `{ viewer { securityEvents(first: 100) { nodes { action } } } }`, nil, &out)
 		n := 0
-		for _, e := range out.Viewer.SecurityEvents {
+		for _, e := range out.Viewer.SecurityEvents.Nodes {
 			if e.Action == "user.sessions-ended" {
 				n++
 			}

@@ -21,7 +21,7 @@ type viewerAnswer struct {
 		Email          *string
 		Authenticators []struct{ ID string }
 		Sessions       []struct{ ID string }
-		SecurityEvents []struct{ ID string }
+		SecurityEvents *struct{ Nodes []struct{ ID string } }
 		Memberships    []struct {
 			Role         string
 			Linked       *bool
@@ -30,7 +30,7 @@ type viewerAnswer struct {
 	}
 }
 
-const ssoViewer = `{ viewer { id name email authenticators { id } sessions { id } securityEvents { id } memberships { role linked organization { slug } } } }`
+const ssoViewer = `{ viewer { id name email authenticators { id } sessions { id } securityEvents { nodes { id } } memberships { role linked organization { slug } } } }`
 
 // TestSingleSignOn walks through a real provider: the first sign-in makes an account and a membership, the second finds
 // them, an address that the provider claims opens nothing, and the session is good for that organization only.

@@ -221,7 +221,7 @@ func TestPersonalTokenFollowsItsOwner(t *testing.T) {
 	var out struct {
 		Viewer map[string]any
 	}
-	proved.do(t, `{ viewer { id name email authenticators { id } securityEvents { id } recoveryCodes { remaining } sessions { id } personalTokens { id }
+	proved.do(t, `{ viewer { id name email authenticators { id } securityEvents { nodes { id } } recoveryCodes { remaining } sessions { id } personalTokens { id }
 		memberships { role organization { name } } } }`, nil, &out)
 	for field, value := range out.Viewer {
 		if public := field == "id" || field == "name" || field == "email" || field == "memberships"; public != (value != nil) {

@@ -34,11 +34,13 @@ func TestGuessesWarnTheOwner(t *testing.T) {
 	}
 	eventually(t, "the owner is warned", func() bool { return warnings() > 0 })
 	var out struct {
-		Viewer struct{ SecurityEvents []struct{ Action string } }
+		Viewer struct {
+			SecurityEvents struct{ Nodes []struct{ Action string } }
+		}
 	}
-	owner.do(t, `{ viewer { securityEvents { action } } }`, nil, &out)
+	owner.do(t, `{ viewer { securityEvents { nodes { action } } } }`, nil, &out)
 	told := 0
-	for _, e := range out.Viewer.SecurityEvents {
+	for _, e := range out.Viewer.SecurityEvents.Nodes {
 		if e.Action == "user.guesses-exhausted" {
 			told++
 		}

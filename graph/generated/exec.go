@@ -513,6 +513,18 @@ type ComplexityRoot struct {
 		UserAgent func(childComplexity int) int
 	}
 
+	SecurityEventConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SecurityEventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	SendSecondFactorCodePayload struct {
 		ExpiresAt func(childComplexity int) int
 		SentTo    func(childComplexity int) int
@@ -662,7 +674,7 @@ type ComplexityRoot struct {
 		PendingEmail      func(childComplexity int) int
 		PersonalTokens    func(childComplexity int) int
 		RecoveryCodes     func(childComplexity int) int
-		SecurityEvents    func(childComplexity int, first *int) int
+		SecurityEvents    func(childComplexity int, first *int, after *string) int
 		Sessions          func(childComplexity int) int
 		TwoFactor         func(childComplexity int) int
 		TwoFactorResets   func(childComplexity int) int
@@ -788,7 +800,7 @@ type UserResolver interface {
 
 	Authenticators(ctx context.Context, obj *org.User) ([]*org.Authenticator, error)
 	Memberships(ctx context.Context, obj *org.User) ([]*org.Member, error)
-	SecurityEvents(ctx context.Context, obj *org.User, first *int) ([]*org.SecurityEvent, error)
+	SecurityEvents(ctx context.Context, obj *org.User, first *int, after *string) (*org.Page[org.SecurityEvent], error)
 	RecoveryCodes(ctx context.Context, obj *org.User) (*org.RecoveryCodes, error)
 	Sessions(ctx context.Context, obj *org.User) ([]*org.Session, error)
 	PersonalTokens(ctx context.Context, obj *org.User) ([]*org.PersonalToken, error)
@@ -2810,6 +2822,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SecurityEvent.UserAgent(childComplexity), true
 
+	case "SecurityEventConnection.edges":
+		if e.ComplexityRoot.SecurityEventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventConnection.Edges(childComplexity), true
+	case "SecurityEventConnection.nodes":
+		if e.ComplexityRoot.SecurityEventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventConnection.Nodes(childComplexity), true
+	case "SecurityEventConnection.pageInfo":
+		if e.ComplexityRoot.SecurityEventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventConnection.PageInfo(childComplexity), true
+	case "SecurityEventConnection.totalCount":
+		if e.ComplexityRoot.SecurityEventConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventConnection.TotalCount(childComplexity), true
+
+	case "SecurityEventEdge.cursor":
+		if e.ComplexityRoot.SecurityEventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventEdge.Cursor(childComplexity), true
+	case "SecurityEventEdge.node":
+		if e.ComplexityRoot.SecurityEventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecurityEventEdge.Node(childComplexity), true
+
 	case "SendSecondFactorCodePayload.expiresAt":
 		if e.ComplexityRoot.SendSecondFactorCodePayload.ExpiresAt == nil {
 			break
@@ -3354,7 +3404,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.User.SecurityEvents(childComplexity, args["first"].(*int)), true
+		return e.ComplexityRoot.User.SecurityEvents(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "User.sessions":
 		if e.ComplexityRoot.User.Sessions == nil {
 			break
@@ -3401,6 +3451,63 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
+	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAcceptInviteInput,
+		ec.unmarshalInputApproveTwoFactorResetInput,
+		ec.unmarshalInputAuditLogFilter,
+		ec.unmarshalInputChangeEmailInput,
+		ec.unmarshalInputChangeMemberRoleInput,
+		ec.unmarshalInputChangePasswordInput,
+		ec.unmarshalInputConfirmIdentityInput,
+		ec.unmarshalInputConfirmPhoneInput,
+		ec.unmarshalInputConfirmSecurityKeyEnrollmentInput,
+		ec.unmarshalInputConfirmTOTPInput,
+		ec.unmarshalInputConfirmTwoFactorResetInput,
+		ec.unmarshalInputConnectSSOInput,
+		ec.unmarshalInputCreateOrganizationInput,
+		ec.unmarshalInputCreatePersonalTokenInput,
+		ec.unmarshalInputCreateProjectInput,
+		ec.unmarshalInputCreateServiceTokenInput,
+		ec.unmarshalInputCreateTeamInput,
+		ec.unmarshalInputDeclineTwoFactorResetInput,
+		ec.unmarshalInputDisconnectSSOInput,
+		ec.unmarshalInputEndOtherSessionsInput,
+		ec.unmarshalInputEndSessionInput,
+		ec.unmarshalInputEnrollPhoneInput,
+		ec.unmarshalInputEnrollTOTPInput,
+		ec.unmarshalInputInviteMemberInput,
+		ec.unmarshalInputLeaveOrganizationInput,
+		ec.unmarshalInputMemberFilter,
+		ec.unmarshalInputRegenerateRecoveryCodesInput,
+		ec.unmarshalInputRemindMembersWithout2FAInput,
+		ec.unmarshalInputRemoveAuthenticatorInput,
+		ec.unmarshalInputRemoveMemberInput,
+		ec.unmarshalInputRenameAuthenticatorInput,
+		ec.unmarshalInputReportNotMeInput,
+		ec.unmarshalInputRequestEmailVerificationInput,
+		ec.unmarshalInputRequestPasswordResetInput,
+		ec.unmarshalInputResendInviteInput,
+		ec.unmarshalInputResetMemberTwoFactorInput,
+		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputRevokePersonalTokenInput,
+		ec.unmarshalInputRevokeServiceTokenInput,
+		ec.unmarshalInputSSOClaimInput,
+		ec.unmarshalInputSendSecondFactorCodeInput,
+		ec.unmarshalInputSetMemberTeamsInput,
+		ec.unmarshalInputSetRequire2FAInput,
+		ec.unmarshalInputSignInInput,
+		ec.unmarshalInputSignInWithPasskeyInput,
+		ec.unmarshalInputSignOutInput,
+		ec.unmarshalInputSignUpInput,
+		ec.unmarshalInputStartPasskeySignInInput,
+		ec.unmarshalInputStartSecurityKeyEnrollmentInput,
+		ec.unmarshalInputStartSecurityKeyVerificationInput,
+		ec.unmarshalInputUnlinkIdentityInput,
+		ec.unmarshalInputUpdateNotificationSettingsInput,
+		ec.unmarshalInputUpdateOrganizationInput,
+		ec.unmarshalInputVerifyEmailInput,
+		ec.unmarshalInputVerifySecondFactorInput,
+	)
 	first := true
 
 	switch opCtx.Operation.Operation {
@@ -3410,6 +3517,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			var data graphql.Marshaler
 			if first {
 				first = false
+				ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 				data = ec._Query(ctx, opCtx.Operation.SelectionSet)
 			} else {
 				if atomic.LoadInt32(&ec.PendingDeferred) > 0 {
@@ -3439,6 +3547,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				return nil
 			}
 			first = false
+			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
 			data.MarshalGQL(&buf)
@@ -3783,11 +3892,13 @@ type User implements Node {
   authenticators: [Authenticator!] @perViewer
   "Your places in organizations, oldest first, at most 100. Own account only."
   memberships: [Member!] @perViewer
-  "What happened to the account, newest first. Own account only."
+  "What happened to the account, newest first, from its first day on. Own account only."
   securityEvents(
     "How many, at most 100."
     first: Int = 50
-  ): [SecurityEvent!] @perViewer
+    "Where to go on: the cursor of an edge, or ` + "`" + `pageInfo.endCursor` + "`" + `."
+    after: String
+  ): SecurityEventConnection @perViewer
   "The state of the recovery codes; null before the first authenticator. Own account only."
   recoveryCodes: RecoveryCodes @perViewer
   "Where the account is signed in now, last used first, at most 100. Own account only."
@@ -3914,6 +4025,26 @@ type RecoveryCodes {
   remaining: Int!
   "When this set was made."
   createdAt: Time!
+}
+
+"A page of an account's own log."
+type SecurityEventConnection {
+  "Lines with their cursors."
+  edges: [SecurityEventEdge!]!
+  "The same lines without cursors."
+  nodes: [SecurityEvent!]!
+  "Whether there is more."
+  pageInfo: PageInfo!
+  "Always null: lines that came several times in a row are told as one, and would have to be counted."
+  totalCount: Int
+}
+
+"A line and where it stands in the list."
+type SecurityEventEdge {
+  "Pass it as ` + "`" + `after` + "`" + ` to go on from here."
+  cursor: String!
+  "The line."
+  node: SecurityEvent!
 }
 
 "One line of an account's own log."
@@ -6160,6 +6291,30 @@ func (ec *executionContext) childFields_SecurityEvent(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type SecurityEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_SecurityEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SecurityEventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_SecurityEventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SecurityEventConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SecurityEventConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecurityEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SecurityEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SecurityEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SecurityEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecurityEventEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_SendSecondFactorCodePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sentTo":
@@ -7625,6 +7780,14 @@ func (ec *executionContext) field_User_securityEvents_args(ctx context.Context, 
 		return nil, err
 	}
 	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -15877,6 +16040,180 @@ func (ec *executionContext) fieldContext_SecurityEvent_createdAt(_ context.Conte
 	return graphql.NewScalarFieldContext("SecurityEvent", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _SecurityEventConnection_edges(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []org.Edge[org.SecurityEvent]) graphql.Marshaler {
+			return ec.marshalNSecurityEventEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SecurityEventConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SecurityEventEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SecurityEventConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
+			return ec.marshalNSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SecurityEventConnection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SecurityEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SecurityEventConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v org.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2musterᚋorgᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SecurityEventConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SecurityEventConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SecurityEventConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SecurityEventEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *org.Edge[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SecurityEventEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SecurityEventEdge_node(ctx context.Context, field graphql.CollectedField, obj *org.Edge[org.SecurityEvent]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SecurityEventEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *org.SecurityEvent) graphql.Marshaler {
+			return ec.marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEvent(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SecurityEventEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SecurityEventEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SecurityEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _SendSecondFactorCodePayload_sentTo(ctx context.Context, field graphql.CollectedField, obj *app.CodeSent) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17937,11 +18274,11 @@ func (ec *executionContext) _User_securityEvents(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.User().SecurityEvents(ctx, obj, fc.Args["first"].(*int))
+			return ec.Resolvers.User().SecurityEvents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
-			return ec.marshalOSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *org.Page[org.SecurityEvent]) graphql.Marshaler {
+			return ec.marshalOSecurityEventConnection2ᚖmusterᚋorgᚐPage(ctx, selections, v)
 		},
 		true,
 		false,
@@ -17954,7 +18291,7 @@ func (ec *executionContext) fieldContext_User_securityEvents(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_SecurityEvent(ctx, field)
+			return ec.childFields_SecurityEventConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -25948,6 +26285,102 @@ func (ec *executionContext) _SecurityEvent(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var securityEventConnectionImplementors = []string{"SecurityEventConnection"}
+
+func (ec *executionContext) _SecurityEventConnection(ctx context.Context, sel ast.SelectionSet, obj *org.Page[org.SecurityEvent]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SecurityEventConnection")
+		case "edges":
+			out.Values[i] = ec._SecurityEventConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nodes":
+			out.Values[i] = ec._SecurityEventConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SecurityEventConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._SecurityEventConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var securityEventEdgeImplementors = []string{"SecurityEventEdge"}
+
+func (ec *executionContext) _SecurityEventEdge(ctx context.Context, sel ast.SelectionSet, obj *org.Edge[org.SecurityEvent]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SecurityEventEdge")
+		case "cursor":
+			out.Values[i] = ec._SecurityEventEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._SecurityEventEdge_node(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var sendSecondFactorCodePayloadImplementors = []string{"SendSecondFactorCodePayload"}
 
 func (ec *executionContext) _SendSecondFactorCodePayload(ctx context.Context, sel ast.SelectionSet, obj *app.CodeSent) graphql.Marshaler {
@@ -28572,6 +29005,10 @@ func (ec *executionContext) marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEven
 	return ec._SecurityEvent(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNSecurityEventEdge2musterᚋorgᚐEdge(ctx context.Context, sel ast.SelectionSet, v org.Edge[org.SecurityEvent]) graphql.Marshaler {
+	return ec._SecurityEventEdge(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNSendSecondFactorCodeInput2musterᚋappᚐSendSecondFactorCodeInput(ctx context.Context, v any) (app.SendSecondFactorCodeInput, error) {
 	res, err := ec.unmarshalInputSendSecondFactorCodeInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -29580,6 +30017,13 @@ func (ec *executionContext) unmarshalOSSOClaimInput2ᚖmusterᚋorgᚐSSOClaim(c
 	}
 	res, err := ec.unmarshalInputSSOClaimInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSecurityEventConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.SecurityEvent]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SecurityEventConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋappᚐCodeSent(ctx context.Context, sel ast.SelectionSet, v *app.CodeSent) graphql.Marshaler {

@@ -225,6 +225,66 @@ func (ec *executionContext) marshalNReinstatementSkip2ᚕmusterᚋorgᚐReinstat
 	return ret
 }
 
+func (ec *executionContext) marshalNSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
+	if plan := ec.planSecurityEvent(sel); plan != nil && list.Allowed(ctx) {
+		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
+		for i := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if v[i] == nil {
+				ok = false
+				break
+			}
+			if b, ok = appendSecurityEvent(b, plan, v[i]); !ok {
+				break
+			}
+		}
+		if ok {
+			return list.JSON(append(b, ']'))
+		}
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEvent(ctx, sel, v[i])
+	})
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+	return ret
+}
+
+func (ec *executionContext) marshalNSecurityEventEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.SecurityEvent]) graphql.Marshaler {
+	if plan := ec.planSecurityEventEdge(sel); plan != nil && list.Allowed(ctx) {
+		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
+		for i := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, ok = appendSecurityEventEdge(b, plan, &v[i]); !ok {
+				break
+			}
+		}
+		if ok {
+			return list.JSON(append(b, ']'))
+		}
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSecurityEventEdge2musterᚋorgᚐEdge(ctx, sel, v[i])
+	})
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+	return ret
+}
+
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
 	if plan := ec.plan__Directive(sel); plan != nil && list.Allowed(ctx) {
 		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
@@ -545,41 +605,6 @@ func (ec *executionContext) marshalOProject2ᚕᚖmusterᚋorgᚐProjectᚄ(ctx 
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNProject2ᚖmusterᚋorgᚐProject(ctx, sel, v[i])
-	})
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-	return ret
-}
-
-func (ec *executionContext) marshalOSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	if plan := ec.planSecurityEvent(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendSecurityEvent(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
-		}
-	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNSecurityEvent2ᚖmusterᚋorgᚐSecurityEvent(ctx, sel, v[i])
 	})
 	for _, e := range ret {
 		if e == graphql.Null {
@@ -1885,6 +1910,45 @@ func appendSecurityEvent(b []byte, plan *list.Plan, v *org.SecurityEvent) (_ []b
 				return b, false
 			} else {
 				b = list.AppendTime(b, v.CreatedAt)
+			}
+		}
+	}
+	return append(b, '}'), true
+}
+
+func (ec *executionContext) planSecurityEventEdge(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventEdgeImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "cursor":
+			plan.Add(field, 1)
+		case "node":
+			plan.Add(field, 2, ec.planSecurityEvent(field.Selections))
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendSecurityEventEdge(b []byte, plan *list.Plan, v *org.Edge[org.SecurityEvent]) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"SecurityEventEdge\""...)
+		case 1:
+			b = list.AppendString(b, string(v.Cursor))
+		case 2:
+			if v.Node == nil {
+				return b, false
+			} else if b, ok = appendSecurityEvent(b, field.Inner[0], v.Node); !ok {
+				return b, false
 			}
 		}
 	}
