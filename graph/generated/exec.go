@@ -3451,63 +3451,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
-	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
-		ec.unmarshalInputAcceptInviteInput,
-		ec.unmarshalInputApproveTwoFactorResetInput,
-		ec.unmarshalInputAuditLogFilter,
-		ec.unmarshalInputChangeEmailInput,
-		ec.unmarshalInputChangeMemberRoleInput,
-		ec.unmarshalInputChangePasswordInput,
-		ec.unmarshalInputConfirmIdentityInput,
-		ec.unmarshalInputConfirmPhoneInput,
-		ec.unmarshalInputConfirmSecurityKeyEnrollmentInput,
-		ec.unmarshalInputConfirmTOTPInput,
-		ec.unmarshalInputConfirmTwoFactorResetInput,
-		ec.unmarshalInputConnectSSOInput,
-		ec.unmarshalInputCreateOrganizationInput,
-		ec.unmarshalInputCreatePersonalTokenInput,
-		ec.unmarshalInputCreateProjectInput,
-		ec.unmarshalInputCreateServiceTokenInput,
-		ec.unmarshalInputCreateTeamInput,
-		ec.unmarshalInputDeclineTwoFactorResetInput,
-		ec.unmarshalInputDisconnectSSOInput,
-		ec.unmarshalInputEndOtherSessionsInput,
-		ec.unmarshalInputEndSessionInput,
-		ec.unmarshalInputEnrollPhoneInput,
-		ec.unmarshalInputEnrollTOTPInput,
-		ec.unmarshalInputInviteMemberInput,
-		ec.unmarshalInputLeaveOrganizationInput,
-		ec.unmarshalInputMemberFilter,
-		ec.unmarshalInputRegenerateRecoveryCodesInput,
-		ec.unmarshalInputRemindMembersWithout2FAInput,
-		ec.unmarshalInputRemoveAuthenticatorInput,
-		ec.unmarshalInputRemoveMemberInput,
-		ec.unmarshalInputRenameAuthenticatorInput,
-		ec.unmarshalInputReportNotMeInput,
-		ec.unmarshalInputRequestEmailVerificationInput,
-		ec.unmarshalInputRequestPasswordResetInput,
-		ec.unmarshalInputResendInviteInput,
-		ec.unmarshalInputResetMemberTwoFactorInput,
-		ec.unmarshalInputResetPasswordInput,
-		ec.unmarshalInputRevokePersonalTokenInput,
-		ec.unmarshalInputRevokeServiceTokenInput,
-		ec.unmarshalInputSSOClaimInput,
-		ec.unmarshalInputSendSecondFactorCodeInput,
-		ec.unmarshalInputSetMemberTeamsInput,
-		ec.unmarshalInputSetRequire2FAInput,
-		ec.unmarshalInputSignInInput,
-		ec.unmarshalInputSignInWithPasskeyInput,
-		ec.unmarshalInputSignOutInput,
-		ec.unmarshalInputSignUpInput,
-		ec.unmarshalInputStartPasskeySignInInput,
-		ec.unmarshalInputStartSecurityKeyEnrollmentInput,
-		ec.unmarshalInputStartSecurityKeyVerificationInput,
-		ec.unmarshalInputUnlinkIdentityInput,
-		ec.unmarshalInputUpdateNotificationSettingsInput,
-		ec.unmarshalInputUpdateOrganizationInput,
-		ec.unmarshalInputVerifyEmailInput,
-		ec.unmarshalInputVerifySecondFactorInput,
-	)
 	first := true
 
 	switch opCtx.Operation.Operation {
@@ -3517,7 +3460,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			var data graphql.Marshaler
 			if first {
 				first = false
-				ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 				data = ec._Query(ctx, opCtx.Operation.SelectionSet)
 			} else {
 				if atomic.LoadInt32(&ec.PendingDeferred) > 0 {
@@ -3547,7 +3489,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				return nil
 			}
 			first = false
-			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 			data := ec._Mutation(ctx, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
 			data.MarshalGQL(&buf)

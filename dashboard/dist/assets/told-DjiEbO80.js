@@ -1,1 +1,0 @@
-import{s as e}from"./client-C09i7-V6.js";function t(t){e.show({message:t,role:`status`,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};
