@@ -48,8 +48,7 @@ export async function company() {
     organizationId,
     slug,
     name: `Company ${mark}`,
-    async join(name, { role = 'MEMBER', team: of, factor = false } = {}) {
-      const email = `${name.split(' ')[0].toLowerCase()}-${mark}@browser.example`;
+    async join(name, { role = 'MEMBER', team: of, factor = false, email = `${name.split(' ')[0].toLowerCase()}-${mark}@browser.example` } = {}) {
       const { member } = await mutate(owner.token, 'inviteMember', 'member { id }', {
         organizationId,
         email,

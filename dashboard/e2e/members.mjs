@@ -248,6 +248,9 @@ await check(
     await press('Make token');
     const shown = (await dialog.locator('code').textContent()) ?? '';
     if (shown.length < 40) throw new Error('the new token is not shown');
+    // Shown this once: no key closes it.
+    await page.keyboard.press('Escape');
+    await dialog.getByText(shown, { exact: true }).waitFor();
     await press('Done');
     await closed();
     await page.getByText('Wall screen').waitFor();

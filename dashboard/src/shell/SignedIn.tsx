@@ -189,7 +189,7 @@ function AccountMenu({ account }: { account: Account }) {
     }
   };
   return (
-    <Menu position="bottom-end" width={240}>
+    <Menu position="bottom-end" width={240} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <UnstyledButton className="account-button">
           <IconUser size={18} aria-hidden />
@@ -198,7 +198,11 @@ function AccountMenu({ account }: { account: Account }) {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{account.email ?? account.name}</Menu.Label>
+        {/* The button may have had no room for all of it. */}
+        <Menu.Label>
+          {account.name}
+          {account.email !== null && <div>{account.email}</div>}
+        </Menu.Label>
         {accountPlaces.map(({ to, label, icon: Icon }) => (
           <Menu.Item key={to} leftSection={<Icon size={16} aria-hidden />} onClick={() => void navigate({ to })}>
             {label}

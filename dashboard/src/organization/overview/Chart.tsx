@@ -16,7 +16,7 @@ export default function Chart({ days }: { days: readonly Day[] }) {
         h={220}
         data={days.map(({ day, active, with2FA }) => ({ day, share: percent(with2FA, active) }))}
         dataKey="day"
-        series={[{ name: 'share', label: 'With 2FA', color: 'muster' }]}
+        series={[{ name: 'share', label: 'With 2FA', color: 'var(--muster-line)' }]}
         curveType="stepAfter"
         withDots={days.length <= 2}
         yAxisProps={{ domain: [0, 100], width: 52 }}

@@ -59,7 +59,7 @@ function Who({ impact }: { impact: Impact }) {
         {shown ? 'Hide the names' : without === 1 ? 'Show who it is' : `Show all ${without.toLocaleString('en-GB')}`}
       </Button>
       {shown && impact.removedCount > 0 && <Names label="Without two-factor authentication" unmailable={false} />}
-      {shown && impact.unmailableCount > 0 && <Names label="Of them, cannot be mailed" unmailable />}
+      {shown && impact.unmailableCount > 0 && <Names label={impact.removedCount > 0 ? 'Of them, cannot be mailed' : 'Cannot be mailed'} unmailable />}
     </div>
   );
 }
