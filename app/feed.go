@@ -296,7 +296,7 @@ func (w *Watch[T]) Events(ctx context.Context, share bool) iter.Seq2[T, error] {
 			}
 			return err
 		}
-		w.tell = func(e *org.AuditLogEntry) bool { return !w.filter.Matches(e) || yield(w.event(e), nil) }
+		w.tell = func(e *org.AuditLogEntry, _ bool) bool { return !w.filter.Matches(e) || yield(w.event(e), nil) }
 		goThrough := w.follow
 		if share {
 			goThrough = w.readOn
@@ -317,9 +317,9 @@ func (w *Watch[T]) Scope() string { return scope(w.organizationID, w.role) }
 func scope(organizationID string, role org.Role) string { return organizationID + " " + string(role) }
 
 // Follow gives what comes after a sequence to all who are in the scope: ctx has no caller. It calls ask before it goes on
-// to an entry that may have changed who may watch, and tell for each entry, with nil for one that the filter leaves out,
-// until either says stop.
-func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T) bool) error {
+// to an entry that may have changed who may watch, and tell for each entry, with nil for one that the filter leaves out and
+// with more where the next one has been read already, until either says stop.
+func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T, more bool) bool) error {
 	r := reader{
 		app: w.app, organizationID: w.organizationID, position: after,
 		ask: func(ctx context.Context) error {
@@ -328,12 +328,12 @@ func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Conte
 			}
 			return nil
 		},
-		tell: func(e *org.AuditLogEntry) bool {
+		tell: func(e *org.AuditLogEntry, more bool) bool {
 			if !w.filter.Matches(e) {
-				return tell(e.Sequence, nil)
+				return tell(e.Sequence, nil, more)
 			}
 			event := w.event(e)
-			return tell(e.Sequence, &event)
+			return tell(e.Sequence, &event, more)
 		},
 	}
 	if err := r.follow(ctx); err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
@@ -363,7 +363,7 @@ type reader struct {
 	organizationID string
 	position       int // the sequence of the last entry that was told
 	ask            func(context.Context) error
-	tell           func(*org.AuditLogEntry) bool
+	tell           func(e *org.AuditLogEntry, more bool) bool
 }
 
 // follow reads the table to its end, then tells what commits, until ask or tell says stop or ctx ends.
@@ -397,7 +397,7 @@ func (r *reader) follow(ctx context.Context) error {
 // later, is told: what was read has committed, so one question covers the rest of the batch.
 func (r *reader) hand(ctx context.Context, entries []*org.AuditLogEntry) error {
 	asked := false
-	for _, e := range entries {
+	for i, e := range entries {
 		if !asked && e.ChangesAccess() { // also where it was seen elsewhere: the gate has not
 			if err := r.ask(ctx); err != nil {
 				return err
@@ -410,7 +410,7 @@ func (r *reader) hand(ctx context.Context, entries []*org.AuditLogEntry) error {
 		if e.Sequence > r.position+1 {
 			return errTrimmed(e.Sequence) // retention overtook who was behind
 		}
-		if !r.tell(e) {
+		if !r.tell(e, i+1 < len(entries)) {
 			return errStopped
 		}
 		r.position = e.Sequence

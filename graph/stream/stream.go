@@ -18,9 +18,9 @@ type Log[T any] interface {
 	// Scope names those who are shown the same: the organization and the role.
 	Scope() string
 	// Follow gives the events after a sequence to everybody in the scope, without a caller. It calls ask before it gives an
-	// entry that may have changed who may see the log, and tell for every entry, with nil where there is no event to it. It
-	// ends when either says so, or ctx.
-	Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T) bool) error
+	// entry that may have changed who may see the log, and tell for every entry, with nil where there is no event to it and
+	// with more where the next entry comes at once. It ends when either says so, or ctx.
+	Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T, more bool) bool) error
 	// Ask asks the gate for several callers at once: the scope that each is in, or the refusal.
 	Ask(ctx context.Context, callers []context.Context) (scopes []string, refusals []error)
 }
@@ -29,7 +29,7 @@ type Log[T any] interface {
 type Live struct {
 	Scope    string
 	Position int // the sequence after which it goes on
-	Follow   func(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event any) bool) error
+	Follow   func(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event any, more bool) bool) error
 	Ask      func(ctx context.Context, callers []context.Context) (scopes []string, refusals []error)
 }
 
@@ -153,12 +153,12 @@ func OfLog[T any](ctx context.Context, after *int, begin func(after *int) (Log[T
 func live[T any](log Log[T]) *Live {
 	return &Live{
 		Scope: log.Scope(), Position: log.Position(), Ask: log.Ask,
-		Follow: func(ctx context.Context, after int, ask func(context.Context) bool, tell func(int, any) bool) error {
-			return log.Follow(ctx, after, ask, func(sequence int, event *T) bool {
+		Follow: func(ctx context.Context, after int, ask func(context.Context) bool, tell func(int, any, bool) bool) error {
+			return log.Follow(ctx, after, ask, func(sequence int, event *T, more bool) bool {
 				if event == nil {
-					return tell(sequence, nil)
+					return tell(sequence, nil, more)
 				}
-				return tell(sequence, *event)
+				return tell(sequence, *event, more)
 			})
 		},
 	}

@@ -20,9 +20,11 @@ import (
 
 // The bounds of a group.
 const (
-	// ringSize is how many of its last frames a group keeps: for those who join, and for those whose queue is full. Whoever
-	// needs an older one reads the table.
-	ringSize = 256
+	// recentFrames is how many of its last frames a group keeps, up to twice as many: for those who join, and for those
+	// whose queue is full. Whoever needs an older one reads the table.
+	recentFrames = 256
+	// runFrames is how many a group tells at most in one step: the first member must not wait until all are executed.
+	runFrames = maxBatchFrames
 	// paceEvery is after how many frames a group looks whether its members keep up.
 	paceEvery = maxQueuedFrames
 	// paceLimit is how long it waits then, until half of them do.
@@ -34,8 +36,8 @@ const (
 // the member's own id. The execution has no caller, so that nothing of one member can be shown to another.
 //
 // A subscription begins alone, with its own gate and its own reading of the table. When it has read all there is it joins
-// at exactly that sequence: what the group has told since comes from the ring of the group's last frames. A member whose
-// queue is full takes what it missed from the ring when its writer has room; one that has fallen behind the ring, whose
+// at exactly that sequence: what the group has told since comes from the group's last frames. A member whose
+// queue is full takes what it missed from them when its writer has room; one that has fallen behind them, whose
 // role has changed, or whose group has come to an event that it cannot execute for all, leaves and goes on alone.
 //
 // Before the group goes on to an entry that may have changed who may see the log, it raises its epoch and asks the gate for
@@ -54,22 +56,34 @@ type group struct {
 	subscription *stream.Subscription
 	responses    graphql.ResponseHandler
 	executing    context.Context //nolint:containedctx // The execution's, for all events.
+	told         run             // what is to be published next, in one step
+	reached      int             // the last entry that was told or passed over, published or not
+	unpaced      int             // frames that were published since it was looked whether members keep up
 
 	mu       sync.Mutex // guards what follows and the members; taken before any other
 	over     bool       // nobody is in it, and nobody joins
 	epoch    int64
-	position int // the last entry that was told or passed over
+	position int // the last entry that was published or passed over
 	members  []*member
 	late     int // of them
-	ring     [ringSize]sharedFrame
-	frames   int // that have ever been in the ring; the next one is at frames % ringSize
-	from     int // the ring has all frames of entries after this sequence
+	recent   run // the last frames
+	from     int // they are all frames of entries after this sequence
 }
 
-// sharedFrame is what a group tells of one entry.
-type sharedFrame struct {
-	sequence int
-	payload  []byte
+// run is what a group tells of some entries in one step: queueing it costs each member as much as queueing one frame.
+// What is in it is shared by the members' queues and never written again.
+type run struct {
+	sequences []int
+	payloads  [][]byte
+}
+
+// after is what a run has of the entries after a sequence.
+func (r run) after(sequence int) run {
+	i, found := slices.BinarySearch(r.sequences, sequence)
+	if found {
+		i++
+	}
+	return run{r.sequences[i:], r.payloads[i:]}
 }
 
 // member is an operation's place in a group. Its fields are guarded by the group's mutex.
@@ -80,8 +94,7 @@ type member struct {
 	index    int   // in members; -1 when it has left
 	epoch    int64 // when the gate let it through
 	position int   // the last sequence that was queued for it, or that it had when it came
-	late     bool  // its queue is full
-	next     int   // where it is late, the first frame that was not queued
+	late     bool  // its queue is full: it has yet to get what came after its position
 }
 
 // rest is what remains of a subscription that has been executed alone up to the present.
@@ -183,7 +196,7 @@ func (t *WebSocket) group(s *socket, r *rest) *group {
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // nobody's context
 	g := &group{
 		transport: t, exec: s.exec, key: key, live: r.live, payload: r.payload, cancel: cancel, eased: make(chan struct{}, 1),
-		position: r.live.Position, from: r.live.Position,
+		reached: r.live.Position, position: r.live.Position, from: r.live.Position,
 	}
 	t.groups[key] = g
 	t.running.Add(1) // The socket's own keeps it from being zero.
@@ -204,7 +217,7 @@ type joining int
 const (
 	joined joining = iota
 	stale          // the gate has to be asked first
-	gone           // the ring does not reach back so far
+	gone           // the last frames do not reach back so far
 	ended          // there is no such group any more
 )
 
@@ -221,25 +234,29 @@ func (g *group) join(m *member) joining {
 	}
 	m.index = len(g.members)
 	g.members = append(g.members, m)
-	m.next = max(g.frames-ringSize, 0)
-	for m.next < g.frames && g.ring[m.next%ringSize].sequence <= m.position {
-		m.next++
-	}
 	m.late = true
 	g.late++
 	g.takeUp(m)
 	return joined
 }
 
-// takeUp queues for a late member what the ring has for it, as far as there is room.
+// offer queues a run for a member, as far as there is room, and says whether that was all of it.
+func (m *member) offer(r run) bool {
+	n := len(r.payloads)
+	if n == 0 {
+		return true
+	}
+	queued := m.socket.outbox.offerShared(m, r.payloads)
+	if queued > 0 {
+		m.position = r.sequences[queued-1]
+	}
+	return queued == n
+}
+
+// takeUp queues for a late member what it missed, as far as there is room.
 func (g *group) takeUp(m *member) {
-	for m.next < g.frames {
-		f := g.ring[m.next%ringSize]
-		if !m.socket.outbox.offerShared(m, f.payload) {
-			return
-		}
-		m.position = f.sequence
-		m.next++
+	if !m.offer(g.recent.after(m.position)) {
+		return
 	}
 	m.late = false
 	g.late--
@@ -255,11 +272,7 @@ func (g *group) takeUp(m *member) {
 func (g *group) catchUp(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case m.index < 0:
-	case m.epoch < g.epoch:
-		m.socket.outbox.stillLate(m) // Until the gate has answered.
-	default:
+	if m.index >= 0 && m.late && m.epoch == g.epoch { // Else the gate has not answered yet: ask comes back to it.
 		g.takeUp(m)
 	}
 }
@@ -362,6 +375,7 @@ func (g *group) dissolve() {
 
 // ask asks the gate for all members. It says whether anybody is left.
 func (g *group) ask(ctx context.Context) bool {
+	g.publish()
 	g.mu.Lock()
 	g.epoch = g.transport.epoch.Add(1)
 	epoch, members := g.epoch, slices.Clone(g.members)
@@ -387,7 +401,7 @@ func (g *group) ask(ctx context.Context) bool {
 		default:
 			m.epoch = epoch
 			if m.late {
-				m.socket.outbox.wake()
+				m.socket.outbox.takeUp(m)
 			}
 		}
 	}
@@ -406,10 +420,9 @@ func (g *group) ask(ctx context.Context) bool {
 	return left
 }
 
-// tell executes an event for all members and queues it for them; nil is an entry that there is nothing to tell of. An event
-// that cannot be executed without an error is not for a group.
-func (g *group) tell(sequence int, event any) bool {
-	var payload []byte
+// tell executes an event for all members and publishes it, alone or with what comes with it at once, as more says; nil is an
+// entry that there is nothing to tell of. An event that cannot be executed without an error is not for a group.
+func (g *group) tell(sequence int, event any, more bool) bool {
 	if event != nil {
 		if !g.subscription.Push(event) {
 			return false
@@ -418,52 +431,66 @@ func (g *group) tell(sequence int, event any) bool {
 		if response == nil || len(response.Errors) > 0 {
 			return false
 		}
-		var err error
-		if payload, err = encodeResponse(response); err != nil {
+		payload, err := encodeResponse(response)
+		if err != nil {
 			return false
 		}
+		g.told.sequences = append(g.told.sequences, sequence)
+		g.told.payloads = append(g.told.payloads, payload)
 	}
-	if g.publish(sequence, payload) {
+	g.reached = sequence
+	if more && len(g.told.payloads) < runFrames {
+		return true
+	}
+	if g.publish() {
 		g.pace()
 	}
 	return true
 }
 
-// publish queues a frame for all members. It says whether most of them have no room left.
-func (g *group) publish(sequence int, payload []byte) (crowded bool) {
+// publish queues what was told for all members. It says whether it is time to wait, because most of them have no room left.
+func (g *group) publish() (crowded bool) {
 	var leaving []*member
 	g.mu.Lock()
-	if payload != nil {
-		slot := &g.ring[g.frames%ringSize]
-		if g.frames >= ringSize {
-			g.from = slot.sequence
-		}
-		*slot = sharedFrame{sequence, payload}
-		g.frames++
+	if n := len(g.told.payloads); n > 0 {
+		fresh := g.keep(g.told)
+		g.told.sequences, g.told.payloads = g.told.sequences[:0], g.told.payloads[:0]
 		for i := 0; i < len(g.members); i++ {
 			m := g.members[i]
 			switch {
 			case m.epoch < g.epoch, // Its last answer is too old: it goes and asks for itself.
-				m.late && m.next < g.frames-ringSize: // What it missed is in the table alone.
+				m.late && m.position < g.from: // What it missed is in the table alone.
 				g.remove(m)
 				leaving = append(leaving, m)
 				i--
-			case m.late || m.position >= sequence:
-			case m.socket.outbox.offerShared(m, payload):
-				m.position = sequence
-			default:
-				m.late, m.next = true, g.frames-1
+			case !m.late && !m.offer(fresh.after(m.position)):
+				m.late = true
 				g.late++
 			}
 		}
-		crowded = g.frames%paceEvery == 0 && 2*g.late > len(g.members)
+		g.unpaced += n
+		if crowded = g.unpaced >= paceEvery && 2*g.late > len(g.members); g.unpaced >= paceEvery {
+			g.unpaced = 0
+		}
 	}
-	g.position = sequence
+	g.position = g.reached
 	g.mu.Unlock()
 	for _, m := range leaving {
 		m.goOn(false)
 	}
 	return crowded
+}
+
+// keep adds a run to the last frames and answers it as it is there.
+func (g *group) keep(r run) run {
+	if old := len(g.recent.payloads) - recentFrames; old >= recentFrames {
+		g.from = g.recent.sequences[old-1]
+		g.recent = run{slices.Clone(g.recent.sequences[old:]), slices.Clone(g.recent.payloads[old:])}
+	}
+	n := len(g.recent.payloads)
+	g.recent.sequences = append(g.recent.sequences, r.sequences...)
+	g.recent.payloads = append(g.recent.payloads, r.payloads...)
+	return run{g.recent.sequences[n:], g.recent.payloads[n:]}
 }
 
 // pace waits for a moment where most members do not keep up. Without it a burst would drive all of them to the table, each

@@ -134,13 +134,17 @@ func (r *reading) Position() int { return r.position }
 
 func (r *reading) Scope() string { return r.scope }
 
-func (r *reading) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(int, *int) bool) error {
+func (r *reading) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(int, *int, bool) bool) error {
 	for {
 		changing, ok := r.next(ctx, after, true)
 		if !ok || changing && !ask(ctx) {
 			return nil
 		}
-		if after++; !tell(after, &after) {
+		after++
+		r.mu.Lock()
+		more := after < r.end
+		r.mu.Unlock()
+		if !tell(after, &after, more) {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,11 +20,12 @@ var (
 )
 
 // frame is one message to a client: its operation's own id, and a payload that is never changed
-// after it was queued, so that sockets may share one.
+// after it was queued, so that sockets may share one. A group queues a run of messages as one frame.
 type frame struct {
 	op      *operation // nil for the connection's own messages
 	kind    string
 	payload []byte        // JSON, nil for none
+	more    [][]byte      // the payloads of the messages that follow in a run
 	last    bool          // the operation's last frame: its id is free once this is written
 	written chan struct{} // closed when the frame is on the wire; nil when nobody waits for it
 }
@@ -31,16 +33,22 @@ type frame struct {
 // outbox is the bounded queue in front of a socket's writer. One oversized frame fits into an
 // empty queue.
 type outbox struct {
-	ready chan struct{} // has a token when there may be frames
+	// ready is all that an idle writer waits for: one channel costs a quarter of a select over several. It gets a token
+	// when the writer sleeps and there is something for it to do.
+	ready chan struct{}
 
-	mu     sync.Mutex
-	frames []frame
-	first  [1]frame // what frames begins with: most sockets never have two
-	held   int      // frames that are queued or being written
-	bytes  int      // in them
-	late   []*member
-	closed bool
-	room   chan struct{} // closed when frames were written; nil when nobody waits
+	mu       sync.Mutex
+	sleeping bool // the writer has found nothing to do
+	frames   []frame
+	first    [1]frame // what frames begins with: most sockets never have two
+	held     int      // messages that are queued or being written
+	bytes    int      // in them
+	late     []*member
+	ping     bool        // the client is to be asked for a sign of life
+	pong     []byte      // the control frame that answers the client's newest ping
+	pings    *time.Timer // makes ping due
+	closed   bool
+	room     chan struct{} // closed when frames were written; nil when nobody waits
 }
 
 func (o *outbox) init() { o.ready = make(chan struct{}, 1) }
@@ -83,95 +91,155 @@ func (o *outbox) offer(f frame) (room <-chan struct{}, err error) {
 	if o.closed {
 		return nil, errOutboxClosed
 	}
-	if !o.add(f) {
+	if !o.fits(1, len(f.payload)) {
 		if o.room == nil {
 			o.room = make(chan struct{})
 		}
 		return o.room, nil
 	}
+	o.add(f, 1, len(f.payload))
 	return nil, nil
 }
 
-// offerShared queues a frame of a group, or notes that the member is late: the writer takes what comes from the
-// group's ring when it has room. Where the socket is closed it says that all is well, as nobody waits for more.
-func (o *outbox) offerShared(m *member, payload []byte) bool {
+// offerShared queues messages of a group in one step, as many as there is room for, and answers how many. Where that is
+// not all of them it notes that the member is late: the writer takes what comes from the group's ring when it has room.
+// Where the socket is closed it says that all is well, as nobody waits for more.
+func (o *outbox) offerShared(m *member, run [][]byte) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || o.add(frame{op: m.op, kind: "next", payload: payload}) {
-		return true
+	if o.closed {
+		return len(run)
 	}
-	o.late = append(o.late, m)
-	return false
+	n, bytes := 0, 0
+	for n < len(run) && o.fits(n+1, bytes+len(run[n])) {
+		bytes += len(run[n])
+		n++
+	}
+	if n > 0 {
+		o.add(frame{op: m.op, kind: "next", payload: run[0], more: run[1:n]}, n, bytes)
+	}
+	if n < len(run) {
+		o.addLate(m)
+	}
+	return n
 }
 
-// stillLate notes a member that could not take up what it missed.
-func (o *outbox) stillLate(m *member) {
+// takeUp makes the writer let a late member queue what it missed.
+func (o *outbox) takeUp(m *member) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.closed {
+		o.addLate(m)
+		o.wake()
+	}
+}
+
+func (o *outbox) addLate(m *member) {
+	if !slices.Contains(o.late, m) {
 		o.late = append(o.late, m)
 	}
 }
 
-// add queues a frame if there is room.
-func (o *outbox) add(f frame) bool {
-	if o.held > 0 && (o.held >= maxQueuedFrames || o.bytes+len(f.payload) > maxQueuedBytes) {
-		return false
-	}
+// fits says whether there is room for so many more messages of so many bytes.
+func (o *outbox) fits(n, bytes int) bool {
+	return o.held == 0 && n == 1 || o.held+n <= maxQueuedFrames && o.bytes+bytes <= maxQueuedBytes
+}
+
+// add queues a frame of n messages.
+func (o *outbox) add(f frame, n, bytes int) {
 	if o.frames == nil {
 		o.frames = o.first[:0]
 	}
 	o.frames = append(o.frames, f)
-	o.held++
-	o.bytes += len(f.payload)
+	o.held += n
+	o.bytes += bytes
 	o.wake()
-	return true
 }
 
 // wake makes the writer look.
-func (o *outbox) wake() { // The lock is not needed.
-	select {
-	case o.ready <- struct{}{}:
-	default:
+func (o *outbox) wake() {
+	if o.sleeping {
+		o.sleeping = false
+		o.ready <- struct{}{}
 	}
 }
 
-// take moves the oldest frames into a batch: what is written at once. A frame that somebody waits for is not written with
-// others before it: it has its time for itself.
-func (o *outbox) take(b *batch) {
+// keepPinging makes a ping due after each interval until the outbox is closed.
+func (o *outbox) keepPinging(interval time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	bytes := 0
-	for _, f := range o.frames[:min(len(o.frames), len(b.frames))] {
-		if bytes += len(f.payload); b.n > 0 && (bytes > maxBatchBytes || f.written != nil) {
+	if o.closed {
+		return
+	}
+	o.pings = time.AfterFunc(interval, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.closed {
+			return
+		}
+		o.ping = true
+		o.wake()
+		o.pings.Reset(interval)
+	})
+}
+
+// answer queues the control frame that answers a ping. Only the newest is answered, as RFC 6455 allows (section 5.5.3).
+func (o *outbox) answer(data string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.pong = append(append(o.pong[:0], finalPong, byte(len(data))), data...)
+		o.wake()
+	}
+}
+
+// next puts into the batch what is to be written at once, after what was in it has been written, and answers which members
+// are late where there is room for them: they come first. Where there is neither the writer is to wait until it is
+// woken. A frame that somebody waits for is not written with others before it: it has its time for itself.
+func (o *outbox) next(b *batch) (late []*member) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if b.messages > 0 {
+		o.held -= b.messages
+		o.bytes -= b.payload
+		o.wakeWaiters()
+	}
+	b.clear()
+	if o.closed {
+		return nil
+	}
+	if len(o.late) > 0 && o.held < maxQueuedFrames/2 {
+		late, o.late = o.late, nil
+		return late
+	}
+	// Also while there is always something to write: a client that only listens has nothing to say but the answers to pings.
+	if o.ping {
+		o.ping = false
+		b.addPing()
+	}
+	if o.pong != nil {
+		b.bytes = append(b.bytes, o.pong...)
+		o.pong = nil
+	}
+	o.take(b)
+	o.sleeping = b.empty()
+	return nil
+}
+
+// take moves the oldest frames into a batch.
+func (o *outbox) take(b *batch) {
+	whole := 0
+	for i := range o.frames {
+		if f := &o.frames[i]; b.n == len(b.frames) || b.n > 0 && f.written != nil || !b.take(f) {
 			break
 		}
-		b.frames[b.n] = f
-		b.n++
+		whole++
 	}
-	rest := copy(o.frames, o.frames[b.n:])
+	rest := copy(o.frames, o.frames[whole:])
 	clear(o.frames[rest:]) // The array must not keep the payloads.
 	if o.frames = o.frames[:rest]; rest == 0 {
 		o.frames, o.first = nil, [1]frame{} // An idle socket keeps no array.
 	}
-}
-
-// wrote makes room for as much as was taken, and answers which members are late where there is room for them.
-func (o *outbox) wrote(b *batch) (late []*member) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
-		return nil
-	}
-	for _, f := range b.taken() {
-		o.held--
-		o.bytes -= len(f.payload)
-	}
-	o.wakeWaiters()
-	if o.held < maxQueuedFrames/2 {
-		late, o.late = o.late, nil
-	}
-	return late
 }
 
 // close drops what is queued and refuses the rest.
@@ -179,8 +247,12 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	o.frames, o.first, o.late = nil, [1]frame{}, nil
+	o.frames, o.first, o.late, o.pong = nil, [1]frame{}, nil, nil
+	if o.pings != nil {
+		o.pings.Stop()
+	}
 	o.wakeWaiters()
+	o.wake()
 }
 
 func (o *outbox) wakeWaiters() {

@@ -28,6 +28,7 @@ const maxID = 256
 type socket struct {
 	transport  *WebSocket
 	connection *websocket.Conn
+	wire       net.Conn      // the connection's
 	request    *http.Request // nil after connection_init
 	exec       graphql.GraphExecutor
 	outbox     outbox
@@ -39,6 +40,8 @@ type socket struct {
 	// Of the reader only, but ctx stays the same from the first operation on.
 	ctx   context.Context //nolint:containedctx // A socket outlives the call that made it.
 	begun bool            // connection_init was accepted
+
+	renewed time.Time // when the writer set its deadline; of the writer only
 
 	client netip.Addr
 
@@ -60,7 +63,7 @@ func newSocket(t *WebSocket, connection *websocket.Conn, r *http.Request, exec g
 	// net/http ends the request's context when the handler returns.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	s := &socket{
-		transport: t, connection: connection, request: r.WithContext(ctx), exec: exec,
+		transport: t, connection: connection, wire: connection.NetConn(), request: r.WithContext(ctx), exec: exec,
 		ctx: ctx, cancel: cancel,
 		closing: make(chan struct{}), written: make(chan struct{}), live: map[string]*operation{},
 	}
@@ -77,15 +80,15 @@ func (s *socket) close(code int, reason string) {
 		return
 	}
 	s.closed, s.code, s.reason = true, code, reason
+	close(s.closing) // First: the writer looks at it when the outbox wakes it.
 	s.outbox.close()
-	close(s.closing)
 	s.cancel() // Last: what operations make of it must find the outbox closed.
 	// The reader waits for the client's close frame only so long. A write under way that a
 	// stalled client holds up ends too; a net.Conn's deadlines may be set from anywhere, and an
 	// error means that the connection is closed already.
 	deadline := time.Now().Add(closeGrace)
-	_ = s.connection.NetConn().SetReadDeadline(deadline)
-	_ = s.connection.NetConn().SetWriteDeadline(deadline)
+	_ = s.wire.SetReadDeadline(deadline)
+	_ = s.wire.SetWriteDeadline(deadline)
 }
 
 // cut ends the connection without a word.
@@ -132,6 +135,10 @@ func (s *socket) read() {
 		}
 		return nil
 	})
+	s.connection.SetPingHandler(func(data string) error {
+		s.outbox.answer(data) // gorilla would set a deadline of its own for the answer, and the writer's with it.
+		return nil
+	})
 	s.connection.SetCloseHandler(func(code int, _ string) error {
 		s.close(code, "") // The writer answers: nothing may come after a close frame.
 		return nil
@@ -164,7 +171,7 @@ func (s *socket) readFailed(err error) {
 		// gorilla has sent 1009. What the client still sends must be read, or the close frame is
 		// lost with the reset that unread data causes.
 		s.close(0, "")
-		_, _ = io.Copy(io.Discard, s.connection.NetConn())
+		_, _ = io.Copy(io.Discard, s.wire)
 		return
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && !s.begun {

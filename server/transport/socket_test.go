@@ -271,6 +271,22 @@ func TestPings(t *testing.T) {
 		close(stop)
 		<-done
 	})
+	t.Run("the client's are answered", func(t *testing.T) {
+		t.Parallel()
+		c := a.connect(t, "")
+		answered := make(chan string, 1)
+		c.SetPongHandler(func(data string) error {
+			answered <- data
+			return nil
+		})
+		if err := c.WriteControl(websocket.PingMessage, []byte("are you there?"), time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		c.expect("ping", "", "") // By then the answer has been read.
+		if got := receive(t, answered); got != "are you there?" {
+			t.Errorf("the answer is %q", got)
+		}
+	})
 	t.Run("a client that has vanished is noticed", func(t *testing.T) {
 		t.Parallel()
 		c := a.connect(t, "")
