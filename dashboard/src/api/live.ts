@@ -183,6 +183,8 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
     if (isClose(reason, 4401)) return end(new ApiError('You have been signed out.', 'UNAUTHENTICATED'));
     const error = reason instanceof ApiError ? reason : Array.isArray(reason) ? refusal(reason[0] as GraphQLError) : null;
     if (o.log !== undefined && error?.code === 'HISTORY_TRIMMED' && error.first !== undefined) {
+      // It is no fault of the line, unless it is said again.
+      if (overlap > 0) wait = firstWait;
       overlap = 0; // what came before is there no more
       if (after !== error.first - 1) {
         after = error.first - 1;

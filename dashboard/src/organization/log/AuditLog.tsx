@@ -116,10 +116,16 @@ function Log() {
           Show older entries
         </Button>
       )}
-      {!shown.older && shown.entries.length > 0 && <Text c="dimmed">{said === '{}' ? 'This is where it begins.' : 'Nothing older fits this filter.'}</Text>}
+      {!shown.older && shown.entries.length > 0 && <Text c="dimmed">{end(said !== '{}', shown.entries)}</Text>}
       <EntryDetails id={open} close={() => change({ entry: undefined })} narrow={change} />
     </>
   );
+}
+
+/** What is below the oldest entry that can be shown. */
+function end(filtered: boolean, shown: readonly Entry[]): string {
+  if (filtered) return 'Nothing older fits this filter.';
+  return shown.at(-1)?.sequence === 1 ? 'This is where it begins.' : 'What is older is kept no longer.';
 }
 
 const Row = memo(function Row({ entry, open }: { entry: Entry; open: (id: string) => void }) {
