@@ -1,1 +1,0 @@
-var e=e=>e.replace(/^(.*\S)\s+<[^<>]*>$/,`$1`),t=({actorLabel:e,message:t})=>t.startsWith(`${e} `)?t.slice(e.length+1):t;export{e as n,t};
