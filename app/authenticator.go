@@ -373,6 +373,10 @@ func (a *App) RegenerateRecoveryCodes(ctx context.Context, in RegenerateRecovery
 		if err := tx.ReplaceRecoveryCodes(ctx, user.ID, r.session.ID, recoveryHashes(codes)); err != nil {
 			return nil, err
 		}
+		// As other changes of factors do: who makes new codes may be throwing somebody out, who may have asked for the change.
+		if err := tx.DeleteAccountLinks(ctx, user.ID, org.PurposeChange); err != nil {
+			return nil, fmt.Errorf("call off the change of address: %w", err)
+		}
 		return a.alert(ctx, tx, r, user, org.EventRecoveryRegenerated, "Made new recovery codes; the old ones no longer work.")
 	})
 	if err != nil {

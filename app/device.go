@@ -68,7 +68,7 @@ func (a *App) forgetOtherDevices(ctx context.Context, tx *db.Tx, r *Request, use
 	return nil
 }
 
-// What a new sign-in is told about: at most ten mails in a day, so that a program without a name of its own is no flood.
+// What a new sign-in is told about: at most ten mails in a day, and as many for each provider, so that a program without a name of its own is no flood.
 const (
 	newSignIns       = 10
 	newSignInsWithin = 24 * time.Hour
@@ -107,20 +107,23 @@ func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Ro
 		return cookie, nil
 	}
 	action, message := org.EventNewSignIn, "Signed in with a browser or program that has not been used before."
-	if via.Confined { // counted apart: whoever runs a provider does not make other sign-ins silent
+	if via.Confined { // counted apart for each: whoever runs a provider makes neither other sign-ins silent nor another provider's
 		o, err := tx.Organization(ctx, organizationID)
 		if err != nil {
 			return "", err
 		}
 		action, message = org.EventNewProviderSignIn, "The provider of "+o.Name+" signed somebody in to your account, for "+o.Name+" only, with a browser that has not been used for that before."
 	}
-	n, err := tx.EventsWithin(ctx, userID, action, newSignInsWithin)
+	n, err := tx.EventsWithin(ctx, userID, action, organizationID, newSignInsWithin)
 	if err != nil || n >= newSignIns {
 		return cookie, err
 	}
 	e, err := a.alert(ctx, tx, r, user, action, message)
 	if err != nil {
 		return "", err
+	}
+	if organizationID != "" {
+		e.ProviderOf = &organizationID
 	}
 	return cookie, tx.AddSecurityEvent(ctx, e)
 }

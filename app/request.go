@@ -86,6 +86,14 @@ func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, st
 	return ctx, s.ID, a.use(ctx, s)
 }
 
+// AccountOf is whose session a context of Authenticate's is; "" for nobody's, and for a service token, which is no person's.
+func AccountOf(ctx context.Context) string {
+	if s := request(ctx).session; s != nil && !s.Service() {
+		return s.User.ID
+	}
+	return ""
+}
+
 // Resume is Authenticate for each operation of a socket: the session that the socket began with, read again. The context
 // is one that Authenticate gave.
 func (a *App) Resume(ctx context.Context) (context.Context, error) {

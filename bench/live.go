@@ -115,18 +115,18 @@ func (l *live) fill(ctx context.Context, a *arena) (tokens []string, err error) 
 		return nil, err
 	}
 	tokens = append(tokens, token)
-	for range l.sockets/80 + 1 { // a session has at most 100
-		token := secret.NewToken()
-		if _, err := a.DB.Exec(ctx, `
-INSERT INTO sessions (id, user_id, token_hash, began_by, fresh_by, proved_at, ip_address, user_agent, expires_at)
-VALUES ($1, $2, $3, 'TOTP', 'TOTP', now(), '127.0.0.1', 'bench', now() + interval '12 hours')`,
-			db.NewID(db.SessionID), userID, secret.Hash(token)); err != nil {
+	if l.organization, _, err = a.addOrganization(ctx, name, userID, 2); err != nil {
+		return nil, err
+	}
+	for i := range l.sockets/80 + 1 { // a session has at most 100 sockets, and an account 300
+		if userID, token, err = a.addViewer(ctx, fmt.Sprintf("%s-%d", name, i)); err != nil {
+			return nil, err
+		}
+		if _, err := a.DB.Exec(ctx, `INSERT INTO members (id, organization_id, user_id, role, status) VALUES ($1, $2, $3, 'MANAGER', 'ACTIVE')`,
+			db.NewID(db.MemberID), l.organization, userID); err != nil {
 			return nil, err
 		}
 		tokens = append(tokens, token)
-	}
-	if l.organization, _, err = a.addOrganization(ctx, name, userID, 2); err != nil {
-		return nil, err
 	}
 	return tokens, l.write(ctx, a, 100)
 }

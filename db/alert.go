@@ -79,12 +79,13 @@ UPDATE account_alerts SET nonce = NULL, token_hash = NULL WHERE user_id = $1 AND
 	return err
 }
 
-// EventsWithin counts the lines of an action in an account's log that are younger than age.
-func (q Queries) EventsWithin(ctx context.Context, userID, action string, age time.Duration) (int, error) {
+// EventsWithin counts the lines of an action in an account's log that are younger than age, of one organization's provider, "" for
+// those of none.
+func (q Queries) EventsWithin(ctx context.Context, userID, action, organizationID string, age time.Duration) (int, error) {
 	var n int
 	err := q.pg.QueryRow(ctx, `
-SELECT count(*)::int FROM security_events WHERE user_id = $1 AND action = $2 AND created_at > clock_timestamp() - $3::interval`,
-		userID, action, age).Scan(&n)
+SELECT count(*)::int FROM security_events WHERE user_id = $1 AND action = $2 AND created_at > clock_timestamp() - $3::interval
+   AND coalesce(organization_id, '') = $4`, userID, action, age, organizationID).Scan(&n)
 	return n, err
 }
 

@@ -27,6 +27,9 @@ type memberRow struct {
 	inviterID, inviterName, inviterEmail pgtype.Text
 	inviteExpires                        pgtype.Timestamptz
 	inviteDelivery                       pgtype.Text
+	sentBy                               pgtype.Text
+	senderRole, senderStatus             word
+	senderFrozen, senderMeets, revoked   bool
 	onlyOwner, trusted, linked           bool
 	teamIDs, teamSlugs, teamNames        []string
 }
@@ -91,9 +94,17 @@ var memberDetails = []struct {
 		func(r *memberRow) []any { return []any{&r.inviterID, &r.inviterName, &r.inviterEmail} },
 	},
 	{
-		func(d org.MemberDetails) bool { return d.Invitation }, `i.expires_at, i.delivery`,
-		`LEFT JOIN invitations i ON i.member_id = m.id`,
-		func(r *memberRow) []any { return []any{&r.inviteExpires, &r.inviteDelivery} },
+		func(d org.MemberDetails) bool { return d.Invitation },
+		`i.expires_at, i.delivery, i.sent_by_id, sender.role, sender.status, coalesce(sender.frozen, false), coalesce(sender.meets, false), k.revoked_at IS NOT NULL`,
+		// Inside, m and u are who sent it: what compliant asks about.
+		`LEFT JOIN invitations i ON i.member_id = m.id LEFT JOIN api_tokens k ON k.id = i.sent_with_id
+  LEFT JOIN LATERAL (SELECT m.role, m.status, u.frozen_since IS NOT NULL AS frozen, ` + compliant + ` AS meets
+                       FROM members m JOIN users u ON u.id = m.user_id
+                      WHERE m.organization_id = (SELECT g.organization_id FROM members g WHERE g.id = i.member_id) AND m.user_id = i.sent_by_id) sender
+         ON m.status = 'INVITED'`,
+		func(r *memberRow) []any {
+			return []any{&r.inviteExpires, &r.inviteDelivery, &r.sentBy, &r.senderRole, &r.senderStatus, &r.senderFrozen, &r.senderMeets, &r.revoked}
+		},
 	},
 	{
 		func(d org.MemberDetails) bool { return d.OnlyOwner },
@@ -188,7 +199,10 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 	}
 	if have.Invitation {
 		delivery := org.InviteDelivery(r.inviteDelivery.String)
-		m.InviteExpiresAt, m.InviteDelivery = moment(r.inviteExpires), given(&delivery, r.inviteDelivery.Valid)
+		m.InviteDelivery = given(&delivery, r.inviteDelivery.Valid)
+		if r.linkOf(m).Stands() {
+			m.InviteExpiresAt = moment(r.inviteExpires)
+		}
 	}
 	if have.OnlyOwner {
 		only := r.onlyOwner
@@ -203,6 +217,29 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 		m.Teams[i] = &org.Team{ID: r.teamIDs[i], OrganizationID: r.organizationID, Slug: r.teamSlugs[i], Name: r.teamNames[i]}
 	}
 	return m
+}
+
+// linkOf is the row's link, with as much of who answers for it as decides whether it stands.
+func (r *memberRow) linkOf(m *org.Member) *org.Link {
+	link := &org.Link{Member: m, Revoked: r.revoked}
+	if !r.sentBy.Valid {
+		return link
+	}
+	link.Sender = &org.Sender{}
+	if r.senderRole == "" {
+		return link // has gone
+	}
+	two, user := org.TwoFactorDisabled, &org.User{ID: r.sentBy.String}
+	if r.senderMeets {
+		two = org.TwoFactorSecure
+	}
+	if r.senderFrozen {
+		user.FrozenSince = &time.Time{}
+	}
+	link.Sender.Place = &org.Member{
+		Organization: m.Organization, Role: org.Role(r.senderRole), Status: org.MemberStatus(r.senderStatus), TwoFactor: &two, User: user,
+	}
+	return link
 }
 
 // given is the pointer to a value, nil where there is none.

@@ -162,8 +162,8 @@ SELECT id, user_id, action, ip_address, user_agent, created_at,
 // AddSecurityEvent writes a line into an account's own log.
 func (t *Tx) AddSecurityEvent(ctx context.Context, e *org.SecurityEvent) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO security_events (id, user_id, action, message, ip_address, user_agent) VALUES ($1, $2, $3, $4, $5, $6)`,
-		e.ID, e.UserID, e.Action, e.Message, e.IPAddress, e.UserAgent)
+INSERT INTO security_events (id, user_id, action, message, ip_address, user_agent, organization_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		e.ID, e.UserID, e.Action, e.Message, e.IPAddress, e.UserAgent, e.ProviderOf)
 	return err
 }
 

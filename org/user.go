@@ -80,14 +80,15 @@ func (u *User) hideFrom(userID string, withEmail bool) {
 
 // SecurityEvent is one line of an account's own log.
 type SecurityEvent struct {
-	ID        string `bun:",pk"`
-	UserID    string
-	Action    string
-	Message   string
-	IPAddress *string
-	UserAgent *string
-	CreatedAt time.Time
-	OldestID  string // of those in a row that it stands for; its own where it stands for itself
+	ID         string `bun:",pk"`
+	UserID     string
+	Action     string
+	Message    string
+	IPAddress  *string
+	UserAgent  *string
+	CreatedAt  time.Time
+	ProviderOf *string // the organization whose provider a new sign-in came through
+	OldestID   string  // of those in a row that it stands for; its own where it stands for itself
 }
 
 // What a person does to their own account, as the account's log names it.

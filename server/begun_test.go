@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // aged makes all that has happened to accounts older than can be reported, so that a report is about what follows.
@@ -83,10 +84,21 @@ func TestInvitationStandsWhileItsSenderCouldSendIt(t *testing.T) {
 	} {
 		manager, puppet, friend := m.someone(t, "Max"), m.signUp(t, "Puppet"), m.signUp(t, "Fay")
 		place := o.join(t, manager, "MANAGER")
+		ends := func(id string, want bool) {
+			t.Helper()
+			for of, got := range owner.linkEnds(t, o, id) {
+				if (got != nil) != want {
+					t.Errorf("%s: %s says that the link ends %v, want a time: %v", what, of, got, want)
+				}
+			}
+		}
 		invited, hers := o.invite(t, manager, puppet.Email, "MANAGER"), o.invite(t, manager, friend.Email, "MEMBER")
 		dead, living := m.newLink(t, puppet.Email, "Join "), m.newLink(t, friend.Email, "Join ")
 		owner.do(t, changeRole, vars{"m": hers, "r": "ADMIN"}, nil)
+		ends(invited, true)
 		end(manager, place)
+		ends(invited, false)
+		ends(hers, true)
 		if got := m.post(t, puppet.Token, acceptInvite, vars{"t": dead}); got.Code() != "INVALID_LINK" || !strings.Contains(got.Errors[0].Message, "Ask an owner or manager") {
 			t.Fatalf("%s: the invitation answers %q %+v", what, got.Code(), got.Errors)
 		}
@@ -94,7 +106,9 @@ func TestInvitationStandsWhileItsSenderCouldSendIt(t *testing.T) {
 		// Another role is no consent to the link that is dead.
 		owner.do(t, changeRole, vars{"m": invited, "r": "MEMBER"}, nil)
 		puppet.refused(t, "INVALID_LINK", acceptInvite, vars{"t": dead})
+		ends(invited, false)
 		owner.do(t, resendInvite, vars{"i": vars{"memberId": invited}}, nil)
+		ends(invited, true)
 		puppet.do(t, acceptInvite, vars{"t": m.newLink(t, puppet.Email, "Join ", dead)}, nil)
 	}
 	service, personal := owner.serviceToken(t, o, "members:write"), owner.personalToken(t, "members:write")
@@ -103,7 +117,7 @@ func TestInvitationStandsWhileItsSenderCouldSendIt(t *testing.T) {
 		revoke string
 	}{"service token": {service, revokeServiceToken}, "personal token": {personal, revokePersonalToken}} {
 		puppet, friend := m.signUp(t, "Puppet"), m.signUp(t, "Fay")
-		o.invite(t, c.token.person, puppet.Email, "ADMIN")
+		invited := o.invite(t, c.token.person, puppet.Email, "ADMIN")
 		o.invite(t, c.token.person, friend.Email, "ADMIN")
 		link := m.newLink(t, puppet.Email, "Join ")
 		friend.do(t, acceptInvite, vars{"t": m.newLink(t, friend.Email, "Join ")}, nil)
@@ -111,7 +125,39 @@ func TestInvitationStandsWhileItsSenderCouldSendIt(t *testing.T) {
 		if code := m.post(t, puppet.Token, acceptInvite, vars{"t": link}).Code(); code != "INVALID_LINK" {
 			t.Errorf("%s: after it was revoked its invitation answers %q", what, code)
 		}
+		for of, got := range owner.linkEnds(t, o, invited) {
+			if got != nil {
+				t.Errorf("%s: after it was revoked %s says that the link ends %v", what, of, got)
+			}
+		}
 	}
+}
+
+// linkEnds is when a member's link ends, as the list and the details say it; nil for none.
+func (p *person) linkEnds(t testing.TB, o *organization, id string) map[string]*time.Time {
+	t.Helper()
+	type member struct {
+		ID              string
+		InviteExpiresAt *time.Time
+	}
+	var out struct {
+		Organization struct {
+			Member  member
+			Members struct{ Nodes []member }
+		}
+	}
+	p.do(t, `query($s: String!, $m: ID!) { organization(slug: $s) { member(id: $m) { id inviteExpiresAt }
+  members(first: 100, filter: {status: [INVITED]}) { nodes { id inviteExpiresAt } } } }`, vars{"s": o.Slug, "m": id}, &out)
+	ends := map[string]*time.Time{"the details": out.Organization.Member.InviteExpiresAt}
+	for _, listed := range out.Organization.Members.Nodes {
+		if listed.ID == id {
+			ends["the list"] = listed.InviteExpiresAt
+		}
+	}
+	if len(ends) != 2 {
+		t.Fatalf("%s is not in the list", id)
+	}
+	return ends
 }
 
 // An invitation that was to be completed with the first authenticator ends as well.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -40,5 +41,47 @@ func TestOneNetworkTakesNotAllSockets(t *testing.T) {
 			t.Errorf("one too many: got %d with Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 		}
 		_ = response.Body.Close()
+	}
+}
+
+// An account's sockets are counted together, whichever of its sessions and tokens they are of; a service token is counted by itself.
+func TestOneAccountTakesNotAllSockets(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	m.Sockets.MaxAccountSockets, m.Sockets.MaxSessionSockets = 2, 3
+	vera, otto := m.someone(t, "Vera"), m.signUp(t, "Otto")
+	service := vera.serviceToken(t, vera.organization(t), "audit:read").person.Token
+	elsewhere := *vera
+	elsewhere.signIn(t)
+	code := func(token string) int {
+		t.Helper()
+		s := m.init(t, token)
+		f, err := s.tryRead()
+		var closed *websocket.CloseError
+		switch {
+		case err == nil && f.Type == "connection_ack":
+			return 0
+		case !errors.As(err, &closed):
+			t.Fatalf("got %+v, %v", f, err)
+		}
+		return closed.Code
+	}
+	for i, step := range []struct {
+		token string
+		want  int
+	}{
+		{vera.Token, 0},
+		{elsewhere.Token, 0},
+		{vera.Token, 4429},
+		{elsewhere.Token, 4429},
+		{otto.Token, 0},
+		{service, 0},
+		{service, 0},
+		{service, 0},
+		{service, 4429},
+	} {
+		if got := code(step.token); got != step.want {
+			t.Errorf("socket %d: got %d, want %d", i+1, got, step.want)
+		}
 	}
 }

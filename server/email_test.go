@@ -155,7 +155,10 @@ func TestChangeOfAddressEndsWithTheThief(t *testing.T) {
 			id := m.find(t, `SELECT max(id) FROM sessions`)
 			vera.do(t, `mutation($i: EndSessionInput!) { endSession(input: $i) { user { id } } }`, vars{"i": vars{"sessionId": id}}, nil)
 		}, "INVALID_LINK"},
-		"a second factor set up":  {func(t *testing.T, _ *muster, vera *person) { vera.enroll(t) }, "INVALID_LINK"},
+		"a second factor set up": {func(t *testing.T, _ *muster, vera *person) { vera.enroll(t) }, "INVALID_LINK"},
+		"new recovery codes": {func(t *testing.T, _ *muster, vera *person) {
+			vera.do(t, `mutation { regenerateRecoveryCodes(input: {}) { recoveryCodes } }`, nil, nil)
+		}, "INVALID_LINK"},
 		"nothing, in a stale one": {func(t *testing.T, m *muster, _ *person) { m.stale(t) }, "STEP_UP_REQUIRED"},
 		"nothing":                 {func(*testing.T, *muster, *person) {}, ""},
 	} {
@@ -163,6 +166,9 @@ func TestChangeOfAddressEndsWithTheThief(t *testing.T) {
 			t.Parallel()
 			m := start(t, tenMinutes)
 			vera := m.verified(t, "Vera")
+			if how == "new recovery codes" { // which come with an authenticator
+				vera.enroll(t)
+			}
 			vera.another(t).do(t, changeEmail, vars{"e": thiefs}, nil)
 			link := m.link(t, thiefs, titleConfirm)
 			c.throwOut(t, m, vera)

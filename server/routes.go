@@ -26,6 +26,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 		CheckOrigin:  func(r *http.Request) bool { return web.SocketAllowed(r, s.CookieName(), d.origins) },
 		Authenticate: d.authenticate,
 		Client:       func(r *http.Request) netip.Addr { return web.ClientIP(r.Context()) },
+		Account:      app.AccountOf,
 		Begin:        a.Resume,
 		Logger:       log,
 	}

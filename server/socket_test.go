@@ -25,6 +25,16 @@ type frame struct {
 // dial opens a socket and begins with the token.
 func (m *muster) dial(t testing.TB, token string) *socket {
 	t.Helper()
+	s := m.init(t, token)
+	if f := s.read(); f.Type != "connection_ack" {
+		t.Fatalf("got %+v, want connection_ack", f)
+	}
+	return s
+}
+
+// init opens a socket and says whose it is, and does not look at the answer.
+func (m *muster) init(t testing.TB, token string) *socket {
+	t.Helper()
 	dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}
 	conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(m.URL, "http")+"/graphql", nil)
 	if err != nil {
@@ -38,9 +48,6 @@ func (m *muster) dial(t testing.TB, token string) *socket {
 		payload["authorization"] = "Bearer " + token
 	}
 	s.send("", "connection_init", payload)
-	if f := s.read(); f.Type != "connection_ack" {
-		t.Fatalf("got %+v, want connection_ack", f)
-	}
 	return s
 }
 

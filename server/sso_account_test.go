@@ -103,6 +103,18 @@ func TestProviderSignInsAreTold(t *testing.T) {
 	if got := told("user.new-provider-sign-in"); got != 10 {
 		t.Errorf("sign-ins in more browsers were told %d times, want ten in a day", got)
 	}
+	// Another organization's provider is counted for itself: this one's noise does not make it silent.
+	other := owner.organization(t)
+	other.connect(t, l.URL, false)
+	if p := owner.linked(t, other); p.Status != http.StatusOK {
+		t.Fatalf("not linked: %d %s", p.Status, p.Body)
+	}
+	own := told("user.new-sign-in")
+	m.signsIn(t, other)
+	if got := told("user.new-provider-sign-in"); got != 11 {
+		t.Errorf("with one of another organization's provider %d were told, want 11", got)
+	}
+	before += own - before - 1 // linking signed in from a new browser too
 	b = m.browser(t)
 	b.signInHere(owner)
 	if got := told("user.new-sign-in"); got != before+2 {
@@ -115,7 +127,7 @@ func TestProviderSignInsAreTold(t *testing.T) {
 	// Whom only the provider knows has no address to tell.
 	l.claims(map[string]any{"sub": "nobody else"})
 	m.signsIn(t, o)
-	if got := told("user.new-provider-sign-in"); got != 10 {
+	if got := told("user.new-provider-sign-in"); got != 11 {
 		t.Errorf("an account without an address: %d", got)
 	}
 }

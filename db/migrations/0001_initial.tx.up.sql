@@ -198,6 +198,7 @@ CREATE TABLE security_events (
   message    text NOT NULL,
   ip_address text,
   user_agent text,
+  organization_id text, -- of whose provider it tells, for some
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX security_events_user ON security_events (user_id, id DESC);

@@ -6,12 +6,24 @@ import (
 	"time"
 )
 
-// crowd counts the sockets by where they come from, so that one network, or many sockets that never say whose they are,
-// leave room for everybody else. It is guarded by the transport's mutex; its zero value is ready.
+// crowd counts the sockets by where they come from, and whose they are, so that one network, one account, or many sockets
+// that never say whose they are, leave room for everybody else. It is guarded by the transport's mutex; its zero value is ready.
 type crowd struct {
 	networks  map[netip.Prefix]int
 	strangers map[netip.Prefix]int // those among them without a session
 	unknown   int                  // those without a session, of all networks
+	accounts  map[string]int       // those of an account, by all its sessions
+}
+
+// enter counts a socket by its account, "" for one that is nobody's.
+func (c *crowd) enter(s *socket, account string) {
+	if s.account = account; account == "" {
+		return
+	}
+	if c.accounts == nil {
+		c.accounts = map[string]int{}
+	}
+	c.accounts[account]++
 }
 
 // networks are what a client's address is counted by: an IPv4 address by itself, because what shares it is one building
@@ -88,6 +100,11 @@ func (t *WebSocket) meet(s *socket) bool {
 // leave takes a socket out of the counts. Its connection is closed by then; the transport's mutex is held.
 func (t *WebSocket) leave(s *socket) {
 	drop(t.crowd.networks, s.client)
+	if s.account != "" {
+		if t.crowd.accounts[s.account]--; t.crowd.accounts[s.account] == 0 {
+			delete(t.crowd.accounts, s.account)
+		}
+	}
 	if s.stranger {
 		s.idle.Stop()
 		drop(t.crowd.strangers, s.client)

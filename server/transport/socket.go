@@ -46,6 +46,7 @@ type socket struct {
 	client netip.Addr
 
 	key      string      // of the session; guarded by the transport's mutex
+	account  string      // whose session it is, "" for nobody's; guarded by the transport's mutex
 	stranger bool        // connection_init named no session; guarded by the transport's mutex
 	idle     *time.Timer // of a stranger
 
@@ -266,9 +267,15 @@ func (s *socket) begin(m message) {
 		}
 		s.ctx, key = authenticated, sessionKey
 	}
-	if key != "" && !s.transport.join(s, key) {
-		s.close(closeTooMany, fmt.Sprintf("Too many sockets of this session: at most %d", s.transport.MaxSessionSockets))
-		return
+	if key != "" {
+		account := ""
+		if s.transport.Account != nil {
+			account = s.transport.Account(s.ctx)
+		}
+		if full := s.transport.join(s, key, account); full != "" {
+			s.close(closeTooMany, full)
+			return
+		}
 	}
 	if key == "" && s.transport.Authenticate != nil && !s.transport.meet(s) {
 		s.close(closeTooMany, "Too many sockets without a session: sign in first, or ask by POST")

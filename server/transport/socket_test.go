@@ -132,6 +132,46 @@ func TestSocketsOfASessionAreBounded(t *testing.T) {
 	a.connect(t, "ann")
 }
 
+// An account has so many sockets in all its sessions together; another account, and what is nobody's, has its own.
+func TestSocketsOfAnAccountAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, http *transport.HTTP, limits *transport.Limits) {
+		sessions(a, ws, http, limits)
+		ws.MaxSessionSockets, ws.MaxAccountSockets = 3, 4
+		ws.Account = func(ctx context.Context) string { // sessions are named "account/number", service tokens "token"
+			account, _, person := strings.Cut(strings.TrimPrefix(ctx.Value(userKey{}).(string), "user of "), "/")
+			if !person {
+				return ""
+			}
+			return account
+		}
+	})
+	refused := func(session, says string) {
+		t.Helper()
+		c := a.dial(t)
+		c.send(`{"type":"connection_init","payload":{"Authorization":"` + session + `"}}`)
+		c.expectClose(4429, says, "connection_ack")
+	}
+	first := a.connect(t, "ann/1")
+	for _, session := range []string{"ann/1", "ann/1", "ann/2"} {
+		a.connect(t, session)
+	}
+	refused("ann/1", "Too many sockets of this session: at most 3")
+	refused("ann/2", "Too many sockets of this account: at most 4. Close some tabs or programs")
+	refused("ann/3", "Too many sockets of this account: at most 4. Close some tabs or programs")
+	for _, session := range []string{"bob/1", "bob/1", "token", "token", "token"} {
+		a.connect(t, session)
+	}
+	refused("token", "Too many sockets of this session: at most 3")
+	_ = first.Close()
+	eventually(t, "the place is free", func() bool { return a.ws.Stats().Sockets == 8 })
+	a.connect(t, "ann/3")
+	refused("ann/2", "Too many sockets of this account: at most 4. Close some tabs or programs")
+	if got := a.ws.Sessions(); !slices.Equal(got, []string{"ann/1", "ann/2", "ann/3", "bob/1", "token"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSocketsInAllAreBounded(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxSockets = 3 }))

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -52,6 +53,9 @@ type WebSocket struct {
 	// socket with 4403. The context that it gets ends with the socket, or after OperationTimeout
 	// if it has not answered by then; the one that it answers must come from it. It may be nil.
 	Authenticate func(ctx context.Context, r *http.Request, payload map[string]any) (context.Context, string, error)
+	// Account answers whose session a context of Authenticate's is, "" for nobody's: what MaxAccountSockets counts by. It may
+	// be nil.
+	Account func(ctx context.Context) string
 	// Begin is called before each operation and answers the operation's context: what was
 	// true of the socket at connection_init may have ended since. An error ends the operation
 	// with an error frame. The context that it answers must come from the one that it got. It
@@ -86,6 +90,9 @@ type WebSocket struct {
 	// MaxSessionSockets bounds the sockets of one session (4429, after which clients do not
 	// come back by themselves). Default 100: a dashboard stands open in many tabs.
 	MaxSessionSockets int
+	// MaxAccountSockets bounds the sockets of one account, of all its sessions and tokens together (4429). Default 300: three
+	// sessions that are full. With a session for each of them, one account could take the room of all others.
+	MaxAccountSockets int
 	// MaxNetworkSockets bounds the sockets of one IPv4 address or IPv6 /64, and of a /48 to twice as many (HTTP 429).
 	// Default 1,000: an office of some hundred people behind one address does not reach it, and one that does leaves
 	// nine tenths to others.
@@ -198,6 +205,7 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.MaxMessage, maxMessage)
 	orDefault(&t.MaxOperations, 20)
 	orDefault(&t.MaxSessionSockets, 100)
+	orDefault(&t.MaxAccountSockets, 300)
 	orDefault(&t.MaxSockets, 10_000)
 	orDefault(&t.MaxNetworkSockets, 1_000)
 	orDefault(&t.MaxStrangers, max(t.MaxSockets/10, 1))
@@ -268,13 +276,16 @@ func (t *WebSocket) register(s *socket) {
 	}
 }
 
-// join enters a socket under its session's key, unless the session has enough of them.
-func (t *WebSocket) join(s *socket, key string) bool {
+// join enters a socket under its session's key, unless the session or its account has enough of them: then it says which.
+func (t *WebSocket) join(s *socket, key, account string) (full string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	group := t.sessions[key]
-	if len(group) >= t.MaxSessionSockets {
-		return false
+	switch {
+	case len(group) >= t.MaxSessionSockets:
+		return fmt.Sprintf("Too many sockets of this session: at most %d", t.MaxSessionSockets)
+	case account != "" && t.crowd.accounts[account] >= t.MaxAccountSockets:
+		return fmt.Sprintf("Too many sockets of this account: at most %d. Close some tabs or programs", t.MaxAccountSockets)
 	}
 	if group == nil {
 		group = map[*socket]struct{}{}
@@ -282,7 +293,8 @@ func (t *WebSocket) join(s *socket, key string) bool {
 	}
 	group[s] = struct{}{}
 	s.key = key
-	return true
+	t.crowd.enter(s, account)
+	return ""
 }
 
 // forget takes a socket out of the register. Its connection is closed by then.

@@ -53,6 +53,9 @@ export function Details({ id, close }: DetailsProps) {
         {member.removedAt !== null && <Fact name="Removed for 2FA">{momentName(member.removedAt)}</Fact>}
         {member.reinstatableUntil !== null && <Fact name="Can return until">{momentName(member.reinstatableUntil)}, with role, teams and settings as they were</Fact>}
         {member.inviteExpiresAt !== null && <Fact name="Link ends">{momentName(member.inviteExpiresAt)}</Fact>}
+        {manages && member.status === 'INVITED' && member.inviteExpiresAt === null && (
+          <Fact name="Link">Works no more: whoever sent it may not invite any more. Resend the mail if they are still to join.</Fact>
+        )}
         {manages && member.status !== 'ACTIVE' && (
           <Fact name="Mail">
             <Delivery state={member.inviteDelivery} />

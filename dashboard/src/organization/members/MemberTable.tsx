@@ -49,7 +49,7 @@ const lastSeen: Column = {
 };
 const mail: Column = { name: 'Mail', cell: (member) => <Delivery state={member.inviteDelivery} /> };
 const resend: Column = { name: 'Send again', cell: (member) => <Resend member={member} compact /> };
-const invitedUntil: Column = { name: 'Link ends', wide: true, cell: (member) => day(member.inviteExpiresAt) };
+const invitedUntil: Column = { name: 'Link ends', wide: true, cell: (member) => (member.inviteExpiresAt === null ? 'Works no more' : day(member.inviteExpiresAt)) };
 const removedAt: Column = { name: 'Removed', wide: true, cell: (member) => day(member.removedAt) };
 const returnUntil: Column = { name: 'Can return until', wide: true, cell: (member) => day(member.reinstatableUntil) };
 
