@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"muster/db"
-	"muster/secret"
 )
 
 // burst is how many entries commit at once in a burst; paced is how many deliveries a second the paced paths make in all.
