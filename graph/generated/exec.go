@@ -4161,7 +4161,7 @@ type Member implements Node {
   notificationSettings: NotificationSettings
   "Who invited them. Managers and owners, and the member."
   invitedBy: User
-  "When the open invitation, or the removed member's link, ends. Managers and owners."
+  "When the open invitation, or the removed member's link, ends; null also for an invitation that stands no more, since whoever sent it could not send it now: ` + "`" + `resendInvite` + "`" + ` sends another. Managers and owners."
   inviteExpiresAt: Time
   "How far its mail has got. Managers and owners."
   inviteDelivery: InviteDelivery
@@ -4505,7 +4505,7 @@ type Mutation {
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload
   "Mails the link that verifies your address again, at most once in five minutes. Signing up mails it too. Not with an API token."
   requestEmailVerification("Nothing that has to be said." input: RequestEmailVerificationInput!): RequestEmailVerificationPayload
-  "Mails a link to a new address, which takes the place of yours by ` + "`" + `verifyEmail` + "`" + `, and warns the old one. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `), as does confirming it. The change is off as soon as other sessions are ended, also by a new password or factor. Refused while your way back into an organization leads through the old address. Whether another account has the new one is told only there. Not with an API token."
+  "Mails a link to a new address, which takes the place of yours by ` + "`" + `verifyEmail` + "`" + `, and warns the old one. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `), as does confirming it. The change is off as soon as other sessions are ended, also by a new password or factor, or new recovery codes are made. Refused while your way back into an organization leads through the old address. Whether another account has the new one is told only there. Not with an API token."
   changeEmail("The new address." input: ChangeEmailInput!): ChangeEmailPayload
   "Uses the link that was mailed to an address, in a session of the account that it was mailed for: verifies your address, or makes the new one yours, which asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `). Not with an API token."
   verifyEmail("The link's token." input: VerifyEmailInput!): VerifyEmailPayload
@@ -4533,7 +4533,7 @@ type Mutation {
   confirmSecurityKeyEnrollment("What the browser has created." input: ConfirmSecurityKeyEnrollmentInput!): ConfirmSecurityKeyEnrollmentPayload
   "Gives an authenticator another name. Not with an API token."
   renameAuthenticator("The authenticator and its name." input: RenameAuthenticatorInput!): RenameAuthenticatorPayload
-  "Makes ten new recovery codes; the old ones are dead at once. Not with an API token."
+  "Makes ten new recovery codes; the old ones are dead at once, and a change of the address that waits is off. Not with an API token."
   regenerateRecoveryCodes("Nothing that has to be said." input: RegenerateRecoveryCodesInput!): RegenerateRecoveryCodesPayload
   "Removes an authenticator. The last one cannot be removed while an organization of yours requires 2FA (` + "`" + `LAST_AUTHENTICATOR` + "`" + `). Not with an API token."
   removeAuthenticator("The authenticator." input: RemoveAuthenticatorInput!): RemoveAuthenticatorPayload
