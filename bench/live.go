@@ -77,6 +77,9 @@ type audience struct {
 	done        chan struct{} // has a token when as much was received as is wanted
 	failed      atomic.Pointer[error]
 
+	again  atomic.Int64 // how often one was told to come again
+	saying sync.Mutex   // a connection takes one writer at a time
+
 	mu   sync.Mutex
 	sent time.Time // when the entry that is on its way was committed; zero where nothing is timed
 	took []time.Duration
@@ -91,7 +94,7 @@ func (l *live) prepare(ctx context.Context, a *arena) error {
 	if err != nil {
 		return err
 	}
-	if err := l.muster.open(ctx, a.muster, l.sockets, func(i int) (string, []string) {
+	if err := l.muster.open(ctx, a, a.muster, l.sockets, func(i int) (string, []string) {
 		after, err := json.Marshal(map[string]any{"organizationId": l.organization, "after": i % 100})
 		if err != nil {
 			panic(err)
@@ -103,7 +106,7 @@ func (l *live) prepare(ctx context.Context, a *arena) error {
 	}, func(i int) int64 { return int64(100 - i%100) }); err != nil {
 		return err
 	}
-	return l.limit.open(ctx, a.limit, l.sockets, func(int) (string, []string) { return fmt.Sprintf("/live?room=%d", l.sockets), nil },
+	return l.limit.open(ctx, a, a.limit, l.sockets, func(int) (string, []string) { return fmt.Sprintf("/live?room=%d", l.sockets), nil },
 		func(int) int64 { return 0 })
 }
 
@@ -152,8 +155,8 @@ func (l *live) publish(ctx context.Context, a *arena, n int) error {
 	return err
 }
 
-// open opens sockets, says what each has to say, and waits until all have what they missed.
-func (au *audience) open(ctx context.Context, s *server, n int, begin func(i int) (page string, says []string), missed func(i int) int64) error {
+// open opens sockets, lets all of them ask at once what they have to ask, and waits until each has what it missed.
+func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin func(i int) (page string, says []string), missed func(i int) int64) error {
 	au.done = make(chan struct{}, 1)
 	au.connections = make([]*websocket.Conn, n)
 	var backlog int64
@@ -161,6 +164,7 @@ func (au *audience) open(ctx context.Context, s *server, n int, begin func(i int
 		backlog += missed(i)
 	}
 	au.wanted.Store(backlog)
+	asks := make([]string, n) // after connection_init
 	opening, opened := errgroup.WithContext(ctx)
 	opening.SetLimit(32)
 	for i := range n {
@@ -173,29 +177,49 @@ func (au *audience) open(ctx context.Context, s *server, n int, begin func(i int
 			}
 			_ = response.Body.Close()
 			au.connections[i] = connection
-			for _, say := range says {
-				if err := connection.WriteMessage(websocket.TextMessage, []byte(say)); err != nil {
-					return err
-				}
+			ask := ""
+			if len(says) == 2 {
+				ask = says[1]
 			}
-			// The next one opens when this one has what it missed: thousands at once would wait too long for the database.
-			if err := au.listen(connection, missed(i)); err != nil {
-				return err
+			asks[i] = ask
+			go func() { _ = au.listen(connection, ask) }() // It ends with the server.
+			if ask == "" {
+				return nil
 			}
-			go func() { _ = au.listen(connection, -1) }() // It ends with the server.
-			return nil
+			return au.say(connection, says[0])
 		})
 	}
 	if err := opening.Wait(); err != nil {
 		return err
 	}
-	return au.await(ctx)
+	began := time.Now()
+	for i, connection := range au.connections {
+		if asks[i] != "" {
+			if err := au.say(connection, asks[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if err := au.await(ctx); err != nil {
+		return err
+	}
+	if backlog > 0 {
+		a.say("%d subscribed at once and had what they missed after %s; %d were told to come again", n,
+			time.Since(began).Round(time.Millisecond), au.again.Load())
+	}
+	return nil
 }
 
-// listen counts what arrives on a socket, until as much has come; -1 for ever.
-func (au *audience) listen(connection *websocket.Conn, until int64) error {
+func (au *audience) say(connection *websocket.Conn, what string) error {
+	au.saying.Lock()
+	defer au.saying.Unlock()
+	return connection.WriteMessage(websocket.TextMessage, []byte(what))
+}
+
+// listen counts what arrives on a socket until it ends. Who is told to come again asks again.
+func (au *audience) listen(connection *websocket.Conn, ask string) error {
 	var buffer [1 << 10]byte
-	for n := int64(0); n != until; {
+	for {
 		_, r, err := connection.NextReader()
 		if err != nil {
 			return err
@@ -203,12 +227,14 @@ func (au *audience) listen(connection *websocket.Conn, until int64) error {
 		size, _ := io.ReadFull(r, buffer[:]) // what is longer is cut
 		switch message := buffer[:size]; {
 		case bytes.Contains(message, []byte(`"type":"next"`)):
-			n++
 			au.count()
 		case bytes.Contains(message, []byte(`"type":"ping"`)):
-			if err := connection.WriteMessage(websocket.TextMessage, []byte(`{"type":"pong"}`)); err != nil {
+			if err := au.say(connection, `{"type":"pong"}`); err != nil {
 				return err
 			}
+		case bytes.Contains(message, []byte(`"code":"RATE_LIMITED"`)):
+			au.again.Add(1)
+			time.AfterFunc(5*time.Second, func() { _ = au.say(connection, ask) }) // A broken connection shows when it is read.
 		case bytes.Contains(message, []byte(`"type":"error"`)), bytes.Contains(message, []byte(`"type":"complete"`)):
 			err := fmt.Errorf("a subscription ended: %s", message)
 			au.failed.Store(&err)
@@ -216,7 +242,6 @@ func (au *audience) listen(connection *websocket.Conn, until int64) error {
 			return err
 		}
 	}
-	return nil
 }
 
 func (au *audience) count() {

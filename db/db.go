@@ -108,6 +108,9 @@ func (d *DB) Close() {
 	d.pool.Close()
 }
 
+// Connections is how many connections the pool may have.
+func (d *DB) Connections() int { return int(d.pool.Config().MaxConns) }
+
 // Ping says whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
 

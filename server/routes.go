@@ -28,6 +28,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 		Client:       func(r *http.Request) netip.Addr { return web.ClientIP(r.Context()) },
 		Account:      app.AccountOf,
 		Begin:        a.Resume,
+		MaxStarting:  max(a.DB.Connections()/2, 1), // the other half is for requests
 		Logger:       log,
 	}
 	executor := graph.NewHandler(a, log, web.RequestID)
@@ -43,6 +44,8 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 			func() float64 { return float64(sockets.Stats().Sockets) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "muster_websocket_operations", Help: "Operations that run on WebSockets."},
 			func() float64 { return float64(sockets.Stats().Operations) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "muster_websocket_operations_waiting", Help: "Operations on WebSockets whose turn to begin has not come."},
+			func() float64 { return float64(sockets.Stats().Waiting) }),
 	)
 
 	mux := http.NewServeMux()

@@ -42,10 +42,12 @@ type Subscription struct {
 	// Everybody says that the execution is everybody's: its events are given to it by Push.
 	Everybody bool
 
+	reads bool
+	push  func(any)
+
 	mu   sync.Mutex
 	err  error
 	live *Live
-	push func(any)
 }
 
 type subscriptionKey struct{}
@@ -75,6 +77,10 @@ func (s *Subscription) Live() *Live {
 	defer s.mu.Unlock()
 	return s.live
 }
+
+// Reads says that the execution reads a log up to where others could go on with it, and does not wait for anything. It is
+// called after the execution was dispatched.
+func (s *Subscription) Reads() bool { return s.reads }
 
 // Push gives everybody's execution its next event, which must be taken before the next one comes. It is called after the
 // execution was dispatched, and says whether there is a log to push to.
@@ -138,6 +144,7 @@ func OfLog[T any](ctx context.Context, after *int, begin func(after *int) (Log[T
 	if err != nil {
 		return nil, err
 	}
+	s.reads = s.Share
 	return Of(ctx, func(yield func(T, error) bool) {
 		for event, err := range log.Events(ctx, s.Share) {
 			if !yield(event, err) || err != nil {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,9 @@ import (
 
 	"muster/graph/stream"
 )
+
+// startAgain is when a subscription that could not begin may be tried again.
+const startAgain = 5 * time.Second
 
 // operation is one subscribe message and what came of it.
 type operation struct {
@@ -166,7 +170,15 @@ func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
 	if completed {
 		return &frame{}, nil
 	}
-	f, rest := s.execute(ctx, cancel, op, r)
+	turn, late := s.transport.turns.take(ctx, cmp.Or(s.account, s.key), s.transport.StartWait)
+	if late {
+		return s.errorFrame(op, gqlerror.List{tooMany(startAgain, "Too many subscriptions begin at this moment. Try again in a few seconds.")}), nil
+	}
+	if turn == nil {
+		return &frame{}, nil
+	}
+	defer turn.end()
+	f, rest := s.execute(ctx, cancel, op, r, turn)
 	if rest != nil {
 		return s.join(ctx, op, rest)
 	}
@@ -174,8 +186,9 @@ func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
 }
 
 // execute runs an operation to its end, sends what it gives, and answers its last frame; or the rest of a
-// subscription that has come to where others are.
-func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op *operation, r request) (*frame, *rest) {
+// subscription that has come to where others are. It ends its turn when it has begun: a query or mutation when it runs, as
+// those by HTTP do, and a subscription when it has its first event or what it missed has been read.
+func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op *operation, r request, turn *turn) (*frame, *rest) {
 	limit := s.transport.OperationTimeout
 	timer := time.AfterFunc(limit, func() { cancel(errTimeout) })
 	defer timer.Stop()
@@ -196,11 +209,17 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 		return s.refuse(ctx, op, created, errs...), nil
 	}
 	subscription := &stream.Subscription{After: r.after}
+	if created.Operation.Operation != ast.Subscription {
+		turn.end()
+	}
 	document, sharable := shareKey(created)
 	subscription.Share = sharable && !r.alone && !s.transport.Alone
 	responses, ctx := s.exec.DispatchOperation(stream.With(ctx, subscription), created)
 	if created.Operation.Operation == ast.Subscription {
 		timer.Stop()
+	}
+	if !subscription.Reads() {
+		turn.end()
 	}
 	for answered := false; ; answered = true {
 		response := responses(ctx)
@@ -210,6 +229,7 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 			}
 			return s.end(ctx, op, created, answered, subscription.Err()), nil
 		}
+		turn.end()
 		response = presentTimeout(ctx, response, limit)
 		if len(response.Data) == 0 && len(response.Errors) > 0 {
 			return s.errorFrame(op, response.Errors), nil // It did not run.

@@ -45,8 +45,10 @@ type socket struct {
 
 	client netip.Addr
 
-	key      string      // of the session; guarded by the transport's mutex
-	account  string      // whose session it is, "" for nobody's; guarded by the transport's mutex
+	// Of the session, and whose it is, "" for nobody's; the same from the first operation on, before it guarded by the
+	// transport's mutex.
+	key, account string
+
 	stranger bool        // connection_init named no session; guarded by the transport's mutex
 	idle     *time.Timer // of a stranger
 

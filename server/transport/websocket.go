@@ -81,6 +81,12 @@ type WebSocket struct {
 	// OperationTimeout bounds queries and mutations, and what happens before a subscription's
 	// first event. Default 5 s.
 	OperationTimeout time.Duration
+	// MaxStarting is how many operations begin at a time: have their session looked up and, of subscriptions, the gate asked
+	// and read what they missed. The others wait, the accounts in turn. Default 8.
+	MaxStarting int
+	// StartWait is how long one waits for that; then it gets an error frame with the code RATE_LIMITED. Default 30 s: on
+	// two cores that others use too, five thousand take about as long.
+	StartWait time.Duration
 	// MaxMessage bounds a client's message in bytes (1009). Default 64 KiB.
 	MaxMessage int64
 	// MaxOperations bounds the operations of a socket. One more gets an error frame with the
@@ -108,6 +114,7 @@ type WebSocket struct {
 	once       sync.Once
 	upgrader   websocket.Upgrader
 	operations atomic.Int64
+	turns      turns
 	epoch      atomic.Int64   // counts the moments at which groups learned that rights may have changed
 	running    sync.WaitGroup // one for each socket and group
 
@@ -128,6 +135,8 @@ type Stats struct {
 	Sockets int
 	// Operations are those that run or wait for what they subscribed to.
 	Operations int
+	// Waiting are those among them whose turn to begin has not come.
+	Waiting int
 	// Groups are executions that several subscriptions share.
 	Groups int
 }
@@ -136,7 +145,7 @@ type Stats struct {
 func (t *WebSocket) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Stats{Sockets: len(t.sockets), Operations: int(t.operations.Load()), Groups: len(t.groups)}
+	return Stats{Sockets: len(t.sockets), Operations: int(t.operations.Load()), Waiting: t.turns.length(), Groups: len(t.groups)}
 }
 
 // Authorization is the value of a connection_init payload's member "authorization", in whatever
@@ -202,6 +211,9 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.WriteTimeout, 2*time.Second)
 	orDefault(&t.PingInterval, 15*time.Second)
 	orDefault(&t.OperationTimeout, defaultTimeout)
+	orDefault(&t.MaxStarting, 8)
+	t.turns.free = t.MaxStarting
+	orDefault(&t.StartWait, 30*time.Second)
 	orDefault(&t.MaxMessage, maxMessage)
 	orDefault(&t.MaxOperations, 20)
 	orDefault(&t.MaxSessionSockets, 100)

@@ -195,8 +195,8 @@ export function follow<Data, Variables extends object>(o: Following<Data, Variab
     }
     if (liveSince !== null && Date.now() - liveSince > steady) wait = firstWait;
     liveSince = null;
-    // A server that comes back is not to be met by all its pages at once.
-    const pause = Math.max(wait * (0.5 + Math.random()), (error?.retryAfter ?? 0) * 1_000);
+    // A server that comes back is not to be met by all its pages at once, nor when it has told all of them the same time.
+    const pause = wait * (0.5 + Math.random()) + (error?.retryAfter ?? 0) * 1_000;
     wait = Math.min(wait * 2, longestWait);
     o.status({ at: 'waiting', until: Date.now() + pause });
     waiting.add(begin);

@@ -1,0 +1,121 @@
+package transport_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"muster/server/transport"
+)
+
+// slowGate answers one question at a time, when it is told to.
+type slowGate struct {
+	mu    sync.Mutex
+	in    int // who is being asked about
+	most  int // at once
+	asked []string
+	next  chan struct{}
+}
+
+func (g *slowGate) ask(user string) (string, error) {
+	g.mu.Lock()
+	g.in++
+	g.most = max(g.most, g.in)
+	g.asked = append(g.asked, strings.TrimPrefix(user, "user of "))
+	g.mu.Unlock()
+	<-g.next
+	g.mu.Lock()
+	g.in--
+	g.mu.Unlock()
+	return "all", nil
+}
+
+func (g *slowGate) askedAbout() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]string(nil), g.asked...)
+}
+
+// A storm of subscriptions begins a few at a time, and one that wants many keeps nobody waiting who wants one.
+func TestAStormBeginsInTurn(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxStarting = 3 }))
+	gate := &slowGate{next: make(chan struct{})}
+	a.journal.setGate(gate.ask)
+
+	const greedy = 60
+	var sockets []*client
+	for range greedy / 20 {
+		c := a.connect(t, "greedy")
+		sockets = append(sockets, c)
+		for i := range 20 {
+			c.follow(fmt.Sprint(i), 0)
+		}
+	}
+	eventually(t, "the others wait", func() bool { return a.ws.Stats().Waiting == greedy-3 })
+	eventually(t, "three are asked about", func() bool { return len(gate.askedAbout()) == 3 })
+	modest := a.connect(t, "modest")
+	modest.follow("1", 0)
+	eventually(t, "the one waits too", func() bool { return a.ws.Stats().Waiting == greedy-2 })
+	for range greedy + 1 {
+		gate.next <- struct{}{}
+	}
+	eventually(t, "everybody is served", func() bool {
+		return a.ws.Stats() == transport.Stats{Sockets: len(sockets) + 1, Operations: greedy + 1, Groups: 1}
+	})
+	asked := gate.askedAbout()
+	if gate.most != 3 {
+		t.Errorf("%d were asked about at once, want 3", gate.most)
+	}
+	// Those three, and the next of who came first: then it is the other's turn.
+	if strings.Join(asked[3:6], " ") != "greedy modest greedy" && strings.Join(asked[3:6], " ") != "modest greedy greedy" {
+		t.Errorf("after three of the one the turns were %v", asked[3:6])
+	}
+	a.journal.write(1, false)
+	for _, c := range sockets {
+		told := map[string]bool{}
+		for range 20 {
+			m, err := c.next()
+			if err != nil || m.Type != "next" || told[m.ID] {
+				t.Fatalf("got %s %s %s, %v", m.Type, m.ID, m.Payload, err)
+			}
+			told[m.ID] = true
+		}
+	}
+	modest.expect("next", "1", "")
+}
+
+// Who cannot begin in time is told to come again, with the code that says so; who waits and wants it no more leaves, and so
+// does whose socket closes.
+func TestWhoCannotBeginInTime(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxStarting, ws.StartWait = 1, 200*time.Millisecond }))
+	gate := &slowGate{next: make(chan struct{})}
+	a.journal.setGate(gate.ask)
+	first := a.connect(t, "ann")
+	first.follow("1", 0)
+	eventually(t, "one is asked about", func() bool { return len(gate.askedAbout()) == 1 })
+
+	leaving, closing, waiting := a.connect(t, "bob"), a.connect(t, "bob"), a.connect(t, "cem")
+	leaving.follow("1", 0)
+	leaving.send(`{"id":"1","type":"complete"}`)
+	closing.follow("1", 0)
+	_ = closing.Close()
+	waiting.follow("1", 0)
+	waiting.expect("error", "1", `[{"message":"Too many subscriptions begin at this moment. Try again in a few seconds.","extensions":{"code":"RATE_LIMITED","retryAfter":5}}]`)
+	eventually(t, "nobody waits", func() bool { return a.ws.Stats().Operations == 1 })
+
+	gate.next <- struct{}{}
+	eventually(t, "the first is served", func() bool { return a.ws.Stats().Groups == 1 })
+	waiting.follow("1", 0)
+	gate.next <- struct{}{}
+	eventually(t, "who came again is served too", func() bool { return a.ws.Stats().Operations == 2 })
+	a.journal.write(1, false)
+	first.expect("next", "1", "")
+	waiting.expect("next", "1", "")
+	if asked := gate.askedAbout(); fmt.Sprint(asked) != "[ann cem]" {
+		t.Errorf("the gate was asked about %v", asked)
+	}
+}
