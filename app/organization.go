@@ -9,15 +9,18 @@ import (
 )
 
 // OrganizationBySlug finds an organization of the caller; anything else is NOT_FOUND. It is where a query enters one: the
-// place that it finds, in one look at the primary, is what the gate decides on for all fields below.
+// place that it finds, in one look at the primary and commonly in the one that found the session, is what the gate decides on for
+// all fields below.
 func (a *App) OrganizationBySlug(ctx context.Context, slug string) (*org.Organization, error) {
 	r, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m, err := placeBySlug(ctx, a.DB.Queries, slug, r.session)
-	if err != nil {
-		return nil, err
+	m := r.entered
+	if m == nil || m.Organization.Slug != slug {
+		if m, err = placeBySlug(ctx, a.DB.Queries, slug, r.session); err != nil {
+			return nil, err
+		}
 	}
 	access := &org.Access{Organization: m.Organization, Member: m, Session: r.session}
 	if err := access.Gate(org.See, a.Now()); err != nil {

@@ -20,12 +20,17 @@ type Request struct {
 	UserAgent string
 	// Browser says that the answer can carry a cookie.
 	Browser bool
+	// Entering is the short name of the organization that a query begins in, "" for none: the session's place in it is read
+	// together with the session.
+	Entering string
 
 	session *org.Session
 	// known says that the account whose password is tried knows this browser.
 	known bool
 	// began is the session that this request has begun, "" for none.
 	began string
+	// entered is the place in the organization of Entering, nil where there is none.
+	entered *org.Member
 	// admitted are the places that a query's own look has found, by organization: the fields below it do not ask again.
 	// Only a query has them: what a mutation answers is read after it, and a subscription outlives what was true.
 	admitted *sync.Map
@@ -70,9 +75,9 @@ func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, st
 	case secret.LooksLikeAPIToken(r.Bearer):
 		s, err = a.DB.SessionByAPIToken(ctx, secret.Hash(r.Bearer))
 	case r.Bearer != "":
-		s, err = a.DB.SessionByToken(ctx, secret.Hash(r.Bearer))
+		s, r.entered, err = a.DB.SessionByToken(ctx, secret.Hash(r.Bearer), r.Entering)
 	case r.Cookie != "":
-		s, err = a.DB.SessionByCookie(ctx, secret.Hash(r.Cookie))
+		s, r.entered, err = a.DB.SessionByCookie(ctx, secret.Hash(r.Cookie), r.Entering)
 	default:
 		return ctx, "", nil
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"muster/org"
 )
@@ -89,12 +88,12 @@ func auditSQL(want org.AuditDetails, from string) string {
 func scanEntries(rows pgx.Rows, want org.AuditDetails, expected int) ([]*org.AuditLogEntry, error) {
 	defer rows.Close()
 	var row struct {
-		id, organization, action, actorLabel, targetLabel, message string
+		id, organization, action, actorLabel, targetLabel, message columnText
 		sequence                                                   int
-		actor, target, ip, agent                                   pgtype.Text
+		actor, target, ip, agent                                   columnText
 		created                                                    time.Time
 		data                                                       map[string]any
-		actorName, tokenName, email                                pgtype.Text
+		actorName, tokenName, email                                columnText
 	}
 	columns := []any{
 		&row.id, &row.organization, &row.sequence, &row.action, &row.actor, &row.actorLabel, &row.target, &row.targetLabel, &row.message,
@@ -106,6 +105,7 @@ func scanEntries(rows pgx.Rows, want org.AuditDetails, expected int) ([]*org.Aud
 	if want.Actor {
 		columns = append(columns, &row.actorName, &row.tokenName, &row.email)
 	}
+	keepIn(new(texts), columns)
 	type stored struct {
 		org.AuditLogEntry
 		actor, target, ip, agent string
@@ -124,8 +124,9 @@ func scanEntries(rows pgx.Rows, want org.AuditDetails, expected int) ([]*org.Aud
 		free = free[1:]
 		e.actor, e.target, e.ip, e.agent = row.actor.String, row.target.String, row.ip.String, row.agent.String
 		e.AuditLogEntry = org.AuditLogEntry{
-			ID: row.id, OrganizationID: row.organization, Sequence: row.sequence, Action: row.action, ActorID: given(&e.actor, row.actor.Valid),
-			ActorLabel: row.actorLabel, TargetID: given(&e.target, row.target.Valid), TargetLabel: row.targetLabel, Message: row.message,
+			ID: row.id.String, OrganizationID: row.organization.String, Sequence: row.sequence, Action: row.action.String,
+			ActorID: given(&e.actor, row.actor.Valid), ActorLabel: row.actorLabel.String,
+			TargetID: given(&e.target, row.target.Valid), TargetLabel: row.targetLabel.String, Message: row.message.String,
 			IPAddress: given(&e.ip, row.ip.Valid), UserAgent: given(&e.agent, row.agent.Valid), Data: row.data, CreatedAt: row.created,
 		}
 		switch email := row.email.String; {

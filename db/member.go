@@ -14,49 +14,23 @@ import (
 
 // memberRow is one row of a query for members: columns that every reader needs, and those of the details that are wanted.
 type memberRow struct {
-	id                                   string
 	role, status, twoFactor              word
-	email, userID, userName              pgtype.Text
-	organizationID, slug                 string
-	organizationName                     string
-	enforced                             bool
+	id, email, userID, userName          columnText
+	organizationID, slug                 columnText
+	organizationName                     columnText
+	enforced                             pgtype.Bool
 	removed, until, seen                 pgtype.Timestamptz
-	emailVerified                        bool
+	emailVerified                        pgtype.Bool
 	frozen                               pgtype.Timestamptz
-	notifyMembership, notifySecurity     bool
-	inviterID, inviterName, inviterEmail pgtype.Text
+	notifyMembership, notifySecurity     pgtype.Bool
+	inviterID, inviterName, inviterEmail columnText
 	inviteExpires                        pgtype.Timestamptz
-	inviteDelivery                       pgtype.Text
-	sentBy                               pgtype.Text
+	inviteDelivery                       columnText
+	sentBy                               columnText
 	senderRole, senderStatus             word
 	senderFrozen, senderMeets, revoked   bool
-	onlyOwner, trusted, linked           bool
+	onlyOwner, trusted, linked           pgtype.Bool
 	teamIDs, teamSlugs, teamNames        []string
-}
-
-// word is a text of which there are few, such as a role: one that is known takes no memory when it is read. Null is "".
-type word string
-
-var words = func() map[string]word {
-	known := map[string]word{}
-	for _, w := range []word{
-		word(org.RoleOwner), word(org.RoleManager), word(org.RoleAdmin), word(org.RoleMember),
-		word(org.StatusActive), word(org.StatusInvited), word(org.StatusRemovedFor2FA),
-		word(org.TwoFactorDisabled), word(org.TwoFactorInsecure), word(org.TwoFactorSecure),
-	} {
-		known[string(w)] = w
-	}
-	return known
-}()
-
-// ScanBytes takes a column's text, which is pgx's own until it returns.
-func (w *word) ScanBytes(text []byte) error {
-	known, ok := words[string(text)]
-	if !ok {
-		known = word(text)
-	}
-	*w = known
-	return nil
 }
 
 const memberColumns = `m.id, m.role, m.status, coalesce(u.email, m.email), u.id, u.name, u.two_factor`
@@ -116,9 +90,9 @@ var memberDetails = []struct {
 	},
 	{
 		func(d org.MemberDetails) bool { return d.Provider },
-		`coalesce(s.trust_second_factor, false), EXISTS (SELECT FROM identities d
-         WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = s.issuer)`,
-		`LEFT JOIN sso_connections s ON s.organization_id = m.organization_id`,
+		`coalesce(p.trust_second_factor, false), EXISTS (SELECT FROM identities d
+         WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = p.issuer)`,
+		`LEFT JOIN sso_connections p ON p.organization_id = m.organization_id`,
 		func(r *memberRow) []any { return []any{&r.trusted, &r.linked} },
 	},
 	{
@@ -161,6 +135,15 @@ func (r *memberRow) columnsOf(want org.MemberDetails) []any {
 	return columns
 }
 
+// keepIn makes the rows that are read into it share their memory.
+func keepIn(kept *texts, columns []any) {
+	for _, c := range columns {
+		if text, ok := c.(*columnText); ok {
+			text.kept = kept
+		}
+	}
+}
+
 // storedMember is a member with what every list shows, in one piece of memory: a page of them is one allocation.
 type storedMember struct {
 	member    org.Member
@@ -173,10 +156,10 @@ type storedMember struct {
 func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organization) *org.Member {
 	m := &s.member
 	if have.Organization {
-		o = &org.Organization{ID: r.organizationID, Slug: r.slug, Name: r.organizationName, Enforced: r.enforced}
+		o = &org.Organization{ID: r.organizationID.String, Slug: r.slug.String, Name: r.organizationName.String, Enforced: r.enforced.Bool}
 	}
 	s.email, s.twoFactor = r.email.String, org.TwoFactorState(r.twoFactor)
-	m.ID, m.OrganizationID, m.Organization = r.id, o.ID, o
+	m.ID, m.OrganizationID, m.Organization = r.id.String, o.ID, o
 	m.Role, m.Status = org.Role(r.role), org.MemberStatus(r.status)
 	m.Email, m.TwoFactor = given(&s.email, r.email.Valid), given(&s.twoFactor, r.twoFactor != "")
 	if r.userID.Valid {
@@ -187,9 +170,9 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 		m.RemovedAt, m.ReinstatableUntil, m.LastSeenAt = moment(r.removed), moment(r.until), moment(r.seen)
 	}
 	if have.Own {
-		m.NotificationSettings = &org.NotificationSettings{Membership: r.notifyMembership, Security: r.notifySecurity}
+		m.NotificationSettings = &org.NotificationSettings{Membership: r.notifyMembership.Bool, Security: r.notifySecurity.Bool}
 		if m.User != nil {
-			verified := r.emailVerified
+			verified := r.emailVerified.Bool
 			m.User.EmailVerified, m.User.FrozenSince = &verified, moment(r.frozen)
 		}
 	}
@@ -205,16 +188,16 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 		}
 	}
 	if have.OnlyOwner {
-		only := r.onlyOwner
+		only := r.onlyOwner.Bool
 		m.IsOnlyOwner = &only
 	}
 	if have.Provider {
-		linked := r.linked
-		m.Trusted, m.Linked = r.trusted, &linked
+		linked := r.linked.Bool
+		m.Trusted, m.Linked = r.trusted.Bool, &linked
 	}
 	m.Teams = make([]*org.Team, len(r.teamIDs))
 	for i := range r.teamIDs {
-		m.Teams[i] = &org.Team{ID: r.teamIDs[i], OrganizationID: r.organizationID, Slug: r.teamSlugs[i], Name: r.teamNames[i]}
+		m.Teams[i] = &org.Team{ID: r.teamIDs[i], OrganizationID: o.ID, Slug: r.teamSlugs[i], Name: r.teamNames[i]}
 	}
 	return m
 }
@@ -280,6 +263,7 @@ func (q Queries) members(ctx context.Context, where string, args ...any) ([]*org
 func (q Queries) membersWith(ctx context.Context, want org.MemberDetails, o *org.Organization, expected int, where string, args ...any) ([]*org.Member, error) {
 	var row memberRow
 	columns := row.columnsOf(want)
+	keepIn(new(texts), columns)
 	rows, err := q.pg.Query(ctx, memberSQL(want)+where, args...)
 	if err != nil {
 		return nil, err

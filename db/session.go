@@ -2,35 +2,74 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"muster/org"
 )
 
-// sessionQuery is read before every operation, and so by position: finding columns by name costs as much as the rest.
-const sessionQuery = `
-SELECT s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
+// sessionColumns are read before every operation, and so by position: finding columns by name costs as much as the rest.
+const (
+	sessionColumns = `s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
-       u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor
-  FROM sessions s JOIN users u ON u.id = s.user_id WHERE `
+       u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor`
+	sessionJoins = ` FROM sessions s JOIN users u ON u.id = s.user_id`
+	sessionQuery = `SELECT ` + sessionColumns + sessionJoins + ` WHERE `
+)
+
+// sessionRow is one row of sessionColumns.
+type sessionRow struct {
+	id, userID, organizationID, began, freshBy, invitationMemberID  columnText
+	ip, agent, name, email, twoFactor                               columnText
+	invitationHash                                                  []byte
+	verified                                                        bool
+	proved, fresh, mailboxProved, created, used, expires, endedWhen pgtype.Timestamptz
+}
+
+func (r *sessionRow) columns() []any {
+	return []any{
+		&r.id, &r.userID, &r.organizationID, &r.began, &r.proved, &r.fresh, &r.freshBy, &r.mailboxProved, &r.invitationMemberID, &r.invitationHash,
+		&r.ip, &r.agent, &r.created, &r.used, &r.expires, &r.endedWhen,
+		&r.name, &r.email, &r.verified, &r.twoFactor,
+	}
+}
+
+// session makes the row a session with its user, in one piece of memory.
+func (r *sessionRow) session() *org.Session {
+	s := &struct {
+		org.Session
+		user                         org.User
+		organization, member, email  string
+		verified                     bool
+		twoFactor                    org.TwoFactorState
+		proved, mailboxProved, ended time.Time
+	}{
+		organization: r.organizationID.String, member: r.invitationMemberID.String, email: r.email.String,
+		verified: r.verified, twoFactor: org.TwoFactorState(r.twoFactor.String),
+		proved: r.proved.Time, mailboxProved: r.mailboxProved.Time, ended: r.endedWhen.Time,
+	}
+	s.user = org.User{
+		ID: r.userID.String, Name: r.name.String, Email: given(&s.email, r.email.Valid), EmailVerified: &s.verified, TwoFactor: &s.twoFactor,
+	}
+	s.Session = org.Session{
+		ID: r.id.String, User: &s.user, OrganizationID: given(&s.organization, r.organizationID.Valid),
+		BeganBy: org.SignInMethod(r.began.String), ProvedAt: given(&s.proved, r.proved.Valid),
+		FreshAt: r.fresh.Time, FreshBy: org.SignInMethod(r.freshBy.String), MailboxProvedAt: given(&s.mailboxProved, r.mailboxProved.Valid),
+		InvitationMemberID: given(&s.member, r.invitationMemberID.Valid), InvitationHash: r.invitationHash,
+		IPAddress: r.ip.String, UserAgent: r.agent.String,
+		CreatedAt: r.created.Time, UsedAt: r.used.Time, ExpiresAt: r.expires.Time, EndedAt: given(&s.ended, r.endedWhen.Valid),
+	}
+	return &s.Session
+}
 
 // scanSession reads a row of sessionQuery.
 func scanSession(row pgx.CollectableRow) (*org.Session, error) {
-	s := struct {
-		org.Session
-		user      org.User
-		verified  bool
-		twoFactor org.TwoFactorState
-	}{}
-	err := row.Scan(
-		&s.ID, &s.user.ID, &s.OrganizationID, (*string)(&s.BeganBy), &s.ProvedAt, &s.FreshAt, (*string)(&s.FreshBy), &s.MailboxProvedAt, &s.InvitationMemberID, &s.InvitationHash,
-		&s.IPAddress, &s.UserAgent, &s.CreatedAt, &s.UsedAt, &s.ExpiresAt, &s.EndedAt,
-		&s.user.Name, &s.user.Email, &s.verified, (*string)(&s.twoFactor),
-	)
-	s.user.EmailVerified, s.user.TwoFactor, s.User = &s.verified, &s.twoFactor, &s.user
-	return &s.Session, err
+	var s sessionRow
+	err := row.Scan(s.columns()...)
+	return s.session(), err
 }
 
 func (q Queries) session(ctx context.Context, where string, arg any) (*org.Session, error) {
@@ -82,14 +121,35 @@ func (q Queries) SessionsByID(ctx context.Context, ids []string) (map[string]*or
 	return sessions, err
 }
 
-// SessionByToken finds a session by the hash of its bearer token.
-func (q Queries) SessionByToken(ctx context.Context, hash []byte) (*org.Session, error) {
-	return q.session(ctx, "s.token_hash = $1", hash)
+// SessionByToken finds a session by the hash of its bearer token, and its user's place in the organization with a short name, nil
+// where there is none: one look for all that the gate decides on.
+func (q Queries) SessionByToken(ctx context.Context, hash []byte, slug string) (*org.Session, *org.Member, error) {
+	return q.sessionAndPlace(ctx, sessionByToken, hash, slug)
 }
 
-// SessionByCookie finds a session by the hash of its cookie.
-func (q Queries) SessionByCookie(ctx context.Context, hash []byte) (*org.Session, error) {
-	return q.session(ctx, "s.cookie_hash = $1", hash)
+// SessionByCookie is SessionByToken by the hash of its cookie.
+func (q Queries) SessionByCookie(ctx context.Context, hash []byte, slug string) (*org.Session, *org.Member, error) {
+	return q.sessionAndPlace(ctx, sessionByCookie, hash, slug)
+}
+
+const sessionAndPlace = `SELECT ` + sessionColumns + `, place.*` + sessionJoins + ` LEFT JOIN LATERAL (%s WHERE o.slug = $2 AND m.user_id = s.user_id) place ON true WHERE `
+
+var (
+	sessionByToken  = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails)) + `s.token_hash = $1`
+	sessionByCookie = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails)) + `s.cookie_hash = $1`
+)
+
+func (q Queries) sessionAndPlace(ctx context.Context, sql string, hash []byte, slug string) (*org.Session, *org.Member, error) {
+	var s sessionRow
+	var place memberRow
+	err := q.pg.QueryRow(ctx, sql, hash, slug).Scan(append(s.columns(), place.columnsOf(org.GateDetails)...)...)
+	if err != nil {
+		return nil, nil, notFound(err)
+	}
+	if !place.id.Valid {
+		return s.session(), nil, nil
+	}
+	return s.session(), place.store(&storedMember{}, org.GateDetails, nil), nil
 }
 
 // NewestSession is the user's latest that has not ended.

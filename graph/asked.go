@@ -59,6 +59,25 @@ func askedOfLog(ctx context.Context) app.AuditAsked {
 	return a
 }
 
+// Entering is the short name of the organization that a query begins in, "" where it begins in none. Of several it is the first.
+func Entering(operation *graphql.OperationContext) string {
+	if operation.Operation.Operation != ast.Query {
+		return ""
+	}
+	for _, field := range graphql.CollectFields(operation, operation.Operation.SelectionSet, []string{"Query"}) {
+		if field.Name != "organization" {
+			continue
+		}
+		if slug := field.Arguments.ForName("slug"); slug != nil {
+			if value, err := slug.Value.Value(operation.Variables); err == nil {
+				name, _ := value.(string)
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // eachAsked tells of each field that is asked of a connection's elements, and says whether its totalCount is asked for.
 func eachAsked(ctx context.Context, ofElement func(graphql.CollectedField)) (totalCount bool) {
 	operation := graphql.GetOperationContext(ctx)

@@ -24,18 +24,20 @@ type PageInfo struct {
 
 // Page is one page of a connection.
 type Page[T any] struct {
-	Edges      []Edge[T]
+	Nodes      []*T
 	PageInfo   PageInfo
 	TotalCount *int
+
+	key func(*T) string
 }
 
-// Nodes are the page's elements without cursors.
-func (p Page[T]) Nodes() []*T {
-	nodes := make([]*T, len(p.Edges))
-	for i := range p.Edges {
-		nodes[i] = p.Edges[i].Node
+// Edges are the page's elements with their cursors.
+func (p *Page[T]) Edges() []Edge[T] {
+	edges := make([]Edge[T], len(p.Nodes))
+	for i, node := range p.Nodes {
+		edges[i] = Edge[T]{Cursor: cursor(p.key(node)), Node: node}
 	}
-	return nodes
+	return edges
 }
 
 // The connections of the schema.
@@ -51,16 +53,12 @@ type (
 
 // NewPage makes a page of at most first elements from up to first+1 rows: the one too many says that there is more.
 func NewPage[T any](rows []*T, first int, after string, key func(*T) string, total *int) *Page[T] {
-	kept := rows[:min(first, len(rows))]
-	page := &Page[T]{Edges: make([]Edge[T], len(kept)), TotalCount: total}
+	page := &Page[T]{Nodes: rows[:min(first, len(rows))], TotalCount: total, key: key}
 	page.PageInfo.HasNextPage = len(rows) > first
 	page.PageInfo.HasPreviousPage = after != ""
-	for i, cursor := range cursors(kept, key) {
-		page.Edges[i] = Edge[T]{Cursor: cursor, Node: kept[i]}
-	}
-	if n := len(page.Edges); n > 0 {
-		page.PageInfo.StartCursor = &page.Edges[0].Cursor
-		page.PageInfo.EndCursor = &page.Edges[n-1].Cursor
+	if n := len(page.Nodes); n > 0 {
+		begin, end := cursor(key(page.Nodes[0])), cursor(key(page.Nodes[n-1]))
+		page.PageInfo.StartCursor, page.PageInfo.EndCursor = &begin, &end
 	}
 	return page
 }
@@ -68,23 +66,8 @@ func NewPage[T any](rows []*T, first int, after string, key func(*T) string, tot
 // cursorPrefix keeps cursors from being taken for ids or numbers, so that their content may change.
 const cursorPrefix = "c:"
 
-// cursors are those of the rows, cut from one text: a page's are two allocations and not two for each.
-func cursors[T any](rows []*T, key func(*T) string) []string {
-	var all, raw []byte
-	ends := make([]int, len(rows))
-	for i, row := range rows {
-		raw = append(append(raw[:0], cursorPrefix...), key(row)...)
-		if all == nil {
-			all = make([]byte, 0, len(rows)*base64.RawURLEncoding.EncodedLen(len(raw)+1))
-		}
-		all = base64.RawURLEncoding.AppendEncode(all, raw)
-		ends[i] = len(all)
-	}
-	text, cut := string(all), make([]string, len(rows))
-	for i, begin := 0, 0; i < len(rows); i++ {
-		cut[i], begin = text[begin:ends[i]], ends[i]
-	}
-	return cut
+func cursor(key string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + key))
 }
 
 // PageRequest is what a client asks of a connection.

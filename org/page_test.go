@@ -35,12 +35,12 @@ func TestPages(t *testing.T) {
 				rest = list[at+1:]
 			}
 			page := org.NewPage(rest[:min(len(rest), first+1)], first, req.After, key, &total)
-			got = append(got, page.Nodes()...)
+			got = append(got, page.Nodes...)
 			pages++
-			if page.PageInfo.HasPreviousPage != (pages > 1) || *page.TotalCount != total || len(page.Edges) > first {
+			if page.PageInfo.HasPreviousPage != (pages > 1) || *page.TotalCount != total || len(page.Nodes) > first {
 				t.Errorf("first %d, page %d: %+v", first, pages, page)
 			}
-			if *page.PageInfo.StartCursor != page.Edges[0].Cursor {
+			if *page.PageInfo.StartCursor != page.Edges()[0].Cursor {
 				t.Errorf("first %d, page %d begins elsewhere", first, pages)
 			}
 			if !page.PageInfo.HasNextPage {
@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	empty := org.NewPage(nil, 10, "", key, nil)
-	if empty.Edges == nil || len(empty.Nodes()) != 0 || empty.PageInfo.HasNextPage || empty.PageInfo.StartCursor != nil || empty.PageInfo.EndCursor != nil {
+	if empty.Edges() == nil || len(empty.Nodes) != 0 || empty.PageInfo.HasNextPage || empty.PageInfo.StartCursor != nil || empty.PageInfo.EndCursor != nil {
 		t.Errorf("an empty list is %+v", empty)
 	}
 }

@@ -8,12 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"muster/app"
 	"muster/dashboard"
 	"muster/graph"
 	"muster/mail"
+	"muster/org"
 	"muster/server/settings"
 	"muster/server/transport"
 	"muster/server/web"
@@ -33,7 +36,7 @@ func routes(s settings.Settings, a *app.App, mailbox *mail.Mailbox, log *slog.Lo
 	}
 	executor := graph.NewHandler(a, log, web.RequestID)
 	executor.AddTransport(sockets)
-	executor.AddTransport(transport.HTTP{Headers: d.setCookies})
+	executor.AddTransport(transport.HTTP{Begin: d.begin, Headers: d.setCookies})
 	limits := transport.DefaultLimits()
 	limits.Complexity, limits.Once, limits.Introspection = graph.MaxComplexity, graph.Sensitive, s.Playground
 	limits.Apply(executor)
@@ -79,25 +82,31 @@ func (d door) guard(next http.Handler) http.Handler {
 	return next
 }
 
-// admit finds the session of an HTTP request. A socket finds its own at connection_init.
+// admit turns away what would act with somebody's cookie from a page that may not.
 func (d door) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") != "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if !web.CookieAllowed(r, d.settings.CookieName(), d.origins) {
+		if r.Header.Get("Upgrade") == "" && !web.CookieAllowed(r, d.settings.CookieName(), d.origins) {
 			refuse(w, http.StatusForbidden, "FORBIDDEN", "A request with the session cookie needs an Origin header of a page that may use it. Programs send Authorization: Bearer instead.")
 			return
 		}
-		ctx, _, err := d.app.Authenticate(r.Context(), d.request(r, bearer(r.Header.Get("Authorization"))))
-		if err != nil {
-			slog.ErrorContext(r.Context(), "a session was not read", "err", err)
-			refuse(w, http.StatusServiceUnavailable, "INTERNAL", "Muster cannot reach its database. Try again in a moment.")
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r)
 	})
+}
+
+// begin finds the session of an HTTP request when its operation is known: where a query begins in an organization, the
+// session's place there is found in the same look. A socket finds its own session at connection_init.
+func (d door) begin(ctx context.Context, r *http.Request, operation *graphql.OperationContext) (context.Context, error) {
+	request := d.request(r, bearer(r.Header.Get("Authorization")))
+	request.Entering = graph.Entering(operation)
+	ctx, _, err := d.app.Authenticate(ctx, request)
+	if err != nil && ctx.Err() == nil {
+		slog.ErrorContext(ctx, "a session was not read", "err", err)
+		return ctx, &gqlerror.Error{
+			Message:    "Muster cannot reach its database. Try again in a moment.",
+			Extensions: map[string]any{"code": string(org.CodeInternal)},
+		}
+	}
+	return ctx, err
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {

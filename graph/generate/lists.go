@@ -18,8 +18,8 @@ import (
 //go:embed lists.gotpl
 var listsTemplate string
 
-// lists takes the lists of objects out of gqlgen's hands before it writes its code, and writes methods of the same names
-// that try package list first. gqlgen's code calls them without knowing.
+// lists takes the lists of objects, and the connections that lists come in, out of gqlgen's hands before it writes its code, and
+// writes methods of the same names that try package list first. gqlgen's code calls them without knowing.
 type lists struct{}
 
 // Name is gqlgen's name for the plugin.
@@ -30,10 +30,17 @@ func (lists) GenerateCode(data *codegen.Data) error {
 	g := &listGenerator{Data: data, interfaces: data.Interfaces, wanted: map[string]*codegen.Object{}}
 	for _, key := range slices.Sorted(maps.Keys(data.ReferencedTypes)) {
 		ref := data.ReferencedTypes[key]
-		if !ref.IsSlice() || ref.Elem().IsSlice() || ref.Definition.Kind != ast.Object || data.HasBatchFields(ref.Definition.Name) {
+		if ref.Definition.Kind != ast.Object || data.HasBatchFields(ref.Definition.Name) {
 			continue
 		}
-		g.Lists = append(g.Lists, ref)
+		switch {
+		case ref.IsSlice() && !ref.Elem().IsSlice():
+			g.Lists = append(g.Lists, ref)
+		case g.connection(ref):
+			g.Connections = append(g.Connections, ref)
+		default:
+			continue
+		}
 		g.want(ref.Definition.Name)
 		delete(data.ReferencedTypes, key)
 	}
@@ -54,8 +61,9 @@ func (lists) GenerateCode(data *codegen.Data) error {
 type listGenerator struct {
 	*codegen.Data
 
-	Lists   []*config.TypeReference
-	Objects []listObject
+	Lists       []*config.TypeReference
+	Connections []*config.TypeReference
+	Objects     []listObject
 
 	interfaces map[string]*codegen.Interface
 	wanted     map[string]*codegen.Object
@@ -102,10 +110,20 @@ func (g *listGenerator) object(object *codegen.Object) listObject {
 	return out
 }
 
-// plain says whether a field is a Go field and nothing more: what a resolver, a method, an argument or a directive has a say
-// in goes the slow way.
+// connection says whether a nullable object has a page of a list in it, and nothing that could not be written at once.
+func (g *listGenerator) connection(ref *config.TypeReference) bool {
+	object := g.Data.Objects.ByName(ref.Definition.Name)
+	if object == nil || !ref.IsPtr() || ref.GQL.NonNull || ref.Definition.Fields.ForName("pageInfo") == nil {
+		return false
+	}
+	return !slices.ContainsFunc(object.Fields, func(f *codegen.Field) bool { return !f.IsReserved() && !g.plain(f) })
+}
+
+// plain says whether a field is a Go field, or a method that cannot fail, and nothing more: what a resolver, an argument or a
+// directive has a say in goes the slow way.
 func (g *listGenerator) plain(f *codegen.Field) bool {
-	return f.IsVariable() && !f.IsResolver && !f.Batch && !f.HasHaser && !f.IsReserved() && len(f.Args) == 0 && len(f.ImplDirectives()) == 0 &&
+	method := f.IsMethod() && !f.Object.BuiltIn && f.NoErr && !f.MethodHasContext && !f.VOkFunc
+	return (f.IsVariable() || method) && !f.IsResolver && !f.Batch && !f.HasHaser && !f.IsReserved() && len(f.Args) == 0 && len(f.ImplDirectives()) == 0 &&
 		g.writable(f.TypeReference)
 }
 
@@ -181,6 +199,9 @@ func (f listField) Plans() string {
 
 // Append is the code that appends the field's value.
 func (f listField) Append() string {
+	if f.IsMethod() {
+		return "value := v." + f.GoFieldName + "()\n" + f.g.append(f.TypeReference, "value", 0)
+	}
 	return f.g.append(f.TypeReference, "v."+f.GoFieldName, 0)
 }
 

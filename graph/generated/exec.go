@@ -8150,7 +8150,7 @@ func (ec *executionContext) _AuditLogConnection_edges(ctx context.Context, field
 			return ec.fieldContext_AuditLogConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []org.Edge[org.AuditLogEntry]) graphql.Marshaler {
@@ -8164,7 +8164,7 @@ func (ec *executionContext) fieldContext_AuditLogConnection_edges(_ context.Cont
 	fc = &graphql.FieldContext{
 		Object:     "AuditLogConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AuditLogEdge(ctx, field)
@@ -8182,7 +8182,7 @@ func (ec *executionContext) _AuditLogConnection_nodes(ctx context.Context, field
 			return ec.fieldContext_AuditLogConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*org.AuditLogEntry) graphql.Marshaler {
@@ -8196,7 +8196,7 @@ func (ec *executionContext) fieldContext_AuditLogConnection_nodes(_ context.Cont
 	fc = &graphql.FieldContext{
 		Object:     "AuditLogConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AuditLogEntry(ctx, field)
@@ -10536,7 +10536,7 @@ func (ec *executionContext) _MemberConnection_edges(ctx context.Context, field g
 			return ec.fieldContext_MemberConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []org.Edge[org.Member]) graphql.Marshaler {
@@ -10550,7 +10550,7 @@ func (ec *executionContext) fieldContext_MemberConnection_edges(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "MemberConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MemberEdge(ctx, field)
@@ -10568,7 +10568,7 @@ func (ec *executionContext) _MemberConnection_nodes(ctx context.Context, field g
 			return ec.fieldContext_MemberConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*org.Member) graphql.Marshaler {
@@ -10582,7 +10582,7 @@ func (ec *executionContext) fieldContext_MemberConnection_nodes(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "MemberConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Member(ctx, field)
@@ -15990,7 +15990,7 @@ func (ec *executionContext) _SecurityEventConnection_edges(ctx context.Context, 
 			return ec.fieldContext_SecurityEventConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []org.Edge[org.SecurityEvent]) graphql.Marshaler {
@@ -16004,7 +16004,7 @@ func (ec *executionContext) fieldContext_SecurityEventConnection_edges(_ context
 	fc = &graphql.FieldContext{
 		Object:     "SecurityEventConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SecurityEventEdge(ctx, field)
@@ -16022,7 +16022,7 @@ func (ec *executionContext) _SecurityEventConnection_nodes(ctx context.Context, 
 			return ec.fieldContext_SecurityEventConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Nodes(), nil
+			return obj.Nodes, nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
@@ -16036,7 +16036,7 @@ func (ec *executionContext) fieldContext_SecurityEventConnection_nodes(_ context
 	fc = &graphql.FieldContext{
 		Object:     "SecurityEventConnection",
 		Field:      field,
-		IsMethod:   true,
+		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_SecurityEvent(ctx, field)
@@ -29354,13 +29354,6 @@ func (ec *executionContext) marshalOAuditActor2musterᚋorgᚐAuditActor(ctx con
 	return ec._AuditActor(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOAuditLogConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.AuditLogEntry]) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._AuditLogConnection(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalOAuditLogFilter2ᚖmusterᚋorgᚐAuditLogFilter(ctx context.Context, v any) (*org.AuditLogFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -29675,13 +29668,6 @@ func (ec *executionContext) marshalOMember2ᚖmusterᚋorgᚐMember(ctx context.
 	return ec._Member(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOMemberConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.Member]) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._MemberConnection(ctx, sel, v)
-}
-
 func (ec *executionContext) marshalOMemberCounts2ᚖmusterᚋorgᚐMemberCounts(ctx context.Context, sel ast.SelectionSet, v *org.MemberCounts) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -29958,13 +29944,6 @@ func (ec *executionContext) unmarshalOSSOClaimInput2ᚖmusterᚋorgᚐSSOClaim(c
 	}
 	res, err := ec.unmarshalInputSSOClaimInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalOSecurityEventConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.SecurityEvent]) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._SecurityEventConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSendSecondFactorCodePayload2ᚖmusterᚋappᚐCodeSent(ctx context.Context, sel ast.SelectionSet, v *app.CodeSent) graphql.Marshaler {

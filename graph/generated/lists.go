@@ -15,21 +15,22 @@ import (
 
 func (ec *executionContext) marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AccountAlert) graphql.Marshaler {
 	if plan := ec.planAccountAlert(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendAccountAlert(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendAccountAlert(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -47,17 +48,19 @@ func (ec *executionContext) marshalNAccountAlert2ᚕᚖmusterᚋorgᚐAccountAle
 
 func (ec *executionContext) marshalNAuditLogEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.AuditLogEntry]) graphql.Marshaler {
 	if plan := ec.planAuditLogEdge(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendAuditLogEdge(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = appendAuditLogEdge(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -75,21 +78,22 @@ func (ec *executionContext) marshalNAuditLogEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx c
 
 func (ec *executionContext) marshalNAuditLogEntry2ᚕᚖmusterᚋorgᚐAuditLogEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.AuditLogEntry) graphql.Marshaler {
 	if plan := ec.planAuditLogEntry(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendAuditLogEntry(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendAuditLogEntry(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -107,21 +111,22 @@ func (ec *executionContext) marshalNAuditLogEntry2ᚕᚖmusterᚋorgᚐAuditLogE
 
 func (ec *executionContext) marshalNMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Member) graphql.Marshaler {
 	if plan := ec.planMember(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendMember(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendMember(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -139,17 +144,19 @@ func (ec *executionContext) marshalNMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx co
 
 func (ec *executionContext) marshalNMemberEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.Member]) graphql.Marshaler {
 	if plan := ec.planMemberEdge(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendMemberEdge(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = appendMemberEdge(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -167,21 +174,22 @@ func (ec *executionContext) marshalNMemberEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx con
 
 func (ec *executionContext) marshalNReinstated2ᚕᚖmusterᚋorgᚐReinstatedᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.Reinstated) graphql.Marshaler {
 	if plan := ec.planReinstated(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendReinstated(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendReinstated(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -199,17 +207,19 @@ func (ec *executionContext) marshalNReinstated2ᚕᚖmusterᚋorgᚐReinstated�
 
 func (ec *executionContext) marshalNReinstatementSkip2ᚕmusterᚋorgᚐReinstatementSkipᚄ(ctx context.Context, sel ast.SelectionSet, v []org.ReinstatementSkip) graphql.Marshaler {
 	if plan := ec.planReinstatementSkip(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendReinstatementSkip(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = appendReinstatementSkip(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -227,21 +237,22 @@ func (ec *executionContext) marshalNReinstatementSkip2ᚕmusterᚋorgᚐReinstat
 
 func (ec *executionContext) marshalNSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*org.SecurityEvent) graphql.Marshaler {
 	if plan := ec.planSecurityEvent(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendSecurityEvent(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendSecurityEvent(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -259,17 +270,19 @@ func (ec *executionContext) marshalNSecurityEvent2ᚕᚖmusterᚋorgᚐSecurityE
 
 func (ec *executionContext) marshalNSecurityEventEdge2ᚕmusterᚋorgᚐEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []org.Edge[org.SecurityEvent]) graphql.Marshaler {
 	if plan := ec.planSecurityEventEdge(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendSecurityEventEdge(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = appendSecurityEventEdge(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -287,17 +300,19 @@ func (ec *executionContext) marshalNSecurityEventEdge2ᚕmusterᚋorgᚐEdgeᚄ(
 
 func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirectiveᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Directive) graphql.Marshaler {
 	if plan := ec.plan__Directive(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__Directive(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__Directive(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -315,17 +330,19 @@ func (ec *executionContext) marshalN__Directive2ᚕgithubᚗcomᚋ99designsᚋgq
 
 func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐInputValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.InputValue) graphql.Marshaler {
 	if plan := ec.plan__InputValue(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__InputValue(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__InputValue(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -343,17 +360,19 @@ func (ec *executionContext) marshalN__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 
 func (ec *executionContext) marshalN__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.Type) graphql.Marshaler {
 	if plan := ec.plan__Type(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__Type(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__Type(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -374,21 +393,22 @@ func (ec *executionContext) marshalOAuditLogActor2ᚕᚖmusterᚋorgᚐAuditLogA
 		return graphql.Null
 	}
 	if plan := ec.planAuditLogActor(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendAuditLogActor(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendAuditLogActor(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -409,21 +429,22 @@ func (ec *executionContext) marshalOAuthenticator2ᚕᚖmusterᚋorgᚐAuthentic
 		return graphql.Null
 	}
 	if plan := ec.planAuthenticator(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendAuthenticator(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendAuthenticator(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -444,21 +465,22 @@ func (ec *executionContext) marshalOComplianceDay2ᚕᚖmusterᚋorgᚐComplianc
 		return graphql.Null
 	}
 	if plan := ec.planComplianceDay(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendComplianceDay(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendComplianceDay(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -479,21 +501,22 @@ func (ec *executionContext) marshalOLinkedIdentity2ᚕᚖmusterᚋorgᚐLinkedId
 		return graphql.Null
 	}
 	if plan := ec.planLinkedIdentity(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendLinkedIdentity(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendLinkedIdentity(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -514,21 +537,22 @@ func (ec *executionContext) marshalOMember2ᚕᚖmusterᚋorgᚐMemberᚄ(ctx co
 		return graphql.Null
 	}
 	if plan := ec.planMember(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendMember(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendMember(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -549,21 +573,22 @@ func (ec *executionContext) marshalOPersonalToken2ᚕᚖmusterᚋorgᚐPersonalT
 		return graphql.Null
 	}
 	if plan := ec.planPersonalToken(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendPersonalToken(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendPersonalToken(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -584,21 +609,22 @@ func (ec *executionContext) marshalOProject2ᚕᚖmusterᚋorgᚐProjectᚄ(ctx 
 		return graphql.Null
 	}
 	if plan := ec.planProject(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendProject(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendProject(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -619,21 +645,22 @@ func (ec *executionContext) marshalOServiceToken2ᚕᚖmusterᚋorgᚐServiceTok
 		return graphql.Null
 	}
 	if plan := ec.planServiceToken(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendServiceToken(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendServiceToken(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -654,21 +681,22 @@ func (ec *executionContext) marshalOSession2ᚕᚖmusterᚋorgᚐSessionᚄ(ctx 
 		return graphql.Null
 	}
 	if plan := ec.planSession(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendSession(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendSession(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -689,21 +717,22 @@ func (ec *executionContext) marshalOTeam2ᚕᚖmusterᚋorgᚐTeamᚄ(ctx contex
 		return graphql.Null
 	}
 	if plan := ec.planTeam(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendTeam(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendTeam(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -724,21 +753,22 @@ func (ec *executionContext) marshalOTwoFactorReset2ᚕᚖmusterᚋorgᚐTwoFacto
 		return graphql.Null
 	}
 	if plan := ec.planTwoFactorReset(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendTwoFactorReset(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendTwoFactorReset(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -759,21 +789,22 @@ func (ec *executionContext) marshalOTwoFactorResetRequest2ᚕᚖmusterᚋorgᚐT
 		return graphql.Null
 	}
 	if plan := ec.planTwoFactorResetRequest(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if v[i] == nil {
+					return b, false
+				}
+				if b, ok = appendTwoFactorResetRequest(b, plan, v[i]); !ok {
+					return b, false
+				}
 			}
-			if v[i] == nil {
-				ok = false
-				break
-			}
-			if b, ok = appendTwoFactorResetRequest(b, plan, v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -794,17 +825,19 @@ func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgq
 		return graphql.Null
 	}
 	if plan := ec.plan__EnumValue(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__EnumValue(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__EnumValue(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -825,17 +858,19 @@ func (ec *executionContext) marshalO__Field2ᚕgithubᚗcomᚋ99designsᚋgqlgen
 		return graphql.Null
 	}
 	if plan := ec.plan__Field(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__Field(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__Field(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -856,17 +891,19 @@ func (ec *executionContext) marshalO__InputValue2ᚕgithubᚗcomᚋ99designsᚋg
 		return graphql.Null
 	}
 	if plan := ec.plan__InputValue(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__InputValue(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__InputValue(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -887,17 +924,19 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 		return graphql.Null
 	}
 	if plan := ec.plan__Type(sel); plan != nil && list.Allowed(ctx) {
-		b, ok := append(make([]byte, 0, plan.Size(len(v))), '['), true
-		for i := range v {
-			if i > 0 {
-				b = append(b, ',')
+		if written := list.Write(func(b []byte) (_ []byte, ok bool) {
+			b = append(b, '[')
+			for i := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = append__Type(b, plan, &v[i]); !ok {
+					return b, false
+				}
 			}
-			if b, ok = append__Type(b, plan, &v[i]); !ok {
-				break
-			}
-		}
-		if ok {
-			return list.JSON(append(b, ']'))
+			return append(b, ']'), true
+		}); written != nil {
+			return written
 		}
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -911,6 +950,42 @@ func (ec *executionContext) marshalO__Type2ᚕgithubᚗcomᚋ99designsᚋgqlgen�
 		}
 	}
 	return ret
+}
+
+func (ec *executionContext) marshalOAuditLogConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.AuditLogEntry]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	if plan := ec.planAuditLogConnection(sel); plan != nil && list.Allowed(ctx) {
+		if written := list.Write(func(b []byte) ([]byte, bool) { return appendAuditLogConnection(b, plan, v) }); written != nil {
+			return written
+		}
+	}
+	return ec._AuditLogConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOMemberConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.Member]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	if plan := ec.planMemberConnection(sel); plan != nil && list.Allowed(ctx) {
+		if written := list.Write(func(b []byte) ([]byte, bool) { return appendMemberConnection(b, plan, v) }); written != nil {
+			return written
+		}
+	}
+	return ec._MemberConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSecurityEventConnection2ᚖmusterᚋorgᚐPage(ctx context.Context, sel ast.SelectionSet, v *org.Page[org.SecurityEvent]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	if plan := ec.planSecurityEventConnection(sel); plan != nil && list.Allowed(ctx) {
+		if written := list.Write(func(b []byte) ([]byte, bool) { return appendSecurityEventConnection(b, plan, v) }); written != nil {
+			return written
+		}
+	}
+	return ec._SecurityEventConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) planAccountAlert(sel ast.SelectionSet) *list.Plan {
@@ -1022,6 +1097,76 @@ func appendAuditLogActor(b []byte, plan *list.Plan, v *org.AuditLogActor) (_ []b
 			b = list.AppendString(b, string(v.ID))
 		case 2:
 			b = list.AppendString(b, string(v.Label))
+		}
+	}
+	return append(b, '}'), true
+}
+
+func (ec *executionContext) planAuditLogConnection(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, auditLogConnectionImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "edges":
+			plan.Add(field, 1, ec.planAuditLogEdge(field.Selections))
+		case "nodes":
+			plan.Add(field, 2, ec.planAuditLogEntry(field.Selections))
+		case "pageInfo":
+			plan.Add(field, 3, ec.planPageInfo(field.Selections))
+		case "totalCount":
+			plan.Add(field, 4)
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendAuditLogConnection(b []byte, plan *list.Plan, v *org.Page[org.AuditLogEntry]) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"AuditLogConnection\""...)
+		case 1:
+			value := v.Edges()
+			b = append(b, '[')
+			for i0 := range value {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendAuditLogEdge(b, field.Inner[0], &value[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 2:
+			b = append(b, '[')
+			for i0 := range v.Nodes {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if v.Nodes[i0] == nil {
+					return b, false
+				} else if b, ok = appendAuditLogEntry(b, field.Inner[0], v.Nodes[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 3:
+			if b, ok = appendPageInfo(b, field.Inner[0], &v.PageInfo); !ok {
+				return b, false
+			}
+		case 4:
+			if v.TotalCount == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendInt(b, (*v.TotalCount))
+			}
 		}
 	}
 	return append(b, '}'), true
@@ -1517,6 +1662,76 @@ func appendMember(b []byte, plan *list.Plan, v *org.Member) (_ []byte, ok bool) 
 	return append(b, '}'), true
 }
 
+func (ec *executionContext) planMemberConnection(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, memberConnectionImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "edges":
+			plan.Add(field, 1, ec.planMemberEdge(field.Selections))
+		case "nodes":
+			plan.Add(field, 2, ec.planMember(field.Selections))
+		case "pageInfo":
+			plan.Add(field, 3, ec.planPageInfo(field.Selections))
+		case "totalCount":
+			plan.Add(field, 4)
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendMemberConnection(b []byte, plan *list.Plan, v *org.Page[org.Member]) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"MemberConnection\""...)
+		case 1:
+			value := v.Edges()
+			b = append(b, '[')
+			for i0 := range value {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendMemberEdge(b, field.Inner[0], &value[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 2:
+			b = append(b, '[')
+			for i0 := range v.Nodes {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if v.Nodes[i0] == nil {
+					return b, false
+				} else if b, ok = appendMember(b, field.Inner[0], v.Nodes[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 3:
+			if b, ok = appendPageInfo(b, field.Inner[0], &v.PageInfo); !ok {
+				return b, false
+			}
+		case 4:
+			if v.TotalCount == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendInt(b, (*v.TotalCount))
+			}
+		}
+	}
+	return append(b, '}'), true
+}
+
 func (ec *executionContext) planMemberEdge(sel ast.SelectionSet) *list.Plan {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberEdgeImplementors)
 	plan := list.NewPlan(len(fields))
@@ -1625,6 +1840,57 @@ func appendOrganization(b []byte, plan *list.Plan, v *org.Organization) (_ []byt
 			b = list.AppendString(b, string(v.Slug))
 		case 3:
 			b = list.AppendString(b, string(v.Name))
+		}
+	}
+	return append(b, '}'), true
+}
+
+func (ec *executionContext) planPageInfo(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, pageInfoImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "hasNextPage":
+			plan.Add(field, 1)
+		case "hasPreviousPage":
+			plan.Add(field, 2)
+		case "startCursor":
+			plan.Add(field, 3)
+		case "endCursor":
+			plan.Add(field, 4)
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendPageInfo(b []byte, plan *list.Plan, v *org.PageInfo) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"PageInfo\""...)
+		case 1:
+			b = list.AppendBool(b, v.HasNextPage)
+		case 2:
+			b = list.AppendBool(b, v.HasPreviousPage)
+		case 3:
+			if v.StartCursor == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendString(b, string((*v.StartCursor)))
+			}
+		case 4:
+			if v.EndCursor == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendString(b, string((*v.EndCursor)))
+			}
 		}
 	}
 	return append(b, '}'), true
@@ -1910,6 +2176,76 @@ func appendSecurityEvent(b []byte, plan *list.Plan, v *org.SecurityEvent) (_ []b
 				return b, false
 			} else {
 				b = list.AppendTime(b, v.CreatedAt)
+			}
+		}
+	}
+	return append(b, '}'), true
+}
+
+func (ec *executionContext) planSecurityEventConnection(sel ast.SelectionSet) *list.Plan {
+	fields := graphql.CollectFields(ec.OperationContext, sel, securityEventConnectionImplementors)
+	plan := list.NewPlan(len(fields))
+	for _, field := range fields {
+		switch field.Name {
+		case "__typename":
+			plan.Add(field, 0)
+		case "edges":
+			plan.Add(field, 1, ec.planSecurityEventEdge(field.Selections))
+		case "nodes":
+			plan.Add(field, 2, ec.planSecurityEvent(field.Selections))
+		case "pageInfo":
+			plan.Add(field, 3, ec.planPageInfo(field.Selections))
+		case "totalCount":
+			plan.Add(field, 4)
+		default:
+			return nil
+		}
+	}
+	return plan.Done()
+}
+
+func appendSecurityEventConnection(b []byte, plan *list.Plan, v *org.Page[org.SecurityEvent]) (_ []byte, ok bool) {
+	b = append(b, '{')
+	for i := range plan.Fields {
+		field := &plan.Fields[i]
+		b = append(b, field.Key...)
+		switch field.Index {
+		case 0:
+			b = append(b, "\"SecurityEventConnection\""...)
+		case 1:
+			value := v.Edges()
+			b = append(b, '[')
+			for i0 := range value {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if b, ok = appendSecurityEventEdge(b, field.Inner[0], &value[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 2:
+			b = append(b, '[')
+			for i0 := range v.Nodes {
+				if i0 > 0 {
+					b = append(b, ',')
+				}
+				if v.Nodes[i0] == nil {
+					return b, false
+				} else if b, ok = appendSecurityEvent(b, field.Inner[0], v.Nodes[i0]); !ok {
+					return b, false
+				}
+			}
+			b = append(b, ']')
+		case 3:
+			if b, ok = appendPageInfo(b, field.Inner[0], &v.PageInfo); !ok {
+				return b, false
+			}
+		case 4:
+			if v.TotalCount == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendInt(b, (*v.TotalCount))
 			}
 		}
 	}

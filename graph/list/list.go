@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,16 +56,25 @@ func (p *Plan) Done() *Plan {
 	return p
 }
 
-// Size is a guess at how many bytes n objects take: one growth too many costs more than some bytes too many.
-func (p *Plan) Size(n int) int {
-	size := 2
-	for i := range p.Fields {
-		size += len(p.Fields[i].Key) + 32
-		for _, inner := range p.Fields[i].Inner {
-			size += inner.Size(1)
-		}
+// scratch is memory that lists are written into, used again.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// largest is the size in bytes of scratch memory that is kept: what a long list has made larger is left to the collector.
+const largest = 64 << 10
+
+// Write is what fn appends, or nil where fn finds that it has to be written the slow way.
+func Write(fn func(b []byte) (_ []byte, ok bool)) graphql.Marshaler {
+	memory := scratch.Get().(*[]byte)
+	written, ok := fn((*memory)[:0])
+	var out graphql.Marshaler
+	if ok {
+		out = JSON(bytes.Clone(written))
 	}
-	return size * n
+	if cap(written) <= largest {
+		*memory = written
+		scratch.Put(memory)
+	}
+	return out
 }
 
 // JSON is a value that has been written already.

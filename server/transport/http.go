@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +33,10 @@ const (
 // status codes that tell a request error from an answer; one that accepts application/json gets
 // 200 for every well-formed request. The zero value works.
 type HTTP struct {
+	// Begin is called before an operation runs, with what it is, and answers the operation's
+	// context: the place to find out who asks. Where it fails the operation does not run, and the
+	// error is answered as a failure of the server. It may be nil.
+	Begin func(ctx context.Context, r *http.Request, operation *graphql.OperationContext) (context.Context, error)
 	// Headers is called after an operation has run and before the response's header is written,
 	// with the operation's context: the place to set a cookie. It may be nil.
 	Headers func(ctx context.Context, header http.Header)
@@ -125,6 +128,14 @@ func (t HTTP) execute(
 		return
 	}
 
+	if t.Begin != nil {
+		begun, err := t.Begin(ctx, r, operation)
+		if err != nil {
+			t.writeRefusal(ctx, w, exec, media, operation, &httpRefusal{status: http.StatusServiceUnavailable, err: asGraphQL(err)})
+			return
+		}
+		ctx = begun
+	}
 	responses, ctx := exec.DispatchOperation(ctx, operation)
 	response := presentTimeout(ctx, responses(ctx), t.Timeout)
 	if t.Headers != nil {
@@ -158,14 +169,18 @@ func (t HTTP) fromURL(u *url.URL) (*graphql.RawParams, *httpRefusal) {
 			`"query" is missing: send the GraphQL document as a parameter, or by POST.`)
 	}
 	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
-	object := map[string]json.RawMessage{}
+	object := map[string]any{}
 	for _, name := range []string{"variables", "extensions"} {
 		if value := values.Get(name); value != "" {
-			object[name] = json.RawMessage(value)
+			var given any
+			if decode([]byte(value), &given) != nil {
+				given = value // A text, and so no object.
+			}
+			object[name] = given
 		}
 	}
-	if params.Variables, err = decodeMap(object, "variables"); err == nil {
-		params.Extensions, err = decodeMap(object, "extensions")
+	if params.Variables, err = innerObject(object, "variables"); err == nil {
+		params.Extensions, err = innerObject(object, "extensions")
 	}
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, codeBadInput, "The query string is not usable: %s, as JSON.", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -63,33 +64,34 @@ func decodeRequest(data []byte) (*graphql.RawParams, error) {
 	if bytes.Contains(data, []byte(`\u0000`)) {
 		return nil, errors.New("it contains the character U+0000, which no text may")
 	}
-	object, err := decodeObject(data)
+	object, err := decodeObject[any](data)
 	if err != nil {
 		return nil, err
 	}
 	params := &graphql.RawParams{}
-	if _, ok := object["query"]; !ok {
+	query, ok := object["query"]
+	if !ok {
 		return nil, errors.New(`"query" is missing: send the GraphQL document as a string`)
 	}
-	if err := json.Unmarshal(object["query"], &params.Query); err != nil || isNull(object["query"]) {
+	if params.Query, ok = query.(string); !ok {
 		return nil, errors.New(`"query" must be a string`)
 	}
-	if raw, ok := object["operationName"]; ok {
-		if err := json.Unmarshal(raw, &params.OperationName); err != nil {
+	if name := object["operationName"]; name != nil {
+		if params.OperationName, ok = name.(string); !ok {
 			return nil, errors.New(`"operationName" must be a string or null`)
 		}
 	}
-	if params.Variables, err = decodeMap(object, "variables"); err != nil {
+	if params.Variables, err = innerObject(object, "variables"); err != nil {
 		return nil, err
 	}
-	if params.Extensions, err = decodeMap(object, "extensions"); err != nil {
+	if params.Extensions, err = innerObject(object, "extensions"); err != nil {
 		return nil, err
 	}
 	return params, nil
 }
 
-// decodeObject reads a JSON object and leaves its members as they are.
-func decodeObject(data []byte) (map[string]json.RawMessage, error) {
+// decodeObject reads a JSON object, its members as V takes them.
+func decodeObject[V any](data []byte) (map[string]V, error) {
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	switch {
 	case len(trimmed) == 0:
@@ -97,23 +99,34 @@ func decodeObject(data []byte) (map[string]json.RawMessage, error) {
 	case trimmed[0] == '[':
 		return nil, errors.New("batches are not accepted: send one operation at a time, as a JSON object")
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil || object == nil {
+	var object map[string]V
+	if err := decode(data, &object); err != nil || object == nil {
 		return nil, errors.New("it is not a JSON object")
 	}
 	return object, nil
 }
 
-// decodeMap reads a member that must be an object, null or absent. Numbers keep all their digits.
-func decodeMap(object map[string]json.RawMessage, name string) (map[string]any, error) {
-	raw, ok := object[name]
-	if !ok {
+// decode reads one JSON value that has nothing after it. Numbers keep all their digits.
+func decode(data []byte, value any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(value); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("it is more than one value")
+	}
+	return nil
+}
+
+// innerObject is a member that must be an object, null or absent.
+func innerObject(object map[string]any, name string) (map[string]any, error) {
+	value := object[name]
+	if value == nil {
 		return nil, nil
 	}
-	var values map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	if err := decoder.Decode(&values); err != nil {
+	values, ok := value.(map[string]any)
+	if !ok {
 		return nil, fmt.Errorf("%q must be an object or null", name)
 	}
 	return values, nil

@@ -190,7 +190,7 @@ type message struct {
 }
 
 func decodeMessage(data []byte) (m message, problem string) {
-	object, err := decodeObject(data)
+	object, err := decodeObject[json.RawMessage](data)
 	if err != nil || !utf8.Valid(data) {
 		return m, "Invalid message: not a JSON object in UTF-8"
 	}
