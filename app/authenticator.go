@@ -193,11 +193,11 @@ type ConfirmPhoneInput struct{ Code string }
 
 // ConfirmPhone confirms the phone that this session set up, with the code that was sent.
 func (a *App) ConfirmPhone(ctx context.Context, in ConfirmPhoneInput) (*Confirmation, error) {
-	return a.confirm(ctx, org.ViaConfirmPhone, org.KindPhone, func(_ *Request, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
+	return a.confirm(ctx, org.ViaConfirmPhone, org.KindPhone, func(r *Request, authenticatorID string) (func(tx *db.Tx) (bool, error), error) {
 		if !secret.IsCode(in.Code) {
 			return nil, org.ErrInvalidCode
 		}
-		id, ok, err := a.checkPhoneCode(ctx, authenticatorID, nil, in.Code)
+		id, ok, err := a.checkPhoneCode(ctx, r, authenticatorID, nil, in.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -229,13 +229,8 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	if err := a.mayEnroll(ctx, r); err != nil {
 		return nil, err // the requirement was turned on since the set-up began
 	}
-	count := a.spendGuess
-	if kind == org.KindSecurityKey {
-		count = a.spendKeyAnswer
-	}
-	forgive, limited := count(ctx, r, user.ID)
-	if limited != nil {
-		return nil, limited
+	if err := a.spend(ctx, limitConfirm, pending.ID); err != nil {
+		return nil, err
 	}
 	use, err := check(r, pending.ID)
 	if err != nil {
@@ -307,7 +302,6 @@ func (a *App) confirm(ctx context.Context, via *org.Route, kind org.Authenticato
 	if err != nil {
 		return nil, err
 	}
-	forgive()
 	if kind == org.KindPhone {
 		a.forgiveText(ctx, r, textToEnroll, user.ID, pending.ID)
 	}

@@ -35,6 +35,22 @@ var (
 		db.Limit{Hits: 10, Window: time.Hour},
 		"Too many wrong recovery codes.",
 	}
+	// Of an authenticator that is being set up. There is nothing to guess: its session was shown the seed, a phone's code has five
+	// tries, a key's challenge one. So whoever knows the password keeps nobody from setting one up.
+	limitConfirm = limit{
+		"confirm",
+		db.Limit{Hits: 5, Window: 5 * time.Minute},
+		db.Limit{Hits: 10, Window: time.Hour},
+		"Too many wrong answers in this set-up. Start it anew, or wait.",
+	}
+	// How often a new password by mail gives an account its budgets of codes and text messages back: whoever reads its mail does
+	// not multiply their guesses by that.
+	limitAfresh = limit{
+		"afresh",
+		db.Limit{Hits: 1, Window: 24 * time.Hour},
+		db.Limit{Hits: 1, Window: 24 * time.Hour},
+		"The budgets were given back today.",
+	}
 	limitWarning = limit{
 		"warning",
 		db.Limit{Hits: 1, Window: 30 * time.Minute},
@@ -257,8 +273,8 @@ func (a *App) spendKeyAnswer(ctx context.Context, r *Request, userID string) (fo
 // from is what hits at an account are counted by that one network must not use up for the others.
 func (r *Request) from(userID string) string { return userID + " " + r.network() }
 
-// spendGuess counts a guess at a code of six digits; forgive takes it back. Whoever gets here knows the password, so when the
-// budget is used up its owner is warned by mail, at most once in half an hour.
+// spendGuess counts a guess at a code of six digits in a sign-in; forgive takes it back. Whoever gets here has given the password,
+// so when the budget is used up its owner is warned by mail, at most once in half an hour.
 func (a *App) spendGuess(ctx context.Context, r *Request, userID string) (forgive func(), err error) {
 	forgive = func() { a.forgive(ctx, limitGuess, userID) }
 	refusal := a.spend(ctx, limitGuess, userID)
@@ -296,7 +312,7 @@ const mostCodes = 100
 
 // tryCode counts a six-digit code before it is looked at. When a hundred in a row were wrong, the account's apps and phones
 // prove nothing any more, until a recovery code or a security key does, or its owner sets one up anew; it is written down and
-// mailed once. Only somebody who knows the password gets here, so no stranger can do that to anybody.
+// mailed once. Only somebody who knows the password or has a session gets here, so no stranger can do that to anybody.
 func (a *App) tryCode(ctx context.Context, r *Request, userID string) error {
 	ok, err := a.DB.TryCode(ctx, userID, mostCodes)
 	if err != nil {
@@ -305,8 +321,9 @@ func (a *App) tryCode(ctx context.Context, r *Request, userID string) error {
 	if ok {
 		return nil
 	}
-	message := "A hundred wrong codes were tried in a row by somebody who knows your password. Codes of your authenticator apps and " +
-		"phones no longer work; sign in with a recovery code or a security key, and change your password."
+	message := "A hundred wrong codes were tried in a row, by somebody who knows your password or is signed in to your account. Codes of your " +
+		"authenticator apps and phones no longer work; sign in with a recovery code or a security key, and change your password, which " +
+		"ends all other sessions."
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
 		first, err := tx.SwitchCodesOff(ctx, userID)
 		if err != nil {
@@ -326,6 +343,63 @@ func (a *App) tryCode(ctx context.Context, r *Request, userID string) error {
 	}
 	return errCodesOff
 }
+
+// mostInSession is how many answers in a row a session may give to confirmIdentity without a right one among them; then it ends.
+// So whoever has stolen one has as many guesses in all, and takes none from who signs in.
+const mostInSession = 5
+
+// tryInSession counts an answer by which a session is to show that its owner is there, before answer looks at it.
+func (a *App) tryInSession(ctx context.Context, r *Request, answer func() error) error {
+	tries, err := a.DB.TrySession(ctx, r.session.ID)
+	switch {
+	case errors.Is(err, org.ErrNotFound):
+		return org.ErrUnauthenticated // it has ended meanwhile
+	case err != nil:
+		return fmt.Errorf("count an answer: %w", err)
+	case tries > mostInSession: // several at once, or what follows was not reached
+		return a.endGuessing(ctx, r)
+	}
+	err = answer()
+	var refusal *org.Error
+	switch refused := errors.As(err, &refusal); {
+	case refused && refusal == errCodesOff: // it was not looked at
+		if err := a.DB.ForgiveSession(ctx, r.session.ID); err != nil {
+			return fmt.Errorf("take an answer back: %w", err)
+		}
+	case refused && tries == mostInSession:
+		return a.endGuessing(ctx, r)
+	}
+	return err
+}
+
+// endGuessing ends a session in which too many answers were wrong, tells its account's owner, and gives the refusal.
+func (a *App) endGuessing(ctx context.Context, r *Request) error {
+	message := "Somebody who is signed in to your account gave five wrong answers in a row when asked for the second factor, so that session " +
+		"was ended. If that was not you, change your password, which ends all other sessions."
+	err := a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
+		user, err := tx.LockUser(ctx, r.session.User.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.reload(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		if err := tx.EndSession(ctx, r.session.ID); err != nil {
+			return nil, err
+		}
+		return a.alert(ctx, tx, r, user, org.EventGuessesExhausted, message)
+	})
+	if err != nil {
+		return err
+	}
+	r.session = nil
+	if r.Bearer == "" {
+		r.setCookie("")
+	}
+	return errGuessedInSession
+}
+
+var errGuessedInSession = org.Refuse(org.CodeUnauthenticated, "Five wrong answers in a row: this session has ended. Sign in again.")
 
 var errCodesOff = org.Refuse(org.CodeConflict, "Too many wrong codes were tried in a row, so codes of apps and phones no longer work for this account. "+
 	"Sign in with a recovery code or a security key; that switches them on again.")

@@ -262,14 +262,46 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 	if err != nil {
 		return nil, err
 	}
-	// Who has just forgotten a password has often used the tries up, and what was tried at the old one is no matter any more.
-	key := passwordKey(user)
-	for _, hits := range []string{limitPassword.name + " " + key + " " + r.network(), limitPasswordAccount.name + " " + key, limitSignInAccount.name + " " + key} {
-		if err := a.DB.ForgetHits(ctx, hits); err != nil {
-			a.Log.WarnContext(ctx, "passwords tried before a reset were not forgotten", "err", err)
-		}
+	if err := a.forgetTries(ctx, r, user); err != nil {
+		a.Log.WarnContext(ctx, "what was tried before a reset was not forgotten", "err", err)
 	}
 	return done, nil
+}
+
+// forgetTries gives an account whose password was reset by mail its budgets afresh. Who has just forgotten one has often used its
+// tries up, and what was tried at the old one is no matter any more. Nor does who knew that get as far as codes and text messages
+// any more, so those begin anew too, once in 24 hours.
+func (a *App) forgetTries(ctx context.Context, r *Request, user *org.User) error {
+	key := passwordKey(user)
+	forgotten := []string{limitPassword.name + " " + key + " " + r.network(), limitPasswordAccount.name + " " + key, limitSignInAccount.name + " " + key}
+	switch err := a.spend(ctx, limitAfresh, user.ID); {
+	case err == nil:
+		factors, err := a.DB.Authenticators(ctx, user.ID)
+		if err != nil {
+			return fmt.Errorf("find the authenticators: %w", err)
+		}
+		forgotten = append(forgotten, limitGuess.name+" "+user.ID, limitRecovery.name+" "+r.from(user.ID), limitKeyAnswer.name+" "+r.from(user.ID))
+		for _, f := range factors {
+			if f.Kind != org.KindPhone {
+				continue
+			}
+			number, err := a.DB.PhoneNumber(ctx, f.ID)
+			if err != nil {
+				return fmt.Errorf("find the number: %w", err)
+			}
+			for _, key := range textKeys(textToSignIn, user.ID, number) {
+				forgotten = append(forgotten, limitText.name+" "+key)
+			}
+		}
+	case !limited(err):
+		return err
+	}
+	for _, hits := range forgotten {
+		if err := a.DB.ForgetHits(ctx, hits); err != nil {
+			return fmt.Errorf("forget what was tried: %w", err)
+		}
+	}
+	return nil
 }
 
 // PasswordChangedAt is when the caller's password was set; nil where there is none, and of anybody else.

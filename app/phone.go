@@ -49,7 +49,8 @@ func (a *App) EnrollPhone(ctx context.Context, in EnrollPhoneInput) (*CodeSent, 
 		return nil, err
 	}
 	// The set-up and its first code are stored together or not at all.
-	return a.textCode(ctx, r, textToEnroll, db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID}, number, func(tx *db.Tx) error {
+	code := db.PhoneCode{UserID: pending.UserID, AuthenticatorID: pending.ID, SessionID: &r.session.ID}
+	return a.textCode(ctx, r, textToEnroll, code, number, func(tx *db.Tx) error {
 		if err := tx.AddAuthenticator(ctx, pending, r.session.ID); err != nil {
 			return err
 		}
@@ -120,11 +121,28 @@ func (a *App) codeFor(ctx context.Context, challengeToken *string) (userID strin
 	return c.UserID, &c.ID, nil
 }
 
-// What text messages are counted by: strangers who enroll a number use up nobody's sign-ins.
+// What text messages are counted by: strangers who enroll a number use up nobody's sign-ins, nor does who has a session only.
 const (
-	textToEnroll = "enroll"
-	textToProve  = "sign-in"
+	textToEnroll  = "enroll"
+	textToSignIn  = "sign-in"
+	textToConfirm = "confirm"
 )
+
+// textTo is what a code is for that a challenge asks for, or, without one, a session.
+func textTo(challengeID *string) string {
+	if challengeID == nil {
+		return textToConfirm
+	}
+	return textToSignIn
+}
+
+// asking is the session that a code is bound to, nil where a challenge asks for it.
+func (r *Request) asking(challengeID *string) *string {
+	if challengeID == nil {
+		return &r.session.ID
+	}
+	return nil
+}
 
 func textKeys(purpose, userID, number string) []string {
 	return []string{purpose + " " + userID, purpose + " " + number}
@@ -155,8 +173,8 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 	if err != nil {
 		return nil, fmt.Errorf("find the number: %w", err)
 	}
-	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID}
-	return a.textCode(ctx, r, textToProve, code, number, func(*db.Tx) error { return nil })
+	code := db.PhoneCode{UserID: userID, AuthenticatorID: authenticatorID, ChallengeID: challengeID, SessionID: r.asking(challengeID)}
+	return a.textCode(ctx, r, textTo(challengeID), code, number, func(*db.Tx) error { return nil })
 }
 
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.

@@ -84,7 +84,7 @@ func (a *App) VerifySecondFactor(ctx context.Context, in VerifySecondFactorInput
 	}
 	forgive()
 	if proof.phoneCodeID != "" {
-		a.forgiveText(ctx, r, textToProve, c.UserID, proof.authenticatorID)
+		a.forgiveText(ctx, r, textToSignIn, c.UserID, proof.authenticatorID)
 	}
 	payload := &VerifySecondFactorPayload{Session: r.begun(session), NextStep: org.NextNothing}
 	if proof.recovery != nil {
@@ -144,7 +144,7 @@ func (a *App) checkCode(ctx context.Context, r *Request, userID string, challeng
 		if f.Kind != org.KindPhone {
 			continue
 		}
-		id, ok, err := a.checkPhoneCode(ctx, f.ID, challengeID, code)
+		id, ok, err := a.checkPhoneCode(ctx, r, f.ID, challengeID, code)
 		if err != nil {
 			return nil, err
 		}
@@ -156,8 +156,8 @@ func (a *App) checkCode(ctx context.Context, r *Request, userID string, challeng
 }
 
 // checkPhoneCode compares a guess with the code that was sent, having counted it.
-func (a *App) checkPhoneCode(ctx context.Context, authenticatorID string, challengeID *string, code string) (id string, ok bool, err error) {
-	sent, err := a.DB.GuessPhoneCode(ctx, authenticatorID, challengeID)
+func (a *App) checkPhoneCode(ctx context.Context, r *Request, authenticatorID string, challengeID *string, code string) (id string, ok bool, err error) {
+	sent, err := a.DB.GuessPhoneCode(ctx, authenticatorID, challengeID, r.asking(challengeID))
 	if errors.Is(err, org.ErrNotFound) {
 		return "", false, nil
 	}
@@ -223,25 +223,23 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 		return event(user.ID, r, org.EventIdentityConfirmed, message), nil
 	}
 	var used *proof
-	forgive := func() {}
 	if user.Compliant() {
 		if err := org.CheckOneAnswer(in.Code != nil, in.Credential != nil); err != nil {
 			return nil, err
 		}
-		if forgive, err = a.spendAnswer(ctx, r, user.ID, in.Code); err != nil {
-			return nil, err
-		}
-		if used, err = a.checkAnswer(ctx, r, user.ID, nil, in.Code, in.Credential); err != nil {
-			return nil, err
-		}
-		if used.recovery != nil {
-			return nil, org.ErrInvalidCode
-		}
-		err = a.prove(ctx, r, user.ID, used, func(tx *db.Tx, _ *org.User, message string) (*org.SecurityEvent, error) {
-			if err := tx.NoteProvedWith(ctx, r.session.ID, used.authenticatorID); err != nil {
-				return nil, err
+		err = a.tryInSession(ctx, r, func() (err error) {
+			if used, err = a.checkAnswer(ctx, r, user.ID, nil, in.Code, in.Credential); err != nil {
+				return err
 			}
-			return finish(tx, message, used.by)
+			if used.recovery != nil {
+				return org.ErrInvalidCode
+			}
+			return a.prove(ctx, r, user.ID, used, func(tx *db.Tx, _ *org.User, message string) (*org.SecurityEvent, error) {
+				if err := tx.NoteProvedWith(ctx, r.session.ID, used.authenticatorID); err != nil {
+					return nil, err
+				}
+				return finish(tx, message, used.by)
+			})
 		})
 	} else {
 		if in.Password == nil {
@@ -260,9 +258,8 @@ func (a *App) ConfirmIdentity(ctx context.Context, in ConfirmIdentityInput) (*Co
 	if err != nil {
 		return nil, err
 	}
-	forgive()
 	if used != nil && used.phoneCodeID != "" {
-		a.forgiveText(ctx, r, textToProve, user.ID, used.authenticatorID)
+		a.forgiveText(ctx, r, textToConfirm, user.ID, used.authenticatorID)
 	}
 	if err := a.raised(ctx, r, cookie); err != nil {
 		return nil, err

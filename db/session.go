@@ -200,8 +200,21 @@ UPDATE sessions SET used_at = clock_timestamp() WHERE id = $1 AND used_at < cloc
 // RaiseSession notes by what the session's owner has just shown that they are there, and gives its cookie a new value.
 func (t *Tx) RaiseSession(ctx context.Context, id string, by org.SignInMethod, cookieHash []byte) error {
 	_, err := t.pg.Exec(ctx, `
-UPDATE sessions SET fresh_at = clock_timestamp(), fresh_by = $2, proved_at = CASE WHEN $3 THEN clock_timestamp() ELSE proved_at END,
+UPDATE sessions SET fresh_at = clock_timestamp(), fresh_by = $2, tries = 0, proved_at = CASE WHEN $3 THEN clock_timestamp() ELSE proved_at END,
        cookie_hash = coalesce($4, cookie_hash) WHERE id = $1`, id, by, by.SecondFactor(), cookieHash)
+	return err
+}
+
+// TrySession counts that a session tries to show that its owner is there, and commits it. It says how many tries in a row that
+// makes; the count begins anew when one comes right (RaiseSession).
+func (d *DB) TrySession(ctx context.Context, id string) (tries int, err error) {
+	err = d.pg.QueryRow(ctx, `UPDATE sessions SET tries = tries + 1 WHERE id = $1 AND ended_at IS NULL RETURNING tries`, id).Scan(&tries)
+	return tries, notFound(err)
+}
+
+// ForgiveSession takes a try back that was not looked at.
+func (d *DB) ForgiveSession(ctx context.Context, id string) error {
+	_, err := d.pg.Exec(ctx, `UPDATE sessions SET tries = tries - 1 WHERE id = $1 AND tries > 0`, id)
 	return err
 }
 

@@ -289,7 +289,8 @@ type PhoneCode struct {
 	ID              string
 	UserID          string
 	AuthenticatorID string
-	ChallengeID     *string
+	ChallengeID     *string // what it answers, nil for what its session asks
+	SessionID       *string // nil for a challenge's
 	CodeHash        []byte
 	ExpiresAt       time.Time
 }
@@ -300,18 +301,20 @@ func (t *Tx) AddPhoneCode(ctx context.Context, c *PhoneCode) error {
 		return err
 	}
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO phone_codes (id, user_id, authenticator_id, challenge_id, code_hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		c.ID, c.UserID, c.AuthenticatorID, c.ChallengeID, c.CodeHash, c.ExpiresAt)
+INSERT INTO phone_codes (id, user_id, authenticator_id, challenge_id, session_id, code_hash, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		c.ID, c.UserID, c.AuthenticatorID, c.ChallengeID, c.SessionID, c.CodeHash, c.ExpiresAt)
 	return err
 }
 
 // GuessPhoneCode counts a guess at a phone's living code and gives the code, as long as fewer than five were made before
-// (NIST SP 800-63B-4 section 3.1.3 wants out-of-band codes bounded). It commits before the guess is checked.
-func (d *DB) GuessPhoneCode(ctx context.Context, authenticatorID string, challengeID *string) (*PhoneCode, error) {
+// (NIST SP 800-63B-4 section 3.1.3 wants out-of-band codes bounded). It commits before the guess is checked. A code answers only
+// what asked for it, a challenge or a session.
+func (d *DB) GuessPhoneCode(ctx context.Context, authenticatorID string, challengeID, sessionID *string) (*PhoneCode, error) {
 	return one[PhoneCode](ctx, d.pg, `
 UPDATE phone_codes SET guesses = guesses + 1
- WHERE authenticator_id = $1 AND challenge_id IS NOT DISTINCT FROM $2 AND guesses < 5 AND expires_at > clock_timestamp()
-RETURNING id, user_id, authenticator_id, challenge_id, code_hash, expires_at`, authenticatorID, challengeID)
+ WHERE authenticator_id = $1 AND challenge_id IS NOT DISTINCT FROM $2 AND session_id IS NOT DISTINCT FROM $3
+   AND guesses < 5 AND expires_at > clock_timestamp()
+RETURNING id, user_id, authenticator_id, challenge_id, session_id, code_hash, expires_at`, authenticatorID, challengeID, sessionID)
 }
 
 // UsePhoneCode uses a code up. It says whether nobody else did before.

@@ -115,7 +115,7 @@ func set(clause string) (columns string) {
 var writers = map[string][]string{
 	// What begins, raises or makes one: only a route of org.Routes comes here.
 	"db.CreateSession": {"INSERT sessions id user_id token_hash cookie_hash began_by fresh_by proved_at ip_address user_agent expires_at organization_id"},
-	"db.RaiseSession":  {"UPDATE sessions fresh_at fresh_by proved_at cookie_hash"},
+	"db.RaiseSession":  {"UPDATE sessions fresh_at fresh_by tries proved_at cookie_hash"},
 	"db.ProveMailbox":  {"UPDATE sessions mailbox_proved_at invitation_member_id invitation_hash cookie_hash"},
 	"db.CreateToken":   {"INSERT api_tokens id user_id organization_id name token_hash scopes proved_at expires_at"},
 	// What a route does beside it.
@@ -124,6 +124,8 @@ var writers = map[string][]string{
 	"db.ForgetInvitation": {"UPDATE sessions invitation_member_id invitation_hash"},
 	"db.RotateCookie":     {"UPDATE sessions cookie_hash"},
 	"db.UseSession":       {"UPDATE api_tokens used_at", "UPDATE sessions used_at"},
+	"db.TrySession":       {"UPDATE sessions tries"}, // which can only end it
+	"db.ForgiveSession":   {"UPDATE sessions tries"},
 	// Whom a provider signs in, and passwords: each opens by a route only.
 	"db.LinkIdentity":       {"INSERT identities id organization_id issuer subject user_id"},
 	"db.CreateUser":         {"INSERT credentials user_id password_hash"},
@@ -145,6 +147,8 @@ var callers = map[string][]string{
 	"db.ForgetInvitation": {"app.confirm"},
 	"db.RotateCookie":     {"app.ChangePassword"},
 	"db.UseSession":       {"app.use"},
+	"db.TrySession":       {"app.tryInSession"},
+	"db.ForgiveSession":   {"app.tryInSession"},
 
 	"db.LinkIdentity":    {"app.joinBySSO", "app.linkIdentity"},
 	"db.CreateUser":      {"app.OperatorCreateOwner", "app.SignUp"},

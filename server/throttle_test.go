@@ -54,6 +54,7 @@ func limitNames(t *testing.T) []string {
 // silentLimits refuse nobody: what they count is not done, and the answer is the one that it would have been.
 var silentLimits = map[string]string{
 	"password-warning": "one mail a day is enough (TestGuessesFromEverywhere)",
+	"afresh":           "the password is set all the same (TestResetGivesGuessesAfresh)",
 	"warning":          "one mail of many guesses is enough (TestGuessesWarnTheOwner)",
 	"reset-mail":       "whether an address has an account is told by no budget (app/password.go)",
 	"sso-join":         "it takes a provider to get there, and has a test of its own beside it",
@@ -131,7 +132,12 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	"key-answer": func(t *testing.T, m *muster) call {
 		p := m.signUp(t, "Lou")
 		p.addKey(t)
-		return call{Query: confirmByKey, Token: p.Token, Vars: vars{"c": vars{}}}
+		return call{Query: verifyQuery, Vars: vars{"i": vars{"challengeToken": p.challenged(t), "credential": vars{}}}}
+	},
+	"confirm": func(t *testing.T, m *muster) call {
+		p := m.signUp(t, "Lou")
+		p.do(t, enrollTOTP, nil, nil)
+		return call{Query: confirmTOTP, Token: p.Token, Vars: vars{"c": "000000"}}
 	},
 	"passkey": func(*testing.T, *muster) call { return call{Query: askPasskey} },
 	"passkey-guess": func(*testing.T, *muster) call {

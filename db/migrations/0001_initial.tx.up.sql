@@ -138,6 +138,7 @@ CREATE TABLE sessions (
   invitation_hash      bytea,
   ip_address           text NOT NULL DEFAULT '',
   user_agent           text NOT NULL DEFAULT '',
+  tries                integer NOT NULL DEFAULT 0, -- answers in a row by which it has not shown that
   created_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
   used_at              timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at           timestamptz NOT NULL,
@@ -163,12 +164,13 @@ CREATE TABLE challenges (
   expires_at timestamptz NOT NULL
 );
 
--- A code that was sent by text message: to answer one challenge, or to confirm one phone.
+-- A code that was sent by text message: to answer one challenge, or for one session, which confirms a phone or who is there.
 CREATE TABLE phone_codes (
   id               text PRIMARY KEY,
   user_id          text NOT NULL REFERENCES users,
   authenticator_id text NOT NULL REFERENCES authenticators ON DELETE CASCADE,
   challenge_id     text REFERENCES challenges ON DELETE CASCADE,
+  session_id       text REFERENCES sessions ON DELETE CASCADE,
   code_hash        bytea NOT NULL,
   guesses          integer NOT NULL DEFAULT 0,
   created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
