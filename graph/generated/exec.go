@@ -4493,13 +4493,13 @@ type Mutation {
   startPasskeySignIn("Nothing that has to be said." input: StartPasskeySignInInput!): StartPasskeySignInPayload
   "Signs in with a passkey that has verified its user, by a PIN, a finger or a face: it stands for the password and the second factor. Needs no sign-in."
   signInWithPasskey("What was asked, and the passkey's answer." input: SignInWithPasskeyInput!): SignInWithPasskeyPayload
-  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor or a security key, or with the password where the account has none. Not with an API token."
+  "Makes this session fresh for ten minutes, as changes of factors, of the requirement, of single sign-on and of who is an owner ask for (` + "`" + `STEP_UP_REQUIRED` + "`" + `): with a code of the second factor or a security key, or with the password where the account has none. Five wrong answers in a row, of codes or keys, end the session: the fifth is ` + "`" + `UNAUTHENTICATED` + "`" + `, and the account's owner is mailed. Not with an API token."
   confirmIdentity("A code, a security key's answer, or the password." input: ConfirmIdentityInput!): ConfirmIdentityPayload
   "Locks an account whose owner says, by the link of a mail, that a change was not them. All sessions end, nobody signs in, and resetting the password by mail undoes the change and whatever changed since. It also ends what the account has begun in its organizations: invitations that nobody has used, requests and approvals of resets that wait, and service tokens that it made in the seven days before, or since; their owners are mailed. Needs no sign-in."
   reportNotMe("The link's token." input: ReportNotMeInput!): ReportNotMePayload
   "Mails a link to set a new password, for an account whose password is forgotten. Answers the same whoever the address belongs to, and whether it was ever confirmed. Needs no sign-in."
   requestPasswordReset("The account's address." input: RequestPasswordResetInput!): RequestPasswordResetPayload
-  "Sets a new password by an emailed link, once, within an hour, and ends all sessions and personal API tokens of the account. It gives no session: sign in with the new password, and with the second factor where there is one. Needs no sign-in."
+  "Sets a new password by an emailed link, once, within an hour, and ends all sessions and personal API tokens of the account. It gives no session: sign in with the new password, and with the second factor where there is one. What was tried before counts no more: passwords at once, codes and text messages of sign-ins once in 24 hours. Needs no sign-in."
   resetPassword("The link's token and the new password." input: ResetPasswordInput!): ResetPasswordPayload
   "Changes your password. This session stays; all others and your personal API tokens end. Asks for a fresh session (` + "`" + `STEP_UP_REQUIRED` + "`" + `). Not with an API token."
   changePassword("The present and the new password." input: ChangePasswordInput!): ChangePasswordPayload
