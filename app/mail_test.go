@@ -52,7 +52,8 @@ func newCast(t *testing.T) *cast {
 	must(t, err)
 	on, err := a.SetRequire2FA(c.owner, SetRequire2FAInput{OrganizationID: c.organizationID, Required: true})
 	must(t, err)
-	must(t, a.runSweep(t.Context(), on.Sweep.ID))
+	_, err = a.runSweep(t.Context(), on.Sweep.ID)
+	must(t, err)
 	_, locked := a.person(t, "lars", false)
 	c.locked = a.member(t, c.organizationID, locked, org.RoleMember) // whom no sweep has reached
 	return c

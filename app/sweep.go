@@ -34,7 +34,11 @@ type sweepWorker struct {
 }
 
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepJob]) error {
-	return w.app.runSweep(ctx, job.Args.SweepID)
+	more, err := w.app.runSweep(ctx, job.Args.SweepID)
+	if more && err == nil {
+		return river.JobSnooze(0) // the next turn
+	}
+	return err
 }
 
 // takeOverSweeps works on sweeps that nobody holds: of an instance that died, or whose job was lost.
@@ -45,20 +49,22 @@ func (a *App) takeOverSweeps(ctx context.Context) error {
 	}
 	var failed error
 	for _, id := range ids {
-		failed = errors.Join(failed, a.runSweep(ctx, id))
+		_, err := a.runSweep(ctx, id)
+		failed = errors.Join(failed, err)
 	}
 	return failed
 }
 
-// runSweep claims a sweep and works on it batch by batch, for a turn. Where somebody else holds it there is nothing to do.
-func (a *App) runSweep(ctx context.Context, id string) error {
+// runSweep claims a sweep and works on it batch by batch, for a turn. Where somebody else holds it there is nothing to do. It
+// says whether there is more to do.
+func (a *App) runSweep(ctx context.Context, id string) (more bool, err error) {
 	holder := a.Instance + "/" + secret.NewToken()[:12]
 	sweep, err := a.DB.ClaimSweep(ctx, id, holder)
 	if errors.Is(err, org.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("claim the sweep: %w", err)
+		return false, fmt.Errorf("claim the sweep: %w", err)
 	}
 	defer func() {
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -67,56 +73,92 @@ func (a *App) runSweep(ctx context.Context, id string) error {
 			a.Log.WarnContext(ctx, "a sweep was not given back; its lease will end", "err", err)
 		}
 	}()
+	b := batches{app: a, sweep: sweep, holder: holder}
 	for started := time.Now(); time.Since(started) < sweepTurn; {
-		more, err := a.sweepBatch(ctx, sweep, holder)
-		if err != nil {
-			return fmt.Errorf("remove a batch of members: %w", err)
-		}
-		if !more {
-			return nil
+		if more, err := b.next(ctx); err != nil || !more {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
-// sweepBatch removes up to a batch of members in one transaction: each with the new status, its entry, its link and its
-// mail. It says whether there may be more.
-func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string) (more bool, err error) {
-	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
+// batches are a turn's. Whom a batch is to remove is looked up before the organization is locked, in the order of the members'
+// ids and from where the last batch ended: what is done under the lock depends on the batch's size alone, and not on how many
+// others are members.
+type batches struct {
+	app    *App
+	sweep  *org.Sweep
+	holder string
+	after  string // the id of the last member whom this pass has come to
+}
+
+// next does one batch, and finishes the sweep where nobody is left. It says whether there may be more.
+func (b *batches) next(ctx context.Context) (more bool, err error) {
+	ids, err := b.app.DB.NonCompliant(ctx, b.sweep.OrganizationID, b.after, b.app.SweepBatch)
+	if err != nil {
+		return false, fmt.Errorf("look for members to remove: %w", err)
+	}
+	if len(ids) > 0 {
+		b.after = ids[len(ids)-1]
+		more, err := b.app.sweepBatch(ctx, b.sweep, b.holder, ids)
+		if err != nil {
+			return false, fmt.Errorf("remove a batch of members: %w", err)
+		}
+		return more, nil
+	}
+	impact, err := b.app.DB.Impact(ctx, b.sweep.OrganizationID)
+	if err != nil {
+		return false, fmt.Errorf("count who is left: %w", err)
+	}
+	if impact.RemovedCount > 0 { // came in behind the pass
+		b.after = ""
+		return true, nil
+	}
+	err = b.app.heldSweep(ctx, b.sweep, b.holder, func(tx *db.Tx) error {
+		tx.Wake(b.sweep.OrganizationID)
+		return tx.FinishSweep(ctx, b.sweep.ID, impact.UnmailableCount)
+	})
+	if err != nil {
+		return false, fmt.Errorf("finish the sweep: %w", err)
+	}
+	return false, nil
+}
+
+// heldSweep is one transaction of a sweep, under the organization's lock. Where the sweep is not the holder's any more there is
+// nothing to do; where the requirement is off it is canceled.
+func (a *App) heldSweep(ctx context.Context, sweep *org.Sweep, holder string, do func(tx *db.Tx) error) error {
+	return a.DB.InTx(ctx, func(tx *db.Tx) error {
 		o, err := tx.LockOrganization(ctx, sweep.OrganizationID)
 		if err != nil {
 			return err
 		}
 		held, err := tx.HoldSweep(ctx, sweep.ID, holder)
 		if err != nil || !held {
-			more = false
 			return err
 		}
 		if !o.Enforced {
-			more = false
 			return tx.CancelSweep(ctx, o.ID)
 		}
-		removed, err := tx.RemoveNonCompliant(ctx, o.ID, a.SweepBatch)
+		return do(tx)
+	})
+}
+
+// sweepBatch removes those of the members who are still to be removed, in one transaction: each with the new status, its entry,
+// its link and its mail. It says whether the sweep goes on.
+func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string, ids []string) (goesOn bool, err error) {
+	err = a.heldSweep(ctx, sweep, holder, func(tx *db.Tx) error {
+		goesOn = true
+		removed, err := tx.RemoveNonCompliant(ctx, sweep.OrganizationID, ids)
 		if err != nil {
 			return fmt.Errorf("remove the members: %w", err)
 		}
 		if err := a.saveRemoved(ctx, tx, sweep, removed); err != nil {
 			return err
 		}
-		if err := tx.AdvanceSweep(ctx, sweep.ID, len(removed)); err != nil {
-			return err
-		}
-		tx.Wake(o.ID)
-		if more = len(removed) == a.SweepBatch; more {
-			return nil
-		}
-		impact, err := tx.Impact(ctx, o.ID)
-		if err != nil {
-			return err
-		}
-		return tx.FinishSweep(ctx, sweep.ID, impact.UnmailableCount)
+		tx.Wake(sweep.OrganizationID)
+		return tx.AdvanceSweep(ctx, sweep.ID, len(removed))
 	})
-	return more && err == nil, err
+	return goesOn, err
 }
 
 // saveRemoved writes what belongs to a batch of removals: links, entries and mails.

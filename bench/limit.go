@@ -30,6 +30,7 @@ type limit struct {
 func (l *limit) handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST /members", answers(l.members))
 	mux.HandleFunc("POST /audit", answers(l.audit))
+	mux.HandleFunc("POST /sweep", answers(l.sweep))
 	mux.HandleFunc("GET /live", l.rooms.join)
 	mux.HandleFunc("GET /live/publish", answers(l.rooms.publish))
 }

@@ -25,11 +25,12 @@ type path struct {
 	Allocs, CPU float64
 }
 
-// goal is a bound on a figure's ratio of Muster to the limit.
+// goal is a bound on a figure's ratio of Muster to the limit, or on Muster's figure.
 type goal struct {
 	Figure string // "rate", "cpu", or one of the path's own
 	Least  float64
 	Most   float64
+	Own    bool // the bound is on Muster's own figure, which was kept in every round, and not on the ratio
 }
 
 // met says whether a ratio keeps the goal.

@@ -102,7 +102,11 @@ func (r *result) finish() {
 	}
 	for _, g := range r.path.Goals {
 		ratio, measured := r.Ratios[g.Figure]
-		r.Goals = append(r.Goals, outcome{g.String(), measured && g.met(ratio.Median)})
+		met := measured && g.met(ratio.Median)
+		if g.Own {
+			met = !slices.ContainsFunc(r.rounds[0], func(s sample) bool { figure, known := s.Figures[g.Figure]; return !known || !g.met(figure) })
+		}
+		r.Goals = append(r.Goals, outcome{g.String(), met})
 	}
 }
 

@@ -34,8 +34,8 @@ func (t *Tx) EndBegun(ctx context.Context, userID string, organizationIDs []stri
 		sql   string
 		count func(b *Begun)
 	}{
-		{`DELETE FROM invitations i USING members m WHERE m.id = i.member_id AND m.status = 'INVITED' AND i.sent_by_id = $1
-   AND m.organization_id = ANY($2) RETURNING m.organization_id`, func(b *Begun) { b.Invitations++ }},
+		{`DELETE FROM invitations i USING members m WHERE (m.organization_id, m.id) = (i.organization_id, i.member_id) AND m.status = 'INVITED' AND i.sent_by_id = $1
+   AND i.organization_id = ANY($2) RETURNING i.organization_id`, func(b *Begun) { b.Invitations++ }},
 		{`UPDATE two_factor_resets SET disowned = true WHERE requested_by_id = $1 AND state = 'PENDING' AND NOT disowned
    AND organization_id = ANY($2) RETURNING organization_id`, func(b *Begun) { b.Requests++ }},
 		{`DELETE FROM two_factor_reset_approvals a USING two_factor_resets r WHERE r.id = a.reset_id AND r.state = 'PENDING'

@@ -28,7 +28,7 @@ func (t *Tx) AddCrowd(ctx context.Context, organizationID, invitedBy string, cro
 	for _, m := range crowd {
 		if m.UserID == "" {
 			members = append(members, []any{m.ID, organizationID, nil, m.Email, m.Role, org.StatusInvited, invitedBy, nil, m.Joined})
-			links = append(links, []any{m.ID, org.ReasonInvited, m.Nonce, m.Hash, m.Joined.Add(7 * 24 * time.Hour), org.DeliverySent})
+			links = append(links, []any{organizationID, m.ID, org.ReasonInvited, m.Nonce, m.Hash, m.Joined.Add(7 * 24 * time.Hour), org.DeliverySent})
 		} else {
 			users = append(users, []any{m.UserID, m.Name, m.Email, m.Joined, m.Joined})
 			members = append(members, []any{m.ID, organizationID, m.UserID, nil, m.Role, org.StatusActive, invitedBy, m.SeenAt, m.Joined})
@@ -37,7 +37,7 @@ func (t *Tx) AddCrowd(ctx context.Context, organizationID, invitedBy string, cro
 			factors = append(factors, []any{NewID(AuthenticatorID), m.UserID, m.Factor, "Demo", m.FactorAt, m.FactorAt})
 		}
 		for _, id := range m.TeamIDs {
-			teams = append(teams, []any{m.ID, id})
+			teams = append(teams, []any{organizationID, m.ID, id})
 		}
 	}
 	for _, c := range []struct {
@@ -48,8 +48,8 @@ func (t *Tx) AddCrowd(ctx context.Context, organizationID, invitedBy string, cro
 		{"users", []string{"id", "name", "email", "email_verified_at", "created_at"}, users},
 		{"authenticators", []string{"id", "user_id", "kind", "name", "confirmed_at", "created_at"}, factors},
 		{"members", []string{"id", "organization_id", "user_id", "email", "role", "status", "invited_by_id", "last_seen_at", "created_at"}, members},
-		{"member_teams", []string{"member_id", "team_id"}, teams},
-		{"invitations", []string{"member_id", "reason", "nonce", "token_hash", "expires_at", "delivery"}, links},
+		{"member_teams", []string{"organization_id", "member_id", "team_id"}, teams},
+		{"invitations", []string{"organization_id", "member_id", "reason", "nonce", "token_hash", "expires_at", "delivery"}, links},
 	} {
 		if _, err := t.pgx.CopyFrom(ctx, pgx.Identifier{c.table}, c.columns, pgx.CopyFromRows(c.rows)); err != nil {
 			return err

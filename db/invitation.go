@@ -24,12 +24,15 @@ type Sender struct {
 	TokenID string // of the API token that it was sent with, "" for a session
 }
 
+// ofMember finds the link of the member $1: the key of both begins with the organization.
+const ofMember = `(organization_id, member_id) = (SELECT organization_id, id FROM members WHERE id = $1)`
+
 // SetLink makes this the member's one living link; the one before is dead at once.
 func (t *Tx) SetLink(ctx context.Context, l NewLink) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at, sent_by_id, sent_with_id)
-VALUES ($1, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'), $6, $7)
-ON CONFLICT (member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, expires_at = excluded.expires_at,
+INSERT INTO invitations (organization_id, member_id, reason, nonce, token_hash, expires_at, sent_by_id, sent_with_id)
+SELECT organization_id, id, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'), $6, $7 FROM members WHERE id = $1
+ON CONFLICT (organization_id, member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, expires_at = excluded.expires_at,
   delivery = 'QUEUED', sent_by_id = $6, sent_with_id = $7, created_at = clock_timestamp()`,
 		l.MemberID, l.Reason, l.Nonce, l.TokenHash, l.ExpiresAt, text(l.Sender.UserID), text(l.Sender.TokenID))
 	return err
@@ -37,30 +40,30 @@ ON CONFLICT (member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, 
 
 // SetSender makes somebody answer for an invitation who has just given it another role.
 func (t *Tx) SetSender(ctx context.Context, memberID string, s Sender) error {
-	_, err := t.pg.Exec(ctx, `UPDATE invitations SET sent_by_id = $2, sent_with_id = $3 WHERE member_id = $1`, memberID, text(s.UserID), text(s.TokenID))
+	_, err := t.pg.Exec(ctx, `UPDATE invitations SET sent_by_id = $2, sent_with_id = $3 WHERE `+ofMember, memberID, text(s.UserID), text(s.TokenID))
 	return err
 }
 
 // SetLinks stores the links of many removed members at once; they end when the members' windows do.
 func (t *Tx) SetLinks(ctx context.Context, memberIDs []string, nonces, hashes [][]byte) error {
 	_, err := t.pg.Exec(ctx, `
-INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at)
-SELECT m.id, 'REMOVED_FOR_2FA', l.nonce, l.hash, m.reinstatable_until
+INSERT INTO invitations (organization_id, member_id, reason, nonce, token_hash, expires_at)
+SELECT m.organization_id, m.id, 'REMOVED_FOR_2FA', l.nonce, l.hash, m.reinstatable_until
   FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS l (id, nonce, hash) JOIN members m ON m.id = l.id
-ON CONFLICT (member_id) DO UPDATE SET reason = excluded.reason, nonce = excluded.nonce, token_hash = excluded.token_hash,
+ON CONFLICT (organization_id, member_id) DO UPDATE SET reason = excluded.reason, nonce = excluded.nonce, token_hash = excluded.token_hash,
   expires_at = excluded.expires_at, delivery = 'QUEUED', created_at = clock_timestamp()`, memberIDs, nonces, hashes)
 	return err
 }
 
 // DeleteLink ends a member's link: it was used.
 func (t *Tx) DeleteLink(ctx context.Context, memberID string) error {
-	_, err := t.pg.Exec(ctx, `DELETE FROM invitations WHERE member_id = $1`, memberID)
+	_, err := t.pg.Exec(ctx, `DELETE FROM invitations WHERE `+ofMember, memberID)
 	return err
 }
 
 // SetDelivery notes how far a link's mail has got, unless the link has been replaced meanwhile.
 func (q Queries) SetDelivery(ctx context.Context, memberID string, tokenHash []byte, delivery org.InviteDelivery) error {
-	_, err := q.pg.Exec(ctx, `UPDATE invitations SET delivery = $3 WHERE member_id = $1 AND token_hash = $2`, memberID, tokenHash, delivery)
+	_, err := q.pg.Exec(ctx, `UPDATE invitations SET delivery = $3 WHERE `+ofMember+` AND token_hash = $2`, memberID, tokenHash, delivery)
 	return err
 }
 
@@ -105,5 +108,5 @@ func (q Queries) LinkByToken(ctx context.Context, tokenHash []byte) (*org.Link, 
 
 // LinkOf finds a member's living link; NOT_FOUND where there is none.
 func (q Queries) LinkOf(ctx context.Context, memberID string) (*org.Link, error) {
-	return q.link(ctx, `i.member_id = $1`, memberID)
+	return q.link(ctx, `(i.organization_id, i.member_id) = (SELECT organization_id, id FROM members WHERE id = $1)`, memberID)
 }

@@ -71,10 +71,11 @@ var memberDetails = []struct {
 		func(d org.MemberDetails) bool { return d.Invitation },
 		`i.expires_at, i.delivery, i.sent_by_id, sender.role, sender.status, coalesce(sender.frozen, false), coalesce(sender.meets, false), k.revoked_at IS NOT NULL`,
 		// Inside, m and u are who sent it: what compliant asks about.
-		`LEFT JOIN invitations i ON i.member_id = m.id LEFT JOIN api_tokens k ON k.id = i.sent_with_id
+		`LEFT JOIN invitations i ON (i.organization_id, i.member_id) = (m.organization_id, m.id)
+  LEFT JOIN api_tokens k ON k.id = i.sent_with_id
   LEFT JOIN LATERAL (SELECT m.role, m.status, u.frozen_since IS NOT NULL AS frozen, ` + compliant + ` AS meets
                        FROM members m JOIN users u ON u.id = m.user_id
-                      WHERE m.organization_id = (SELECT g.organization_id FROM members g WHERE g.id = i.member_id) AND m.user_id = i.sent_by_id) sender
+                      WHERE m.organization_id = i.organization_id AND m.user_id = i.sent_by_id) sender
          ON m.status = 'INVITED'`,
 		func(r *memberRow) []any {
 			return []any{&r.inviteExpires, &r.inviteDelivery, &r.sentBy, &r.senderRole, &r.senderStatus, &r.senderFrozen, &r.senderMeets, &r.revoked}
@@ -99,7 +100,8 @@ var memberDetails = []struct {
 		func(d org.MemberDetails) bool { return d.Teams }, `t.ids, t.slugs, t.names`,
 		`LEFT JOIN LATERAL (SELECT array_agg(t.id ORDER BY t.name, t.id) AS ids, array_agg(t.slug ORDER BY t.name, t.id) AS slugs,
                             array_agg(t.name ORDER BY t.name, t.id) AS names
-                       FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = m.id) t ON true`,
+                       FROM member_teams mt JOIN teams t ON (t.organization_id, t.id) = (mt.organization_id, mt.team_id)
+                      WHERE (mt.organization_id, mt.member_id) = (m.organization_id, m.id)) t ON true`,
 		func(r *memberRow) []any { return []any{&r.teamIDs, &r.teamSlugs, &r.teamNames} },
 	},
 }
@@ -355,7 +357,7 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 			and("u.two_factor = ANY($%d)", f.TwoFactor)
 		}
 		if len(f.Teams) > 0 {
-			and("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.team_id = ANY($%d))", f.Teams)
+			and("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = m.organization_id AND mt.team_id = ANY($%d))", f.Teams)
 		}
 		if f.Query != nil && *f.Query != "" {
 			pattern := containing(*f.Query)
@@ -469,11 +471,11 @@ func (t *Tx) SetNotifications(ctx context.Context, memberID string, n org.Notifi
 
 // SetTeams makes these the member's only teams. It says how many of the ids are teams of the organization.
 func (t *Tx) SetTeams(ctx context.Context, organizationID, memberID string, teamIDs []string) (int, error) {
-	if _, err := t.pg.Exec(ctx, `DELETE FROM member_teams WHERE member_id = $1`, memberID); err != nil {
+	if _, err := t.pg.Exec(ctx, `DELETE FROM member_teams WHERE organization_id = $1 AND member_id = $2`, organizationID, memberID); err != nil {
 		return 0, err
 	}
 	tag, err := t.pg.Exec(ctx, `
-INSERT INTO member_teams (member_id, team_id) SELECT $1, id FROM teams WHERE organization_id = $2 AND id = ANY($3)`,
+INSERT INTO member_teams (organization_id, member_id, team_id) SELECT organization_id, $1, id FROM teams WHERE organization_id = $2 AND id = ANY($3)`,
 		memberID, organizationID, teamIDs)
 	return int(tag.RowsAffected()), err
 }

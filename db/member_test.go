@@ -79,11 +79,13 @@ func addMembers(t *testing.T, admin *pgx.Conn, organizationID string, names ...s
 
 func remove(t *testing.T, d *db.DB, organizationID string, limit int) (removed []*db.Removed) {
 	t.Helper()
+	ids, err := d.NonCompliant(t.Context(), organizationID, "", limit)
+	must(t, err)
 	must(t, d.InTx(t.Context(), func(tx *db.Tx) (err error) {
 		if _, err := tx.LockOrganization(t.Context(), organizationID); err != nil {
 			return err
 		}
-		removed, err = tx.RemoveNonCompliant(t.Context(), organizationID, limit)
+		removed, err = tx.RemoveNonCompliant(t.Context(), organizationID, ids)
 		return err
 	}))
 	return removed
@@ -111,7 +113,7 @@ func TestRemoveNonCompliant(t *testing.T) {
 	exec(t, admin, `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = '2026-01-01', reinstatable_until = '2026-04-01' WHERE id = 'mem gone'`)
 	exec(t, admin, `INSERT INTO members (id, organization_id, email, role, status) VALUES ('mem invited', $1, 'i@example.com', 'MEMBER', 'INVITED')`, o)
 	exec(t, admin, `INSERT INTO teams (id, organization_id, slug, name) VALUES ('t1', $1, 'web', 'Web'), ('t2', $1, 'core', 'Core')`, o)
-	exec(t, admin, `INSERT INTO member_teams VALUES ('mem p03', 't1'), ('mem p03', 't2')`)
+	exec(t, admin, `INSERT INTO member_teams VALUES ($1, 'mem p03', 't1'), ($1, 'mem p03', 't2')`, o)
 	exec(t, admin, `UPDATE members SET role = 'OWNER', notify_security = false WHERE id = 'mem p03'`)
 
 	var got []string

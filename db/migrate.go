@@ -57,10 +57,23 @@ func Migrate(ctx context.Context, url string, auditMonths int) error {
 	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return fmt.Errorf("migrate the jobs' tables: %w", err)
 	}
+	if err := unburden(ctx, lock.Conn()); err != nil {
+		return err
+	}
 	if err := retain(ctx, lock.Conn(), auditMonths); err != nil {
 		return err
 	}
 	return grant(ctx, lock.Conn())
+}
+
+// unburden drops two of River's indexes, by which its web interface finds jobs by what is in them. Nothing here does that, and
+// they are dear: an insertion that finds their list of pending rows full waits until all of them are sorted in, and they only
+// ever grow, since the serving role may not rebuild them.
+func unburden(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, `DROP INDEX IF EXISTS river_job_args_index, river_job_metadata_index`); err != nil {
+		return fmt.Errorf("drop indexes of the jobs that nothing uses: %w", err)
+	}
+	return nil
 }
 
 // retain says how much of the audit logs is kept, and sees to their months before anybody writes.

@@ -93,7 +93,7 @@ func (q Queries) Project(ctx context.Context, id string) (*org.Project, error) {
 		TeamSlug, TeamName string
 	}](ctx, q.pg, `
 SELECT p.id, p.organization_id, p.team_id, p.slug, p.name, t.slug AS team_slug, t.name AS team_name
-  FROM projects p JOIN teams t ON t.id = p.team_id WHERE p.id = $1`, id)
+  FROM projects p JOIN teams t ON (t.organization_id, t.id) = (p.organization_id, p.team_id) WHERE p.id = $1`, id)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (q Queries) Projects(ctx context.Context, organizationID, memberID string) 
 	query := q.bun.NewSelect().Model(&projects).Relation("Team").Where("project.organization_id = ?", organizationID).
 		OrderExpr("project.name, project.id").Limit(1000)
 	if memberID != "" {
-		query = query.Where("project.team_id IN (SELECT team_id FROM member_teams WHERE member_id = ?)", memberID)
+		query = query.Where("project.team_id IN (SELECT team_id FROM member_teams WHERE organization_id = ? AND member_id = ?)", organizationID, memberID)
 	}
 	err := query.Scan(ctx)
 	return projects, err

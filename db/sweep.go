@@ -118,16 +118,26 @@ UPDATE members r SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
  WHERE r.id = ANY(ARRAY(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
                          WHERE ` + which + ` AND m.status = 'ACTIVE' AND NOT ` + compliant + ` AND u.email IS NOT NULL
                          ORDER BY m.id LIMIT $2 FOR UPDATE OF m))
-RETURNING r.id, r.organization_id, r.user_id, r.role, r.reinstatable_until,
-  (SELECT name FROM users WHERE id = r.user_id) AS name, (SELECT email FROM users WHERE id = r.user_id) AS email,
-  ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON t.id = mt.team_id WHERE mt.member_id = r.id ORDER BY t.slug) AS teams)
-SELECT * FROM removed ORDER BY id`
+RETURNING r.id, r.organization_id, r.user_id, r.role, r.reinstatable_until)
+SELECT r.*, u.name, u.email,
+       ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON (t.organization_id, t.id) = (mt.organization_id, mt.team_id)
+              WHERE (mt.organization_id, mt.member_id) = (r.organization_id, r.id) ORDER BY t.slug) AS teams
+  FROM removed r JOIN users u ON u.id = r.user_id ORDER BY r.id`
 }
 
-// RemoveNonCompliant removes up to limit of an organization's members who do not meet the requirement. The organization must
-// be locked.
-func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, limit int) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, removing(`m.organization_id = $1`), organizationID, limit)
+// NonCompliant are the ids of at most limit of an organization's members, by id and above a given one, who do not meet the
+// requirement and can be removed for it.
+func (q Queries) NonCompliant(ctx context.Context, organizationID, after string, limit int) ([]string, error) {
+	return column[string](ctx, q.pg, `
+SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
+ WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND m.id > $2 AND NOT `+compliant+` AND u.email IS NOT NULL ORDER BY m.id LIMIT $3`,
+		organizationID, after, limit)
+}
+
+// RemoveNonCompliant removes those of an organization's members with these ids who do not meet the requirement. The
+// organization must be locked. The ids go through a SELECT: else each batch is planned anew with a look at every one of them.
+func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, ids []string) ([]*Removed, error) {
+	return all[Removed](ctx, t.pg, removing(`m.organization_id = $1 AND m.id = ANY(ARRAY(SELECT unnest($3::text[])))`), organizationID, len(ids), ids)
 }
 
 // LockOut removes a person who has no authenticator from up to limit organizations that require one. All of the person's

@@ -77,7 +77,7 @@ type Project struct {
 	TeamID         string
 	Slug           string
 	Name           string
-	Team           *Team `bun:"rel:belongs-to,join:team_id=id"`
+	Team           *Team `bun:"rel:belongs-to,join:organization_id=organization_id,join:team_id=id"`
 }
 
 // SweepState is how far a sweep is.

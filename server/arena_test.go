@@ -176,8 +176,8 @@ VALUES ($1, $2, $3, $4, 'REMOVED_FOR_2FA', now(), now() + interval '3 months')`,
 	}
 	nonce := secret.NewNonce()
 	p.links[o] = r.servers[0].App.Keys.Link(nonce)
-	r.sql(`INSERT INTO invitations (member_id, reason, nonce, token_hash, expires_at) VALUES ($1, $2, $3, $4, now() + interval '7 days')`,
-		id, reason, nonce, secret.Hash(p.links[o]))
+	r.sql(`INSERT INTO invitations (organization_id, member_id, reason, nonce, token_hash, expires_at) VALUES ($5, $1, $2, $3, $4, now() + interval '7 days')`,
+		id, reason, nonce, secret.Hash(p.links[o]), r.orgs[o])
 }
 
 // deed is something that one person does on one of the servers.

@@ -290,7 +290,7 @@ CREATE TABLE sso_connections (
 
 -- Whom a provider means: an issuer's subject, within one organization. No address stands here, since none is believed.
 CREATE TABLE identities (
-  id              text NOT NULL UNIQUE,
+  id              text NOT NULL,
   organization_id text NOT NULL REFERENCES organizations,
   issuer          text NOT NULL,
   subject         text NOT NULL,
@@ -299,6 +299,7 @@ CREATE TABLE identities (
   PRIMARY KEY (organization_id, issuer, subject)
 );
 CREATE UNIQUE INDEX identities_user ON identities (user_id, organization_id, issuer);
+CREATE INDEX identities_id ON identities (id);
 
 -- Browsers that have been sent to a provider, each for one callback. What ties the answer to the browser (nonce, PKCE
 -- verifier) is derived from a cookie that only the browser has.
@@ -313,7 +314,7 @@ CREATE TABLE sso_attempts (
 );
 
 CREATE TABLE members (
-  id                 text PRIMARY KEY,
+  id                 text NOT NULL,
   organization_id    text NOT NULL REFERENCES organizations,
   user_id            text REFERENCES users,
   email              text, -- of an invitation; afterwards the user's own counts
@@ -326,12 +327,13 @@ CREATE TABLE members (
   reinstatable_until timestamptz,
   last_seen_at       timestamptz,
   created_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organization_id, id),
   CHECK ((status = 'INVITED') = (user_id IS NULL)),
   CHECK ((status = 'INVITED') = (email IS NOT NULL)),
   CHECK ((status = 'REMOVED_FOR_2FA') = (removed_at IS NOT NULL)),
   CHECK ((status = 'REMOVED_FOR_2FA') = (reinstatable_until IS NOT NULL))
 );
-CREATE INDEX members_organization ON members (organization_id, id);
+CREATE INDEX members_id ON members (id);
 CREATE INDEX members_status ON members (organization_id, status, id);
 CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
@@ -390,7 +392,8 @@ CREATE TRIGGER keep_two_factor_count AFTER UPDATE OF two_factor ON users FOR EAC
 
 -- The one living link of a member. Its token is derived from the nonce with a key that the database does not have.
 CREATE TABLE invitations (
-  member_id  text PRIMARY KEY REFERENCES members ON DELETE CASCADE,
+  organization_id text NOT NULL,
+  member_id  text NOT NULL,
   reason     text NOT NULL CHECK (reason IN ('INVITED', 'REMOVED_FOR_2FA')),
   nonce      bytea NOT NULL,
   token_hash bytea NOT NULL UNIQUE,
@@ -398,9 +401,11 @@ CREATE TABLE invitations (
   delivery   text NOT NULL DEFAULT 'QUEUED' CHECK (delivery IN ('QUEUED', 'SENT', 'FAILED')),
   sent_by_id   text REFERENCES users, -- who answers for an invitation, since it stands only while they could send it; null for a service token
   sent_with_id text, -- the API token that it was sent with, if any
-  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organization_id, member_id),
+  FOREIGN KEY (organization_id, member_id) REFERENCES members ON DELETE CASCADE
 );
-CREATE INDEX invitations_sent_by ON invitations (sent_by_id);
+CREATE INDEX invitations_sent_by ON invitations (organization_id, sent_by_id) WHERE sent_by_id IS NOT NULL;
 
 -- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person in an organization:
 -- one tenant's must not keep another's out.
@@ -433,31 +438,39 @@ CREATE TABLE two_factor_reset_approvals (
 );
 
 CREATE TABLE teams (
-  id              text PRIMARY KEY,
+  id              text NOT NULL,
   organization_id text NOT NULL REFERENCES organizations,
   slug            text NOT NULL,
   name            text NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (organization_id, id),
   UNIQUE (organization_id, slug)
 );
+CREATE INDEX teams_id ON teams (id);
 
 CREATE TABLE projects (
-  id              text PRIMARY KEY,
+  id              text NOT NULL,
   organization_id text NOT NULL REFERENCES organizations,
-  team_id         text NOT NULL REFERENCES teams,
+  team_id         text NOT NULL,
   slug            text NOT NULL,
   name            text NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (organization_id, slug)
+  PRIMARY KEY (organization_id, id),
+  UNIQUE (organization_id, slug),
+  FOREIGN KEY (organization_id, team_id) REFERENCES teams
 );
-CREATE INDEX projects_team ON projects (team_id);
+CREATE INDEX projects_id ON projects (id);
+CREATE INDEX projects_team ON projects (organization_id, team_id);
 
 CREATE TABLE member_teams (
-  member_id text NOT NULL REFERENCES members ON DELETE CASCADE,
-  team_id   text NOT NULL REFERENCES teams,
-  PRIMARY KEY (member_id, team_id)
+  organization_id text NOT NULL,
+  member_id       text NOT NULL,
+  team_id         text NOT NULL,
+  PRIMARY KEY (organization_id, member_id, team_id),
+  FOREIGN KEY (organization_id, member_id) REFERENCES members ON DELETE CASCADE,
+  FOREIGN KEY (organization_id, team_id) REFERENCES teams
 );
-CREATE INDEX member_teams_team ON member_teams (team_id);
+CREATE INDEX member_teams_team ON member_teams (organization_id, team_id);
 
 -- The log is kept in a table for each month (UTC). Retention drops whole months: an organization's entries are numbered in
 -- the order of their times, so what is left has no gap, and nothing is deleted row by row.
@@ -536,7 +549,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON security_event
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 
 CREATE TABLE sweeps (
-  id              text PRIMARY KEY,
+  id              text NOT NULL,
   organization_id text NOT NULL REFERENCES organizations,
   actor_id        text NOT NULL REFERENCES users,
   actor_label     text NOT NULL,
@@ -550,7 +563,8 @@ CREATE TABLE sweeps (
   lease_holder    text,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   started_at      timestamptz,
-  finished_at     timestamptz
+  finished_at     timestamptz,
+  PRIMARY KEY (organization_id, id)
 );
 CREATE UNIQUE INDEX sweeps_unfinished ON sweeps (organization_id) WHERE state IN ('QUEUED', 'RUNNING');
-CREATE INDEX sweeps_organization ON sweeps (organization_id, id DESC);
+CREATE INDEX sweeps_id ON sweeps (id);

@@ -41,7 +41,7 @@ func TestNothingConfiguredIsAFirstRun(t *testing.T) {
 	want := Settings{
 		Command: Serve, Addr: "127.0.0.1:8080", PublicURL: "http://localhost:8080", DataDir: ".muster",
 		MailFrom: "Muster <muster@localhost>", Playground: true, LogLevel: "info",
-		SessionIdle: time.Hour, SessionMax: 24 * time.Hour, StepUp: 10 * time.Minute, SweepBatch: 1000,
+		SessionIdle: time.Hour, SessionMax: 24 * time.Hour, StepUp: 10 * time.Minute, SweepBatch: 500,
 	}
 	if diff := cmp.Diff(got, want, cmpopts.IgnoreUnexported(Settings{})); diff != "" {
 		t.Errorf("settings (-got +want):\n%s", diff)

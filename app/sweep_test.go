@@ -1,0 +1,63 @@
+package app
+
+import (
+	"testing"
+
+	"muster/db"
+	"muster/org"
+)
+
+// TestSweepAsksUnderTheLock: whom a batch was to remove is looked up before the organization is locked. Who has set up a
+// factor in between stays; who is found behind the pass goes.
+func TestSweepAsksUnderTheLock(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	owner, _ := a.person(t, "olivia", true)
+	made, err := a.CreateOrganization(owner, CreateOrganizationInput{Slug: "acme", Name: "Acme"})
+	must(t, err)
+	id := made.Organization.ID
+	_, ann := a.person(t, "ann", false)
+	_, bob := a.person(t, "bob", false)
+	members := map[string]string{"ann": a.member(t, id, ann, org.RoleMember), "bob": a.member(t, id, bob, org.RoleMember)}
+	on, err := a.SetRequire2FA(owner, SetRequire2FAInput{OrganizationID: id, Required: true})
+	must(t, err)
+	sweep, err := a.DB.ClaimSweep(t.Context(), on.Sweep.ID, "me")
+	must(t, err)
+
+	b := batches{app: a, sweep: sweep, holder: "me", after: "mem_zzz"} // behind everybody
+	if more, err := b.next(t.Context()); err != nil || !more || b.after != "" {
+		t.Fatalf("with members behind the pass: more %v, from %q, %v; want a second pass from the first", more, b.after, err)
+	}
+	ids, err := a.DB.NonCompliant(t.Context(), id, "", 50)
+	must(t, err)
+	if len(ids) != 2 {
+		t.Fatalf("%v are to be removed, want ann and bob", ids)
+	}
+	a.tx(t, func(tx *db.Tx) error {
+		f := &org.Authenticator{ID: db.NewID(db.AuthenticatorID), UserID: ann.ID, Kind: org.KindTOTP, Name: "App"}
+		if err := tx.AddAuthenticator(t.Context(), f, "ses"); err != nil {
+			return err
+		}
+		_, err := tx.ConfirmAuthenticator(t.Context(), f.ID)
+		return err
+	})
+	goesOn, err := a.sweepBatch(t.Context(), sweep, "me", ids)
+	must(t, err)
+	if !goesOn {
+		t.Error("the sweep ended, want it to go on")
+	}
+	for name, want := range map[string]string{"ann": "ACTIVE", "bob": "REMOVED_FOR_2FA"} {
+		if n := count(t, admin, `SELECT count(*) FROM members WHERE id = $1 AND status = $2`, members[name], want); n != 1 {
+			t.Errorf("%s is not %s", name, want)
+		}
+	}
+	if more, err := b.next(t.Context()); err != nil || more {
+		t.Fatalf("with nobody left: more %v, %v", more, err)
+	}
+	if now, err := a.DB.Sweep(t.Context(), sweep.ID); err != nil || now.State != org.SweepDone || now.Done != 1 || now.Total != 1 {
+		t.Errorf("the sweep is %+v, %v; want it done with one", now, err)
+	}
+	if goesOn, err := a.sweepBatch(t.Context(), sweep, "somebody else", ids); err != nil || goesOn {
+		t.Errorf("who does not hold the sweep went on: %v, %v", goesOn, err)
+	}
+}
