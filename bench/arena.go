@@ -32,6 +32,7 @@ type arena struct {
 	muster, limit *server
 
 	dir      string
+	key      string // Muster's, the same for all instances
 	program  string // Muster's binary
 	postgres *embedded.Server
 	stderr   io.Writer
@@ -44,7 +45,7 @@ func (a *arena) say(format string, args ...any) {
 }
 
 func newArena(ctx context.Context, o options, stderr io.Writer) (_ *arena, err error) {
-	a := &arena{options: o, stderr: stderr}
+	a := &arena{options: o, stderr: stderr, key: secret.NewMaster()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -168,7 +169,7 @@ func (a *arena) startMuster(ctx context.Context) (*server, error) {
 	_, port, _ := strings.Cut(address, ":")
 	env := environment(
 		"DATABASE_URL="+database, "MUSTER_ADDR="+address, "MUSTER_PUBLIC_URL=http://localhost:"+port,
-		"MUSTER_SECRET_KEY="+secret.NewMaster(), "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
+		"MUSTER_SECRET_KEY="+a.key, "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
 	)
 	return startServer(ctx, "Muster", filepath.Join(a.dir, "muster.log"), address, "/readyz", env, a.program)
 }

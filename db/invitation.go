@@ -31,7 +31,7 @@ const ofMember = `(organization_id, member_id) = (SELECT organization_id, id FRO
 func (t *Tx) SetLink(ctx context.Context, l NewLink) error {
 	_, err := t.pg.Exec(ctx, `
 INSERT INTO invitations (organization_id, member_id, reason, nonce, token_hash, expires_at, sent_by_id, sent_with_id)
-SELECT organization_id, id, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'), $6, $7 FROM members WHERE id = $1
+VALUES ((SELECT organization_id FROM members WHERE id = $1), $1, $2, $3, $4, coalesce($5, clock_timestamp() + interval '7 days'), $6, $7)
 ON CONFLICT (organization_id, member_id) DO UPDATE SET reason = $2, nonce = $3, token_hash = $4, expires_at = excluded.expires_at,
   delivery = 'QUEUED', sent_by_id = $6, sent_with_id = $7, created_at = clock_timestamp()`,
 		l.MemberID, l.Reason, l.Nonce, l.TokenHash, l.ExpiresAt, text(l.Sender.UserID), text(l.Sender.TokenID))
