@@ -171,7 +171,7 @@ func (a *arena) startMuster(ctx context.Context) (*server, error) {
 		"DATABASE_URL="+database, "MUSTER_ADDR="+address, "MUSTER_PUBLIC_URL=http://localhost:"+port,
 		"MUSTER_SECRET_KEY="+a.key, "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
 	)
-	return startServer(ctx, "Muster", filepath.Join(a.dir, "muster.log"), address, "/readyz", env, a.program)
+	return startServer(ctx, "Muster", filepath.Join(a.dir, "muster-"+port+".log"), address, "/readyz", env, a.program)
 }
 
 func (a *arena) startLimit(ctx context.Context) (*server, error) {

@@ -100,7 +100,7 @@ func ask(ctx context.Context, address string, request []byte) ([]byte, error) {
 func (a *arena) load(ctx context.Context, m *meter, requests [][]byte) error {
 	clients := make([]*client, connections)
 	for i := range clients {
-		c, err := dial(ctx, m.server.Address)
+		c, err := dial(ctx, m.server.addressOf(i))
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,15 @@ type server struct {
 	cmd     *exec.Cmd
 	log     string // the file of its output
 	exited  chan struct{}
+	beside  []*server // others of its kind that share its load
+}
+
+// addressOf is where the n-th client of a load asks: the servers get one after the other.
+func (s *server) addressOf(n int) string {
+	if i := n % (len(s.beside) + 1); i > 0 {
+		return s.beside[i-1].Address
+	}
+	return s.Address
 }
 
 // URL is the address of a page of the server.
@@ -130,8 +139,19 @@ type usage struct {
 	resident  int64
 }
 
-// usage reads CPU time and memory from /proc, and allocations from the server's own metrics.
+// usage is what the server has used, and the others beside it.
 func (s *server) usage(ctx context.Context) (usage, error) {
+	sum, err := s.ownUsage(ctx)
+	for _, other := range s.beside {
+		u, failed := other.ownUsage(ctx)
+		err = errors.Join(err, failed)
+		sum.cpu, sum.mallocs, sum.allocated, sum.resident = sum.cpu+u.cpu, sum.mallocs+u.mallocs, sum.allocated+u.allocated, sum.resident+u.resident
+	}
+	return sum, err
+}
+
+// ownUsage reads CPU time and memory from /proc, and allocations from the server's own metrics.
+func (s *server) ownUsage(ctx context.Context) (usage, error) {
 	var u usage
 	text, err := fetch(ctx, s.URL("/metrics"))
 	if err != nil {
