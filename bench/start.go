@@ -50,6 +50,10 @@ func timed(m *meter, start func() (*server, error)) error {
 	began := time.Now()
 	s, err := start()
 	m.started(time.Since(began))
+	if err != nil {
+		return err
+	}
+	m.CPU, err = cpuTime(s.cmd.Process.Pid)
 	return errors.Join(err, s.stop())
 }
 
