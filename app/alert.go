@@ -240,7 +240,10 @@ func (a *App) ReportNotMe(ctx context.Context, in ReportNotMeInput) (*ReportNotM
 		return err
 	}, tokensOf...)
 	payload := &ReportNotMePayload{Locked: locked, AlreadyReported: errors.Is(err, errReported), Undone: []*org.AccountAlert{}, Kept: []*org.AccountAlert{}}
-	if err != nil && !payload.AlreadyReported {
+	if payload.AlreadyReported {
+		all, err = a.DB.Alerts(ctx, found.UserID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if found, err = a.DB.Alert(ctx, found.EventID); err != nil {

@@ -63,6 +63,13 @@ var (
 		db.Limit{Hits: 1000, Window: 24 * time.Hour},
 		"Too many new accounts from your network.",
 	}
+	// Who brings the token of a mail to their address has proved it, and nobody else can use that up for them.
+	limitSignUpProved = limit{
+		"sign-up-proved",
+		db.Limit{Hits: 10, Window: 15 * time.Minute},
+		db.Limit{Hits: 30, Window: 24 * time.Hour},
+		"Too many tries to sign up with this address.",
+	}
 	limitEmailTaken = limit{
 		"email-taken",
 		db.Limit{Hits: 20, Window: 15 * time.Minute},
@@ -208,11 +215,52 @@ func (a *App) spend(ctx context.Context, l limit, key string) error {
 	return l.refuse(wait)
 }
 
+// hit is what a try is counted by.
+type hit struct {
+	limit limit
+	key   string
+}
+
+// name is the key's own, among those of all budgets.
+func (h hit) name() string { return h.limit.name + " " + h.key }
+
+// blockFactor is how many times a network's budget its block has: that may be a whole university, or one customer with 65,536
+// networks.
+const blockFactor = 5
+
+// at is what a try is counted by that is counted by where it is made, and by what else: the network, and for IPv6 the block. There
+// is no other way to count by network.
+func (r *Request) at(l limit, by string) []hit {
+	hits := []hit{{l, by + r.network()}}
+	if r.block() != r.network() {
+		l.short.Hits *= blockFactor
+		l.long.Hits *= blockFactor
+		hits = append(hits, hit{l, by + r.block()})
+	}
+	return hits
+}
+
+// spendAll counts a try by all of the hits, or by none where one of the budgets is used up.
+func (a *App) spendAll(ctx context.Context, hits []hit) error {
+	t := &tally{app: a}
+	err := t.spend(ctx, hits...)
+	if err != nil {
+		t.forgive(ctx)
+	}
+	return err
+}
+
+func (a *App) forgiveAll(ctx context.Context, hits []hit) {
+	for _, h := range hits {
+		a.forgive(ctx, h.limit, h.key)
+	}
+}
+
 // spendDead counts what leads nowhere (a token that opens nothing, an organization that there is not, an answer that is none), by
 // network, and gives the refusal. What is alive is not counted with it, so that nobody who sends rubbish keeps a neighbour
 // from using theirs.
 func (a *App) spendDead(ctx context.Context, l limit, r *Request, refusal error) error {
-	if err := a.spend(ctx, l, "dead "+r.network()); err != nil {
+	if err := a.spendAll(ctx, r.at(l, "dead ")); err != nil {
 		return err
 	}
 	return refusal
@@ -220,33 +268,33 @@ func (a *App) spendDead(ctx context.Context, l limit, r *Request, refusal error)
 
 // spot is what living tries are counted by of somebody who has not said yet which account they mean: their network, or their
 // browser where any account knows it. So a neighbour who begins many such tries keeps no known browser from one.
-func (a *App) spot(ctx context.Context, r *Request) (string, error) {
+func (a *App) spot(ctx context.Context, l limit, r *Request) ([]hit, error) {
 	device, err := a.DB.KnownToAnybody(ctx, r.deviceHashes())
 	if err != nil {
-		return "", fmt.Errorf("look for an earlier sign-in: %w", err)
+		return nil, fmt.Errorf("look for an earlier sign-in: %w", err)
 	}
 	if device == nil {
-		return r.network(), nil
+		return r.at(l, ""), nil
 	}
-	return "browser " + hex.EncodeToString(device), nil
+	return []hit{{l, "browser " + hex.EncodeToString(device)}}, nil
 }
 
 // spendSpot counts a living try by where it is made; forgiveSpot takes it back where it has come to a sign-in.
 func (a *App) spendSpot(ctx context.Context, l limit, r *Request) error {
-	spot, err := a.spot(ctx, r)
+	spot, err := a.spot(ctx, l, r)
 	if err != nil {
 		return err
 	}
-	return a.spend(ctx, l, spot)
+	return a.spendAll(ctx, spot)
 }
 
 func (a *App) forgiveSpot(ctx context.Context, l limit, r *Request) {
-	spot, err := a.spot(ctx, r)
+	spot, err := a.spot(ctx, l, r)
 	if err != nil {
 		a.Log.WarnContext(ctx, "a try was not taken back", "err", err)
 		return
 	}
-	a.forgive(ctx, l, spot)
+	a.forgiveAll(ctx, spot)
 }
 
 // spendAnswer counts an answer to a challenge, of a security key where there is no code; forgive takes it back. What has the
@@ -257,8 +305,8 @@ func (a *App) spendAnswer(ctx context.Context, r *Request, userID string, code *
 		return a.spendKeyAnswer(ctx, r, userID)
 	}
 	if _, recovery := secret.RecoveryHash(*code); recovery {
-		key := r.from(userID)
-		return func() { a.forgive(ctx, limitRecovery, key) }, a.spend(ctx, limitRecovery, key)
+		hits := r.at(limitRecovery, userID+" ")
+		return func() { a.forgiveAll(ctx, hits) }, a.spendAll(ctx, hits)
 	}
 	return a.spendGuess(ctx, r, userID)
 }
@@ -266,12 +314,9 @@ func (a *App) spendAnswer(ctx context.Context, r *Request, userID string, code *
 // spendKeyAnswer counts a security key's answer by account and network. Nobody guesses a signature: what is bounded is the
 // work of looking at wrong ones.
 func (a *App) spendKeyAnswer(ctx context.Context, r *Request, userID string) (forgive func(), err error) {
-	key := r.from(userID)
-	return func() { a.forgive(ctx, limitKeyAnswer, key) }, a.spend(ctx, limitKeyAnswer, key)
+	hits := r.at(limitKeyAnswer, userID+" ")
+	return func() { a.forgiveAll(ctx, hits) }, a.spendAll(ctx, hits)
 }
-
-// from is what hits at an account are counted by that one network must not use up for the others.
-func (r *Request) from(userID string) string { return userID + " " + r.network() }
 
 // spendGuess counts a guess at a code of six digits in a sign-in; forgive takes it back. Whoever gets here has given the password,
 // so when the budget is used up its owner is warned by mail, at most once in half an hour.
@@ -407,13 +452,18 @@ var errCodesOff = org.Refuse(org.CodeConflict, "Too many wrong codes were tried 
 // limited says whether a refusal is that of a budget.
 func limited(err error) bool { return errors.Is(err, &org.Error{Code: org.CodeRateLimited}) }
 
-// exhausted refuses where the budget is used up, without counting.
-func (a *App) exhausted(ctx context.Context, l limit, key string) error {
-	wait, err := a.DB.Wait(ctx, l.name+" "+key, l.short, l.long)
-	if err != nil {
-		return fmt.Errorf("look at a budget: %w", err)
+// exhausted refuses where one of the budgets is used up, without counting.
+func (a *App) exhausted(ctx context.Context, hits []hit) error {
+	for _, h := range hits {
+		wait, err := a.DB.Wait(ctx, h.name(), h.limit.short, h.limit.long)
+		if err != nil {
+			return fmt.Errorf("look at a budget: %w", err)
+		}
+		if err := h.limit.refuse(wait); err != nil {
+			return err
+		}
 	}
-	return l.refuse(wait)
+	return nil
 }
 
 // refuse is the refusal of who has to wait, nil for who has not.

@@ -21,6 +21,13 @@ var (
 		db.Limit{Hits: 200, Window: 24 * time.Hour},
 		"Too many resets of passwords from your network.",
 	}
+	// Of a browser that the account knows: nobody else in its network can use that up.
+	limitResetKnown = limit{
+		"reset-known",
+		db.Limit{Hits: 5, Window: 15 * time.Minute},
+		db.Limit{Hits: 20, Window: 24 * time.Hour},
+		"Too many resets of this password.",
+	}
 	limitReset = limit{
 		"reset",
 		db.Limit{Hits: 5, Window: 15 * time.Minute},
@@ -136,11 +143,14 @@ func (a *App) RequestPasswordReset(ctx context.Context, in RequestPasswordResetI
 	if err != nil {
 		return nil, err
 	}
-	if err := a.spend(ctx, limitResetNetwork, r.network()); err != nil {
-		return nil, err
+	user, err := a.DB.UserByEmail(ctx, email)
+	if errors.Is(err, org.ErrNotFound) {
+		user = &org.User{ID: db.NewID(db.UserID)} // nobody: what follows finds nothing to do
+	} else if err != nil {
+		return nil, fmt.Errorf("find the account: %w", err)
 	}
 	address := addressKey(email)
-	if err := a.spend(ctx, limitReset, address+" "+r.network()); err != nil {
+	if err := a.countReset(ctx, r, user.ID, address); err != nil {
 		return nil, err
 	}
 	done := &RequestPasswordResetPayload{Ok: true}
@@ -152,12 +162,6 @@ func (a *App) RequestPasswordReset(ctx context.Context, in RequestPasswordResetI
 		return nil, err
 	}
 	return done, a.DB.InTx(ctx, func(tx *db.Tx) error {
-		user, err := tx.UserByEmail(ctx, email)
-		if errors.Is(err, org.ErrNotFound) {
-			user = &org.User{ID: db.NewID(db.UserID)} // nobody: what follows finds nothing to do
-		} else if err != nil {
-			return err
-		}
 		hash, err := a.offerLink(ctx, tx, user.ID, org.PurposeReset, "")
 		if err != nil {
 			return err
@@ -168,6 +172,22 @@ func (a *App) RequestPasswordReset(ctx context.Context, in RequestPasswordResetI
 		}
 		return tx.Enqueue(ctx, MailJob{Template: templateReset, UserID: user.ID, LinkHash: hash, At: a.Now(), IP: r.IPAddress, Agent: r.UserAgent})
 	})
+}
+
+// countReset counts that a new password is asked for: by browser where the account knows it, else by network, and by address and
+// network. A neighbour who asks for very many keeps no known browser from its own.
+func (a *App) countReset(ctx context.Context, r *Request, userID, address string) error {
+	c, err := a.claim(ctx, r, userID, address)
+	if err != nil {
+		return err
+	}
+	if c.browser != "" {
+		return a.spend(ctx, limitResetKnown, address+" "+c.browser)
+	}
+	if err := a.spendAll(ctx, r.at(limitResetNetwork, "")); err != nil {
+		return err
+	}
+	return a.spendAll(ctx, r.at(limitReset, address+" "))
 }
 
 // addressKey names an address where it is only counted.
@@ -273,14 +293,16 @@ func (a *App) ResetPassword(ctx context.Context, in ResetPasswordInput) (*ResetP
 // any more, so those begin anew too, once in 24 hours.
 func (a *App) forgetTries(ctx context.Context, r *Request, user *org.User) error {
 	key := passwordKey(user)
-	forgotten := []string{limitPassword.name + " " + key + " " + r.network(), limitPasswordAccount.name + " " + key, limitSignInAccount.name + " " + key}
+	forgotten := append(r.at(limitPassword, key+" "), hit{limitPasswordAccount, key}, hit{limitSignInAccount, key})
 	switch err := a.spend(ctx, limitAfresh, user.ID); {
 	case err == nil:
 		factors, err := a.DB.Authenticators(ctx, user.ID)
 		if err != nil {
 			return fmt.Errorf("find the authenticators: %w", err)
 		}
-		forgotten = append(forgotten, limitGuess.name+" "+user.ID, limitRecovery.name+" "+r.from(user.ID), limitKeyAnswer.name+" "+r.from(user.ID))
+		forgotten = append(forgotten, hit{limitGuess, user.ID})
+		forgotten = append(forgotten, r.at(limitRecovery, user.ID+" ")...)
+		forgotten = append(forgotten, r.at(limitKeyAnswer, user.ID+" ")...)
 		for _, f := range factors {
 			if f.Kind != org.KindPhone {
 				continue
@@ -290,14 +312,14 @@ func (a *App) forgetTries(ctx context.Context, r *Request, user *org.User) error
 				return fmt.Errorf("find the number: %w", err)
 			}
 			for _, key := range textKeys(textToSignIn, user.ID, number) {
-				forgotten = append(forgotten, limitText.name+" "+key)
+				forgotten = append(forgotten, hit{limitText, key})
 			}
 		}
 	case !limited(err):
 		return err
 	}
-	for _, hits := range forgotten {
-		if err := a.DB.ForgetHits(ctx, hits); err != nil {
+	for _, h := range forgotten {
+		if err := a.DB.ForgetHits(ctx, h.name()); err != nil {
 			return fmt.Errorf("forget what was tried: %w", err)
 		}
 	}

@@ -32,13 +32,6 @@ var (
 		db.Limit{Hits: 1000, Window: 24 * time.Hour},
 		"Too many wrong passwords from your network.",
 	}
-	// A block of IPv6 may be a whole university, or one customer with 65,536 networks.
-	limitPasswordBlock = limit{
-		"password-block",
-		db.Limit{Hits: 500, Window: 15 * time.Minute},
-		db.Limit{Hits: 3000, Window: 24 * time.Hour},
-		"Too many wrong passwords from your network.",
-	}
 	// From all networks together, but for the browsers and programs that the account knows (NIST SP 800-63B-4 section 3.2.2: no
 	// more than a hundred, and those are how it keeps a guesser from locking the owner out).
 	limitPasswordAccount = limit{
@@ -111,48 +104,38 @@ type tally struct {
 	hits []hit
 }
 
-type hit struct {
-	limit limit
-	key   string
-}
-
 // spend counts also for a caller who has gone meanwhile: whether a hit was counted has to be known, to take it back.
-func (t *tally) spend(ctx context.Context, l limit, key string) error {
+func (t *tally) spend(ctx context.Context, hits ...hit) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bookkeeping)
 	defer cancel()
-	err := t.app.spend(ctx, l, key)
-	if err == nil {
-		t.hits = append(t.hits, hit{l, key})
+	for _, h := range hits {
+		if err := t.app.spend(ctx, h.limit, h.key); err != nil {
+			return err
+		}
+		t.hits = append(t.hits, h)
 	}
-	return err
+	return nil
 }
 
-func (t *tally) forgive(ctx context.Context) {
-	for _, h := range t.hits {
-		t.app.forgive(ctx, h.limit, h.key)
-	}
-}
+func (t *tally) forgive(ctx context.Context) { t.app.forgiveAll(ctx, t.hits) }
 
-// spendPassword counts a try of a password: by network, by block, by account and network, and by account. Where that is used up,
+// spendPassword counts a try of a password: by network, by account and network, and by account. Where that is used up,
 // a browser that the account knows, which its device cookie says, has a budget of its own that nobody else can spend: an
 // attacker cannot lock a victim out.
 func (a *App) spendPassword(ctx context.Context, r *Request, c *claimed) (*tally, error) {
 	t := &tally{app: a}
-	err := t.spend(ctx, limitPasswordNetwork, r.network())
-	if err == nil && r.block() != r.network() {
-		err = t.spend(ctx, limitPasswordBlock, r.block())
-	}
+	err := t.spend(ctx, r.at(limitPasswordNetwork, "")...)
 	if err == nil {
-		err = t.spend(ctx, limitPassword, c.key+" "+r.network())
+		err = t.spend(ctx, r.at(limitPassword, c.key+" ")...)
 	}
 	if err == nil && !c.known {
-		if err = t.spend(ctx, limitPasswordAccount, c.key); limited(err) {
+		if err = t.spend(ctx, hit{limitPasswordAccount, c.key}); limited(err) {
 			err = a.warnOfPasswords(ctx, r, c, "Too many wrong passwords were tried for your account, from several networks. None was right. For a "+
 				"while only browsers that you have signed in with before, passkeys and a new password by mail get in.", err)
 		}
 	}
 	if limited(err) && c.browser != "" {
-		err = t.spend(ctx, limitPasswordKnown, c.key+" "+c.browser)
+		err = t.spend(ctx, hit{limitPasswordKnown, c.key + " " + c.browser})
 	}
 	return t, err
 }
@@ -194,11 +177,11 @@ func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, pas
 func (a *App) spendSignIn(ctx context.Context, r *Request, c *claimed) (*tally, error) {
 	t := &tally{app: a}
 	if c.browser != "" {
-		return t, t.spend(ctx, limitSignIn, c.key+" "+c.browser)
+		return t, t.spend(ctx, hit{limitSignIn, c.key + " " + c.browser})
 	}
-	err := t.spend(ctx, limitSignIn, c.key+" "+r.block())
+	err := t.spend(ctx, hit{limitSignIn, c.key + " " + r.block()})
 	if err == nil && !c.known {
-		if err = t.spend(ctx, limitSignInAccount, c.key); limited(err) {
+		if err = t.spend(ctx, hit{limitSignInAccount, c.key}); limited(err) {
 			err = a.warnOfPasswords(ctx, r, c, "Somebody signs in again and again with your password, from browsers that you have not used before. If that is "+
 				"not you, change your password.", err)
 		}

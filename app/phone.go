@@ -158,7 +158,7 @@ func (a *App) forgiveText(ctx context.Context, r *Request, purpose, userID, auth
 	for _, key := range textKeys(purpose, userID, number) {
 		a.forgive(ctx, limitText, key)
 	}
-	a.forgive(ctx, limitTextNetwork, purpose+" "+r.network())
+	a.forgiveAll(ctx, r.at(limitTextNetwork, purpose+" "))
 }
 
 // codeLife is how long a code sent by text message works (NIST SP 800-63B-4 section 3.1.3: at most ten minutes).
@@ -180,7 +180,7 @@ func (a *App) sendCode(ctx context.Context, r *Request, userID, authenticatorID 
 // textCode makes a code for one purpose, stores its hash together with what belongs to it, and sends it after the commit.
 // The code itself is in no row and no job.
 func (a *App) textCode(ctx context.Context, r *Request, purpose string, stored db.PhoneCode, number string, store func(tx *db.Tx) error) (*CodeSent, error) {
-	if err := a.spend(ctx, limitTextNetwork, purpose+" "+r.network()); err != nil {
+	if err := a.spendAll(ctx, r.at(limitTextNetwork, purpose+" ")); err != nil {
 		return nil, err
 	}
 	for _, key := range textKeys(purpose, stored.UserID, number) {

@@ -173,7 +173,7 @@ func (a *App) sessionNow(ctx context.Context, r *Request) (*org.Session, error) 
 	return s, nil
 }
 
-// network is what most is counted by: the /24 of an IPv4 address, the /64 of an IPv6 one, which is the least that a customer of
+// network is what most is counted by, through at: the /24 of an IPv4 address, the /64 of an IPv6 one, which is the least that a customer of
 // a provider gets.
 func (r *Request) network() string { return r.prefix(24, 64) }
 

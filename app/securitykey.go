@@ -348,7 +348,11 @@ func (a *App) StartSecurityKeyVerification(ctx context.Context, in StartSecurity
 	if len(owner.keys) == 0 {
 		return nil, org.Refuse(org.CodeConflict, "This account has no security key. Answer with another second factor or a recovery code.")
 	}
-	if err := a.spend(ctx, limitKey, r.from(userID)); err != nil {
+	by := r.at(limitKey, userID+" ")
+	if challengeID == nil { // a session's own tries are none of who signs in
+		by = []hit{{limitKey, r.session.ID}}
+	}
+	if err := a.spendAll(ctx, by); err != nil {
 		return nil, err
 	}
 	assertion, session, err := a.rp.BeginLogin(owner)

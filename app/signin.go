@@ -40,11 +40,8 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err := org.CheckPassword("password", in.Password, &org.User{Name: name, Email: &email}, secret.CommonPassword); err != nil {
 		return nil, err
 	}
-	// Once too many taken addresses were tried from a network, it is refused whatever the address: the difference would tell.
-	if err := a.exhausted(ctx, limitEmailTaken, r.network()); err != nil {
-		return nil, err
-	}
-	if err := a.spend(ctx, limitSignUp, r.network()); err != nil {
+	invited, err := a.countSignUp(ctx, r, in, email)
+	if err != nil {
 		return nil, err
 	}
 	hash, err := a.hashPassword(ctx, in.Password)
@@ -54,9 +51,14 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	user := &org.User{ID: db.NewID(db.UserID), Name: name, Email: &email}
 	var session *SessionToken
 	err = a.account(ctx, func(tx *db.Tx) (*org.SecurityEvent, error) {
-		proved, err := proveAddress(ctx, tx, in, email)
+		proved, err := provesAddress(ctx, tx.Queries, in, email)
 		if err != nil {
 			return nil, err
+		}
+		if proved {
+			if err := releaseAddress(ctx, tx, email, false); err != nil {
+				return nil, err
+			}
 		}
 		if err := tx.CreateUser(ctx, user, hash); err != nil {
 			return nil, err
@@ -74,9 +76,9 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 		}
 		return event(user.ID, r, org.EventSignUp, "Created the account."), nil
 	})
-	if errors.Is(err, &org.Error{Code: org.CodeEmailTaken}) {
+	if errors.Is(err, &org.Error{Code: org.CodeEmailTaken}) && !invited {
 		// Only this answer tells something about others, so only it is counted.
-		if limited := a.spend(ctx, limitEmailTaken, r.network()); limited != nil {
+		if limited := a.spendAll(ctx, r.at(limitEmailTaken, "")); limited != nil {
 			return nil, limited
 		}
 	}
@@ -96,12 +98,30 @@ func (a *App) mailFirstVerification(ctx context.Context, tx *db.Tx, user *org.Us
 	return a.mailVerification(ctx, tx, user.ID)
 }
 
-// proveAddress says whether a sign-up brings a token that was mailed to its address. If so, the address moves away from an
-// account that never proved it. An invitation's link is not used up: joining does that.
-func proveAddress(ctx context.Context, tx *db.Tx, in SignUpInput, email string) (proved bool, err error) {
+// countSignUp counts a sign-up by where it is made. Who brings a living token that was mailed to the address is counted by that
+// alone: no neighbour keeps them out, and they are told nothing of anybody else's address.
+func (a *App) countSignUp(ctx context.Context, r *Request, in SignUpInput, email string) (invited bool, err error) {
+	invited, err = provesAddress(ctx, a.DB.Queries, in, email)
+	var refusal *org.Error
+	switch {
+	case err != nil && !errors.As(err, &refusal): // a dead token is refused when it has been counted
+		return false, err
+	case invited:
+		return true, a.spend(ctx, limitSignUpProved, addressKey(email))
+	}
+	// Once too many taken addresses were tried from a network, it is refused whatever the address: the difference would tell.
+	if err := a.exhausted(ctx, r.at(limitEmailTaken, "")); err != nil {
+		return false, err
+	}
+	return false, a.spendAll(ctx, r.at(limitSignUp, ""))
+}
+
+// provesAddress says whether a sign-up brings a token that was mailed to its address. Then the address moves away from an account
+// that never proved it. An invitation's link is not used up: joining does that.
+func provesAddress(ctx context.Context, q db.Queries, in SignUpInput, email string) (proved bool, err error) {
 	switch {
 	case in.AddressToken != nil:
-		link, err := accountLink(ctx, tx.Queries, *in.AddressToken)
+		link, err := accountLink(ctx, q, *in.AddressToken)
 		if err != nil {
 			return false, err
 		}
@@ -109,17 +129,17 @@ func proveAddress(ctx context.Context, tx *db.Tx, in SignUpInput, email string) 
 			return false, err
 		}
 	case in.InviteToken != nil:
-		if err := checkInvited(ctx, tx, *in.InviteToken, email); err != nil {
+		if err := checkInvited(ctx, q, *in.InviteToken, email); err != nil {
 			return false, err
 		}
 	default:
 		return false, nil
 	}
-	return true, releaseAddress(ctx, tx, email, false)
+	return true, nil
 }
 
-func checkInvited(ctx context.Context, tx *db.Tx, token, email string) error {
-	link, err := tx.LinkByToken(ctx, secret.Hash(token))
+func checkInvited(ctx context.Context, q db.Queries, token, email string) error {
+	link, err := q.LinkByToken(ctx, secret.Hash(token))
 	if errors.Is(err, org.ErrNotFound) {
 		return org.ErrInvalidLink
 	}

@@ -105,3 +105,74 @@ func TestNeighbourKeepsNobodyFromSSO(t *testing.T) {
 	}
 	known.signedIn(o, "nora")
 }
+
+// Nor does one who tries addresses that are taken, or signs up very often, keep anybody from an invitation that was mailed to them,
+// or from an address that they have proved by its mail.
+func TestNeighbourKeepsNobodyFromAnInvitation(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	b := m.back(t)
+	owner, o := m.owner(t)
+	signUp := func(email string, invite, address *string) answer {
+		return m.post(t, "", signUpQuery, vars{"i": vars{"email": email, "name": "Nina", "password": "a long password", "inviteToken": invite, "addressToken": address}})
+	}
+	invited := newAddress()
+	o.invite(t, owner, invited, "MEMBER")
+	invitation := m.link(t, invited, "Join ")
+	claimed := m.signUp(t, "Una")
+	claim := claimed.claimLink(t)
+
+	b.forget(t)
+	signUp(newAddress(), nil, nil).expect(t, "", "a sign-up")
+	signUp(owner.Email, nil, nil).expect(t, "EMAIL_TAKEN", "an address that is taken")
+	m.usedUp(t, "email-taken")
+	m.usedUp(t, "sign-up")
+	made := "made up"
+	for what, refused := range map[string]answer{
+		"no token":                     signUp(newAddress(), nil, nil),
+		"a token that was made up":     signUp(newAddress(), &made, nil),
+		"a token of another's address": signUp(newAddress(), &invitation, nil),
+		"made up, of an address":       signUp(newAddress(), nil, &made),
+	} {
+		refused.expect(t, "RATE_LIMITED", what)
+	}
+	signUp(invited, &invitation, nil).expect(t, "", "by the invitation")
+	signUp(claimed.Email, nil, &claim).expect(t, "", "by the mail to the address")
+	// Who has proved it learns that it is taken now, at nobody's cost, and not without end.
+	for i := range 9 {
+		signUp(invited, &invitation, nil).expect(t, "EMAIL_TAKEN", fmt.Sprintf("by the invitation once more, %d", i+1))
+	}
+	signUp(invited, &invitation, nil).expect(t, "RATE_LIMITED", "by the invitation, the eleventh time")
+}
+
+// Nor does one who asks for very many new passwords, or again and again for a neighbour's, keep a browser that has signed in before
+// from its own account's.
+func TestNeighbourKeepsNobodyFromAReset(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	b := m.back(t)
+	vera, mia := m.verified(t, "Vera"), m.verified(t, "Mia")
+	own := &visitor{m: m, agent: "Own"}
+	own.signIn(t, vera.Email, vera.Password).expect(t, "", "Vera in her browser")
+	ask := func(email, cookie string) reply {
+		return m.call(t, call{Query: requestReset, Origin: m.URL, Cookie: cookie, Vars: vars{"i": vars{"email": email}}})
+	}
+	known := "muster-device=" + own.device
+	for what, use := range map[string]func(){
+		"the network's": func() { ask(newAddress(), ""); m.usedUp(t, "reset-network") },
+		"hers there":    func() { ask(vera.Email, ""); m.usedUp(t, "reset") },
+	} {
+		b.forget(t)
+		use()
+		ask(vera.Email, "").expect(t, "RATE_LIMITED", what+": a new browser")
+		ask(vera.Email, "muster-device=made.up").expect(t, "RATE_LIMITED", what+": one that says it is known")
+		if what == "the network's" {
+			ask(mia.Email, known).expect(t, "RATE_LIMITED", what+": Vera's for another account")
+			ask(newAddress(), known).expect(t, "RATE_LIMITED", what+": Vera's for nobody's")
+		}
+		for i := range 5 {
+			ask(vera.Email, known).expect(t, "", fmt.Sprintf("%s: Vera's own browser, %d", what, i+1))
+		}
+		ask(vera.Email, known).expect(t, "RATE_LIMITED", what+": Vera's own browser, too often")
+	}
+}

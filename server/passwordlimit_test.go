@@ -215,7 +215,7 @@ func TestGuessesOfOneBlock(t *testing.T) {
 	t.Parallel()
 	m := start(t, behindProxy)
 	b := m.back(t)
-	b.run(t, `INSERT INTO rate_limits (key, hits, expires_at) SELECT 'password-block 2001:db8:7::/48',
+	b.run(t, `INSERT INTO rate_limits (key, hits, expires_at) SELECT 'password-network 2001:db8:7::/48',
 	  array_agg(clock_timestamp() - interval '1 millisecond' * n), clock_timestamp() + interval '1 day' FROM generate_series(1, 499) n`)
 	try := func(from string) answer {
 		return m.call(t, call{Query: signInQuery, From: from, Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}).answer

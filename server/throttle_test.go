@@ -93,9 +93,6 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	"password-network": func(*testing.T, *muster) call {
 		return call{Query: signInQuery, Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
 	},
-	"password-block": func(*testing.T, *muster) call {
-		return call{Query: signInQuery, From: "2001:db8::7", Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
-	},
 	"password-account": func(*testing.T, *muster) call {
 		return call{Query: signInQuery, Vars: vars{"i": vars{"email": newAddress(), "password": "wrong"}}}
 	},
@@ -109,6 +106,13 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	},
 	"sign-up": func(*testing.T, *muster) call {
 		return call{Query: signUpQuery, Vars: vars{"i": vars{"email": newAddress(), "name": "Lou", "password": "a long password"}}}
+	},
+	"sign-up-proved": func(t *testing.T, m *muster) call {
+		owner, o := m.owner(t)
+		email := newAddress()
+		o.invite(t, owner, email, "MEMBER")
+		invited := vars{"email": email, "name": "Lou", "password": "a long password", "inviteToken": m.link(t, email, "Join")}
+		return call{Query: signUpQuery, Vars: vars{"i": invited}}
 	},
 	"email-taken": func(t *testing.T, m *muster) call {
 		return call{Query: signUpQuery, Vars: vars{"i": vars{"email": m.signUp(t, "Lou").Email, "name": "Lou", "password": "a long password"}}}
@@ -127,7 +131,7 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	"key": func(t *testing.T, m *muster) call {
 		p := m.signUp(t, "Lou")
 		p.addKey(t)
-		return call{Query: askKey, Token: p.Token}
+		return call{Query: askKey, Vars: vars{"c": p.challenged(t)}}
 	},
 	"key-answer": func(t *testing.T, m *muster) call {
 		p := m.signUp(t, "Lou")
@@ -162,6 +166,12 @@ var limitedCalls = map[string]func(t *testing.T, m *muster) call{
 	},
 	"reset": func(*testing.T, *muster) call {
 		return call{Query: requestReset, Vars: vars{"i": vars{"email": newAddress()}}}
+	},
+	"reset-known": func(t *testing.T, m *muster) call {
+		p := m.signUp(t, "Lou")
+		home := &visitor{m: m, agent: "Own"}
+		home.signIn(t, p.Email, p.Password).expect(t, "", "in the own browser")
+		return call{Query: requestReset, Origin: m.URL, Cookie: "muster-device=" + home.device, Vars: vars{"i": vars{"email": p.Email}}}
 	},
 	"reset-network": func(*testing.T, *muster) call {
 		return call{Query: requestReset, Vars: vars{"i": vars{"email": newAddress()}}}
@@ -212,6 +222,59 @@ func (m *muster) usedUp(t *testing.T, name string) {
 	if n := b.run(t, `UPDATE rate_limits SET hits = array_fill(clock_timestamp(), ARRAY[20001]), expires_at = clock_timestamp() + interval '1 day'
 	  WHERE key = $1 OR starts_with(key, $1 || ' ')`, name); n == 0 {
 		t.Fatalf("nothing was counted under %q", name)
+	}
+}
+
+// limitsByNetwork are the budgets that are counted by where a try is made.
+var limitsByNetwork = []string{
+	"recovery", "password", "password-network", "sign-up", "email-taken", "text-network", "key", "key-answer", "passkey", "passkey-guess",
+	"reset", "reset-network", "not-me", "sso",
+}
+
+// One customer of IPv6 has 65,536 networks: where their block has used a budget up, another network of it is refused too, and
+// nobody else's. There is none by network that is not by block.
+func TestOneCustomerHasOneBudget(t *testing.T) {
+	t.Parallel()
+	m := start(t, behindProxy)
+	b := m.back(t)
+	for _, name := range limitNames(t) {
+		reach, ok := limitedCalls[name]
+		if page := limitedPages[name]; page != "" {
+			reach, ok = func(*testing.T, *muster) call { return call{Method: http.MethodGet, Query: page} }, true
+		}
+		if !ok {
+			continue
+		}
+		b.forget(t)
+		c := reach(t, m)
+		from := func(address string) (limited bool) {
+			c.From = address
+			if c.Method == "" {
+				return m.call(t, c).Code() == "RATE_LIMITED"
+			}
+			return m.get(t, c.Query, http.Header{"X-Forwarded-For": {address}}).Status == http.StatusTooManyRequests
+		}
+		b.run(t, `DELETE FROM rate_limits`)
+		from("2001:db8:1:1::7")
+		alone := value[[]string](t, b, `SELECT coalesce(array_agg(key), '{}') FROM rate_limits r WHERE key LIKE '%2001:db8:1:1::/64'
+		  AND NOT EXISTS (SELECT FROM rate_limits WHERE key = replace(r.key, '2001:db8:1:1::/64', '2001:db8:1::/48'))`)
+		if len(alone) > 0 {
+			t.Errorf("%s: by network alone are counted %q", name, alone)
+		}
+		n := b.run(t, `UPDATE rate_limits SET hits = array_fill(clock_timestamp(), ARRAY[100000]), expires_at = clock_timestamp() + interval '1 day'
+		  WHERE starts_with(key, $1 || ' ') AND key LIKE '%2001:db8:1::/48'`, name)
+		if by := slices.Contains(limitsByNetwork, name); by != (n > 0) && name != "sign-in" {
+			t.Errorf("%s is counted by block: %t, want %t", name, n > 0, by)
+		}
+		if n == 0 || name == "sign-in" { // that one is by block alone
+			continue
+		}
+		if !from("2001:db8:1:2::7") {
+			t.Errorf("%s: another network of the same customer is not refused", name)
+		}
+		if from("2001:db8:2::7") {
+			t.Errorf("%s: another customer is refused", name)
+		}
 	}
 }
 
