@@ -30,6 +30,7 @@ type arena struct {
 	DB *pgxpool.Pool
 
 	muster, limit *server
+	quiet         *server // Muster without wake-ups, once a path has asked for it
 
 	dir      string
 	key      string // Muster's, the same for all instances
@@ -95,7 +96,7 @@ var profiler []byte
 // sources for this build alone, so that the shipped program has no door for them.
 func (a *arena) build(ctx context.Context) error {
 	a.program = filepath.Join(a.dir, "muster")
-	args := []string{"build", "-o", a.program}
+	overlay := ""
 	if a.options.Profile != "" {
 		var err error
 		if a.options.Profile, err = filepath.Abs(a.options.Profile); err != nil {
@@ -104,10 +105,17 @@ func (a *arena) build(ctx context.Context) error {
 		if err := os.MkdirAll(a.options.Profile, 0o700); err != nil {
 			return err
 		}
-		overlay, err := a.overlay()
-		if err != nil {
+		if overlay, err = a.overlay(); err != nil {
 			return err
 		}
+	}
+	return a.compile(ctx, a.program, overlay)
+}
+
+// compile builds the program, where it is given with an overlay.
+func (a *arena) compile(ctx context.Context, program, overlay string) error {
+	args := []string{"build", "-o", program}
+	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./server")...)
@@ -162,6 +170,10 @@ func (a *arena) place(ctx context.Context) (address, database string, err error)
 
 // startMuster starts the program as an operator does, with everything that an operator does not set at its default.
 func (a *arena) startMuster(ctx context.Context) (*server, error) {
+	return a.startProgram(ctx, "Muster", a.program)
+}
+
+func (a *arena) startProgram(ctx context.Context, name, program string) (*server, error) {
 	address, database, err := a.place(ctx)
 	if err != nil {
 		return nil, err
@@ -171,7 +183,7 @@ func (a *arena) startMuster(ctx context.Context) (*server, error) {
 		"DATABASE_URL="+database, "MUSTER_ADDR="+address, "MUSTER_PUBLIC_URL=http://localhost:"+port,
 		"MUSTER_SECRET_KEY="+a.key, "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
 	)
-	return startServer(ctx, "Muster", filepath.Join(a.dir, "muster-"+port+".log"), address, "/readyz", env, a.program)
+	return startServer(ctx, name, program+"-"+port+".log", address, "/readyz", env, program)
 }
 
 func (a *arena) startLimit(ctx context.Context) (*server, error) {

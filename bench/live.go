@@ -90,28 +90,38 @@ func (l *live) prepare(ctx context.Context, a *arena) error {
 	if l.organization != "" {
 		return nil
 	}
-	tokens, err := l.fill(ctx, a)
+	tokens, err := l.fill(ctx, a, fmt.Sprintf("live-%d", l.sockets))
 	if err != nil {
 		return err
 	}
-	if err := l.muster.open(ctx, a, a.muster, l.sockets, func(i int) (string, []string) {
-		after, err := json.Marshal(map[string]any{"organizationId": l.organization, "after": i % 100})
+	if err := l.follow(ctx, a, a.muster, &l.muster, tokens, func(i int) int { return i % 100 }); err != nil {
+		return err
+	}
+	return l.enter(ctx, a, a.limit, &l.limit)
+}
+
+// follow opens sockets that follow the log, the i-th one after an entry of its first hundred.
+func (l *live) follow(ctx context.Context, a *arena, s *server, au *audience, tokens []string, after func(i int) int) error {
+	return au.open(ctx, a, s, l.sockets, func(i int) (string, []string) {
+		variables, err := json.Marshal(map[string]any{"organizationId": l.organization, "after": after(i)})
 		if err != nil {
 			panic(err)
 		}
 		return "/graphql", []string{
 			fmt.Sprintf(`{"type":"connection_init","payload":{"authorization":"Bearer %s"}}`, tokens[i%len(tokens)]),
-			fmt.Sprintf(`{"id":"%d","type":"subscribe","payload":{"query":%q,"variables":%s}}`, i, liveDocument, after),
+			fmt.Sprintf(`{"id":"%d","type":"subscribe","payload":{"query":%q,"variables":%s}}`, i, liveDocument, variables),
 		}
-	}, func(i int) int64 { return int64(100 - i%100) }); err != nil {
-		return err
-	}
-	return l.limit.open(ctx, a, a.limit, l.sockets, func(int) (string, []string) { return fmt.Sprintf("/live?room=%d", l.sockets), nil },
+	}, func(i int) int64 { return int64(100 - after(i)) })
+}
+
+// enter opens sockets in the limit's room.
+func (l *live) enter(ctx context.Context, a *arena, s *server, au *audience) error {
+	return au.open(ctx, a, s, l.sockets, func(int) (string, []string) { return fmt.Sprintf("/live?room=%d", l.sockets), nil },
 		func(int) int64 { return 0 })
 }
 
-func (l *live) fill(ctx context.Context, a *arena) (tokens []string, err error) {
-	name := fmt.Sprintf("live-%d", l.sockets)
+// fill makes an organization with an account for every eighty sockets, and a hundred entries in its log.
+func (l *live) fill(ctx context.Context, a *arena, name string) (tokens []string, err error) {
 	userID, token, err := a.addViewer(ctx, name)
 	if err != nil {
 		return nil, err
@@ -252,6 +262,14 @@ func (au *audience) count() {
 	au.mu.Unlock()
 	if au.received.Add(1) == au.wanted.Load() {
 		au.wakeUp()
+	}
+}
+
+func (au *audience) close() {
+	for _, connection := range au.connections {
+		if connection != nil {
+			_ = connection.Close() // nobody reads what comes
+		}
 	}
 }
 

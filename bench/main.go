@@ -35,7 +35,7 @@ func paths() []path {
 		auditPath("audit-10k", 10_000, false), auditPath("audit-100k", 100_000, false),
 		auditPath("audit-1m", 1_000_000, true), auditPath("audit-10m", 10_000_000, true),
 		sweepPath("sweep", 100_000, false), sweepPath("sweep-1m", 1_000_000, true),
-	}, slices.Concat(livePaths(), startPaths(), instancePaths())...)
+	}, slices.Concat(livePaths(), mutationPaths(), []path{idlePath()}, startPaths(), instancePaths(), peerPaths())...)
 }
 
 // options are what the command line says.
@@ -45,6 +45,7 @@ type options struct {
 	Rounds  int
 	Only    string
 	Profile string
+	Peers   bool
 	// Each is how long each side is asked in one round.
 	Each time.Duration
 }
@@ -73,6 +74,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
 	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 500ms)")
 	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so: "+strings.Join(names(paths()), ", "))
+	flags.BoolVar(&o.Peers, "peers", false, "measure against programs from npm too, which needs Node, npm and a network")
 	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -83,7 +85,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			o.Each = 500 * time.Millisecond
 		}
 	}
-	chosen := slices.DeleteFunc(paths(), func(p path) bool { return !strings.HasPrefix(p.Name, o.Only) || o.Quick && p.Long })
+	chosen := slices.DeleteFunc(paths(), func(p path) bool {
+		return !strings.HasPrefix(p.Name, o.Only) || o.Quick && p.Long || p.Peer && !o.Peers
+	})
 	if len(chosen) == 0 || o.Rounds < 1 {
 		return fmt.Errorf("nothing to measure: --only takes one of %s, --rounds a positive number", strings.Join(names(paths()), ", "))
 	}

@@ -14,6 +14,7 @@ type path struct {
 	About string // what is asked, and what the limit is, in a sentence
 	Op    string // what one operation is, such as "page"
 	Long  bool   // not for --quick
+	Peer  bool   // only with --peers
 
 	// Prepare fills the database; both servers run already. It may check that both sides answer the same.
 	Prepare func(ctx context.Context, a *arena) error

@@ -137,6 +137,8 @@ type usage struct {
 	mallocs   float64
 	allocated float64
 	resident  int64
+	// goroutines are those that there are, collections how often garbage was collected.
+	goroutines, collections float64
 }
 
 // usage is what the server has used, and the others beside it.
@@ -164,6 +166,10 @@ func (s *server) ownUsage(ctx context.Context) (usage, error) {
 			u.mallocs, err = strconv.ParseFloat(value, 64)
 		case "go_memstats_alloc_bytes_total":
 			u.allocated, err = strconv.ParseFloat(value, 64)
+		case "go_goroutines":
+			u.goroutines, err = strconv.ParseFloat(value, 64)
+		case "go_gc_duration_seconds_count":
+			u.collections, err = strconv.ParseFloat(value, 64)
 		}
 		if err != nil {
 			return u, fmt.Errorf("read the metrics of %s: %w", s.name, err)

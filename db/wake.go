@@ -38,8 +38,13 @@ type waker struct {
 	stop    context.CancelFunc
 }
 
-// coalesce is how long wake-ups are collected; far below what a person notices.
-const coalesce = 3 * time.Millisecond
+// coalesce is how long wake-ups are collected, and spacing how long after the ones before the next ones are rung: each makes
+// every instance read the logs that are watched, and many entries cost that no more than one. Both are far below what a person
+// notices.
+const (
+	coalesce = 3 * time.Millisecond
+	spacing  = 25 * time.Millisecond
+)
 
 func newWaker(bell Bell) *waker {
 	ctx, stop := context.WithCancel(context.Background()) //nolint:forbidigo // it lives as long as the pool, not as a request
@@ -67,6 +72,7 @@ func (w *waker) ring(ids ...string) {
 
 func (w *waker) run(ctx context.Context) {
 	defer close(w.done)
+	var rung time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,8 +82,9 @@ func (w *waker) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(coalesce):
+		case <-time.After(max(coalesce, spacing-time.Since(rung))):
 		}
+		rung = time.Now()
 		w.flush(context.WithoutCancel(ctx))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -23,7 +24,8 @@ const startAgain = 5 * time.Second
 type operation struct {
 	id   string
 	head []byte        // the frames' first member, "id", with its comma
-	gone chan struct{} // closed when the client has completed it
+	gone chan struct{} // closed when the client has completed it, and
+	done atomic.Bool   // the same for whoever only looks: each frame asks, and a channel is further away
 
 	// Guarded by the socket's mutex.
 	cancel context.CancelCauseFunc // of its execution
@@ -31,14 +33,7 @@ type operation struct {
 }
 
 // completed says whether the client has completed the operation.
-func (op *operation) completed() bool {
-	select {
-	case <-op.gone:
-		return true
-	default:
-		return false
-	}
-}
+func (op *operation) completed() bool { return op.done.Load() }
 
 // subscribe starts an operation in a goroutine of its own.
 func (s *socket) subscribe(m message) {
@@ -94,6 +89,7 @@ func (s *socket) complete(id string) {
 		return // Over already: the two completes crossed.
 	}
 	delete(s.live, id)
+	op.done.Store(true)
 	close(op.gone)
 	if op.cancel != nil {
 		op.cancel(nil)

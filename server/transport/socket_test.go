@@ -453,7 +453,7 @@ func TestAStuckMessageIsCut(t *testing.T) {
 	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout = 100 * time.Millisecond }))
 	c := a.connect(t, "ann")
 	s := a.watch(c, "x")
-	s.emit(t, strings.Repeat("x", 32<<20)) // More than kernels hold; nothing comes after it.
+	s.emit(t, strings.Repeat("x", 16<<20)) // More than kernels hold; nothing comes after it.
 	receive(t, s.done)
 	c.expectCut()
 }

@@ -194,10 +194,9 @@ func (s *socket) writeBytes(messages []byte) error {
 		if err := s.wire.SetWriteDeadline(now.Add(s.transport.WriteTimeout + grace)); err != nil {
 			return fmt.Errorf("write to a WebSocket: %w", err)
 		}
-		s.renewed = now
-	}
-	if s.isClosing() {
-		return nil // Its own deadline must stand.
+		if s.renewed = now; s.isClosing() {
+			return nil // Its own deadline must stand.
+		}
 	}
 	if _, err := s.wire.Write(messages); err != nil {
 		return fmt.Errorf("write to a WebSocket: %w", err)
