@@ -34,7 +34,7 @@ func askedOfMembers(ctx context.Context) app.Asked {
 			a.Invitation = true
 		case "isOnlyOwner":
 			a.OnlyOwner = true
-		case "linked":
+		case "linked", "meetsRequirement":
 			a.Provider = true
 		case "teams":
 			a.Teams = true

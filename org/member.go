@@ -123,6 +123,15 @@ func (m *Member) Vouched() bool { return m.Trusted && m.Linked != nil && *m.Link
 // what db's condition compliant says to the database.
 func (m *Member) Meets() bool { return m.Compliant() || m.Vouched() }
 
+// MeetsRequirement is Meets for those who may see how the member is protected; nil for others, and for an invitation.
+func (m *Member) MeetsRequirement() *bool {
+	if m.TwoFactor == nil {
+		return nil
+	}
+	meets := m.Meets()
+	return &meets
+}
+
 // UserID is the account's id, "" for an invitation.
 func (m *Member) UserID() string {
 	if m.User == nil {

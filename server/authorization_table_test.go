@@ -228,6 +228,7 @@ Member/own.reinstatableUntil          null  null  null  null      ok    null  nu
 Member/own.lastSeenAt                 ok    ok    null  null      null  null  null        -     -
 Member/own.isOnlyOwner                ok    ok    ok    ok        null  null  null        -     -
 Member/own.linked                     ok    ok    ok    ok        null  null    null        -         -
+Member/own.meetsRequirement           ok    ok    ok    ok        null  null    null        -         -
 
 Member/other.id                       ok    ok    ok    ok        -     -     -           -     -
 Member/other.organization             ok    ok    ok    ok        -     -     -           -     -
@@ -247,6 +248,7 @@ Member/other.reinstatableUntil        null  null  null  null      -     -     - 
 Member/other.lastSeenAt               ok    ok    null  null      -     -     -           -     -
 Member/other.isOnlyOwner              ok    ok    ok    ok        -     -     -           -     -
 Member/other.linked                   ok    ok    null  null      -     -       -           -         -
+Member/other.meetsRequirement         ok    ok    null  null      -     -       -           -         -
 
 Member/removed.id                     ok    ok    -     -         -     -     -           -     -
 Member/removed.organization           ok    ok    -     -         -     -     -           -     -
@@ -266,6 +268,7 @@ Member/removed.reinstatableUntil      ok    ok    -     -         -     -     - 
 Member/removed.lastSeenAt             null  null  -     -         -     -     -           -     -
 Member/removed.isOnlyOwner            ok    ok    -     -         -     -     -           -     -
 Member/removed.linked                 ok    ok    -     -         -     -       -           -         -
+Member/removed.meetsRequirement       ok    ok    -     -         -     -       -           -         -
 
 Member/invited.id                     ok    ok    -     -         -     -     -           -     -
 Member/invited.organization           ok    ok    -     -         -     -     -           -     -
@@ -285,6 +288,7 @@ Member/invited.reinstatableUntil      null  null  -     -         -     -     - 
 Member/invited.lastSeenAt             null  null  -     -         -     -     -           -     -
 Member/invited.isOnlyOwner            ok    ok    -     -         -     -     -           -     -
 Member/invited.linked                 ok    ok    -     -         -     -       -           -         -
+Member/invited.meetsRequirement       null  null  -     -         -     -       -           -         -
 
 Member/affected.id                    ok    ok    -     -         -     -     -           -     -
 Member/affected.organization          ok    ok    -     -         -     -     -           -     -
@@ -304,6 +308,7 @@ Member/affected.reinstatableUntil     null  null  -     -         -     -     - 
 Member/affected.lastSeenAt            null  null  -     -         -     -     -           -     -
 Member/affected.isOnlyOwner           ok    ok    -     -         -     -     -           -     -
 Member/affected.linked                ok    ok    -     -         -     -       -           -         -
+Member/affected.meetsRequirement      ok    ok    -     -         -     -       -           -         -
 
 NotificationSettings.membership       ok    ok    ok    ok        -     -     -           -     -
 NotificationSettings.security         ok    ok    ok    ok        -     -     -           -     -

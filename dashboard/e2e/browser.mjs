@@ -19,9 +19,9 @@ export function needed(name, meaning) {
 
 /**
  * Opens a browser, runs the story and fails with whatever went wrong: the story itself, a report of a Content Security
- * Policy, a request to another host, a fault in a script, or a secret in an address.
+ * Policy, a request to another host but those in `others`, a fault in a script, or a secret in an address.
  */
-export async function check(name, story, { secrets = [], context: options = {} } = {}) {
+export async function check(name, story, { secrets = [], context: options = {}, others: allowed = [] } = {}) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -39,11 +39,11 @@ export async function check(name, story, { secrets = [], context: options = {} }
     const ours = (address) => {
       const url = new URL(address);
       if (url.protocol === 'data:') return true;
-      return url.origin.replace(/^ws/, 'http') === origin;
+      return [origin, ...allowed].includes(url.origin.replace(/^ws/, 'http'));
     };
     /** A browser of its own, with nobody signed in, watched like the first. */
-    const another = async (others = {}) => {
-      const context = await browser.newContext({ baseURL: muster, ...options, ...others });
+    const another = async (own = {}) => {
+      const context = await browser.newContext({ baseURL: muster, ...options, ...own });
       context.setDefaultTimeout(patience);
       await context.addInitScript(() => {
         document.addEventListener('securitypolicyviolation', (event) => {

@@ -46,6 +46,7 @@ export async function company() {
     mark,
     owner,
     organizationId,
+    teams,
     slug,
     name: `Company ${mark}`,
     async join(name, { role = 'MEMBER', team: of, factor = false, email = `${name.split(' ')[0].toLowerCase()}-${mark}@browser.example` } = {}) {

@@ -6,14 +6,14 @@
 //
 // MUSTER_WIDTH                        of the window, 390 is a phone; MUSTER_SCHEME is light or dark
 // MUSTER_E2E_SHOTS                    a folder for pictures, CHROMIUM the browser, MUSTER_E2E_TIMEOUT the patience in ms
-import { check } from './browser.mjs';
+import { check, graphql } from './browser.mjs';
 import { company, mutate, nextCode } from './company.mjs';
 import { linkFromMailbox } from './mailbox.mjs';
 import { invited, removedMember } from './removed.mjs';
 import { on, windowName, windowOf } from './screen.mjs';
 import { totp } from './totp.mjs';
 
-const { owner, organizationId, slug, join } = await company();
+const { owner, organizationId, slug, name, teams, join } = await company();
 const noah = await join('Noah Member');
 const base = `/organizations/${slug}`;
 
@@ -100,6 +100,48 @@ async function silence(context, problems, shoot) {
   await page.getByText('Live', { exact: true }).waitFor();
   await mutate(owner.token, 'createTeam', 'team { id }', { organizationId, slug: 'heard', name: 'Heard' });
   await page.getByRole('listitem').filter({ hasText: 'created the team Heard' }).waitFor();
+  await meanwhile(page);
+}
+
+/** What somebody else changes while a form about it is open: it is told, and saving what was not touched does not undo it. */
+async function meanwhile(page) {
+  const { press, fill } = on(page, { shoot: async () => undefined, problems: [] });
+  const memberId = noah.memberId;
+  const place = async () => {
+    const { node } = await graphql(owner.token, `query ($id: ID!) { node(id: $id) { ... on Member { role teams { name } } } }`, { id: memberId });
+    return `${node.role} of ${node.teams.map(({ name }) => name).join(' and ')}`;
+  };
+  const is = async (want) => {
+    const found = await place();
+    if (found !== want) throw new Error(`Noah is ${found}, and not ${want}`);
+  };
+  await page.goto(`${base}/members?member=${memberId}`);
+  await press('Change role');
+  const role = page.getByRole('dialog', { name: 'Role of Noah Member' });
+  await role.waitFor();
+  await mutate(owner.token, 'changeMemberRole', 'member { id }', { memberId, role: 'ADMIN' });
+  await role.getByText('Somebody has changed it to Admin meanwhile').waitFor();
+  await press('Save the role');
+  await role.waitFor({ state: 'detached' });
+  await is('ADMIN of ');
+  await press('Set teams');
+  const dialog = page.getByRole('dialog', { name: 'Teams of Noah Member' });
+  await dialog.getByLabel('Teams').click();
+  await page.getByRole('option', { name: 'Platform' }).click();
+  await mutate(owner.token, 'setMemberTeams', 'member { id }', { memberId, teamIds: [teams.Design] });
+  await dialog.getByText('Design', { exact: true }).first().waitFor();
+  await press('Save the teams');
+  await dialog.waitFor({ state: 'detached' });
+  await is('ADMIN of Design and Platform');
+  await page.goto(`${base}/settings/general`);
+  await page.getByLabel('Short name').waitFor();
+  await mutate(owner.token, 'updateOrganization', 'organization { id }', { organizationId, name: 'Renamed elsewhere' });
+  await page.waitForFunction(() => document.querySelector('input[name=name]').value === 'Renamed elsewhere');
+  await mutate(owner.token, 'updateOrganization', 'organization { id }', { organizationId, name });
+  await page.waitForFunction((old) => document.querySelector('input[name=name]').value === old, name);
+  await fill('Name', `${name} & more`);
+  await press('Save');
+  await page.getByText('Saved.', { exact: true }).first().waitFor();
 }
 
 /** The network under a switch, and questions for the second factor of screens that are left, or that are two. */

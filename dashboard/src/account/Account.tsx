@@ -6,12 +6,12 @@ import { Outlet } from '@tanstack/react-router';
 import { api } from '../api';
 import { session } from '../api/session';
 import { Alert, Button, Title, useAction } from '../parts/ui';
-import { useAccount } from '../shell/SignedIn';
+import { atProvider, useAccount } from '../shell/SignedIn';
 
 /** The account's screens are for whoever signed in to it; a session of an organization's provider changes nothing there. */
 export function Account() {
   const { account } = useAccount();
-  if (account.twoFactor === null) return <AtProvider />;
+  if (atProvider(account)) return <AtProvider />;
   return <Outlet />;
 }
 

@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useRef } from 'react';
 import type { ApiError } from '../api/error';
 import { offers } from '../offers';
 import { Alert, Button, Title, useAction } from '../parts/ui';
-import { useAccount } from '../shell/SignedIn';
+import { atProvider, useAccount } from '../shell/SignedIn';
 import { Prove } from '../signin/Prove';
 import { dayName } from '../words';
 
@@ -47,7 +47,7 @@ export function Refused({ error, slug, lost, again }: RefusedProps) {
             session has not proved yours yet.
           </p>
           <Alert error={still} />
-          <Prove proved={retry} />
+          <ProveHere slug={slug} proved={retry} />
         </>
       );
     case 'NOT_FOUND':
@@ -81,6 +81,21 @@ export function Refused({ error, slug, lost, again }: RefusedProps) {
         </>
       );
   }
+}
+
+/** Where the session began, there it is proved: at the account, or at the organization's provider. */
+function ProveHere({ slug, proved }: { slug: string; proved: () => void }) {
+  const { account } = useAccount();
+  if (!atProvider(account)) return <Prove proved={proved} />;
+  return (
+    <>
+      <p>
+        You signed in through the organization’s provider, and it did not say that you used a second factor there. Sign in through
+        it again, with its second factor. If it asks you for none, set one up there, or ask whoever looks after it.
+      </p>
+      <Anchor href={`/sso/${slug}`}>Sign in through the provider</Anchor>
+    </>
+  );
 }
 
 function YourOrganizations() {

@@ -70,7 +70,7 @@ export function Confirm({ children, action, progress, danger = true, overtaken =
   return (
     <Dialog {...dialog} onClose={() => busy || close()}>
       {late ? <p role="status">{overtaken}</p> : read.current}
-      <Alert error={error} />
+      <Alert error={late ? null : error} />
       <Group mt="md">
         {!late && (
           <Button {...(danger ? { color: 'red' } : {})} busy={busy} progress={progress} onClick={confirm}>

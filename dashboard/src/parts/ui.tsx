@@ -49,9 +49,14 @@ export function Title({ children }: { children: string }) {
 
 /** How a request failed, in the server's words, read out at once. */
 export function Alert({ error, children }: { error: ApiError | null; children?: ReactNode }) {
+  const place = useRef<HTMLDivElement>(null);
+  // A long form in a dialog would keep below its edge why it was refused.
+  useEffect(() => {
+    if (error !== null) place.current?.scrollIntoView({ block: 'nearest' });
+  }, [error]);
   // Not taken away while it is empty: a live region that appears together with its text is not read out everywhere.
   return (
-    <div role="alert" className="alert-place">
+    <div ref={place} role="alert" className="alert-place">
       {error !== null && (
         <MantineAlert role="presentation" color="red" variant="light" icon={<IconAlertCircle aria-hidden />} mb="md">
           <p>{error.message}</p>

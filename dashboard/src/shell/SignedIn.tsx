@@ -22,6 +22,9 @@ import { accountPlaces, Navigation } from './Navigation';
 
 export type Account = NonNullable<DocumentType<typeof AccountDocument>['viewer']>;
 
+/** Whether the session began at an organization's provider: it is good for that organization alone, and sees nothing of how the account is protected. */
+export const atProvider = (account: Account) => account.authenticators === null;
+
 interface Session {
   account: Account;
   /** Asks again who is signed in: after a change of the account or of a membership. */

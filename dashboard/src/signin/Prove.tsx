@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, useCallback, useEffect, useState } from 'react';
 
 import { api, type Method } from '../api';
 import { ask } from '../api/client';
@@ -27,12 +27,21 @@ interface ProveProps {
 /** Makes the session fresh: by a code, a security key or a text message, or by the password where the account has no factor. */
 export function Prove({ purpose, proved }: ProveProps) {
   const [methods, setMethods] = useState<Method[] | null>(null);
-  const { error, run } = useAction();
-  useEffect(() => {
-    void run(async () => setMethods(lastUsedFirst((await ask(FactorsDocument, {})).viewer?.authenticators ?? [])));
-  }, [run]);
+  const { busy, error, run } = useAction();
+  const look = useCallback(() => void run(async () => setMethods(lastUsedFirst((await ask(FactorsDocument, {})).viewer?.authenticators ?? []))), [run]);
+  useEffect(look, [look]);
 
-  if (methods === null) return error === null ? <p role="status">One moment…</p> : <Alert error={error} />;
+  if (methods === null) {
+    return error === null ? (
+      <p role="status">One moment…</p>
+    ) : (
+      <Alert error={error}>
+        <Button secondary busy={busy} progress="Trying…" onClick={look}>
+          Try again
+        </Button>
+      </Alert>
+    );
+  }
   if (methods.length === 0) return <ByPassword purpose={purpose} proved={proved} />;
   return (
     <>

@@ -38,7 +38,7 @@ export function Details({ id, close }: DetailsProps) {
       <h3 className="member-name">{called(member)}</h3>
       <Group gap="xs">
         <StatusBadge status={member.status} />
-        {member.twoFactor !== null && <TwoFactorBadge state={member.twoFactor} />}
+        {member.twoFactor !== null && <TwoFactorBadge member={member} />}
       </Group>
       <dl className="facts">
         {member.email !== null && <Fact name="Email">{member.email}</Fact>}

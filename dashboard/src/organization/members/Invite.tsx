@@ -77,6 +77,7 @@ interface TeamsFieldProps {
 
 /** Some of the organization's teams. */
 export function TeamsField({ teams, value, onChange }: TeamsFieldProps) {
+  const [opened, setOpened] = useState(false);
   if (teams !== null && teams.length === 0) return <p>There are no teams yet.</p>;
   return (
     <MultiSelect
@@ -90,7 +91,13 @@ export function TeamsField({ teams, value, onChange }: TeamsFieldProps) {
       limit={100}
       data={(teams ?? []).map(({ id, name }) => ({ value: id, label: name }))}
       value={value}
-      onChange={onChange}
+      onChange={(ids) => {
+        onChange(ids);
+        setOpened(false); // It lies over the form's button.
+      }}
+      dropdownOpened={opened}
+      onDropdownOpen={() => setOpened(true)}
+      onDropdownClose={() => setOpened(false)}
     />
   );
 }

@@ -33,7 +33,7 @@ const teams: Column = {
     </Text>
   ),
 };
-const twoFactor: Column = { name: '2FA', cell: (member) => <TwoFactorBadge state={member.twoFactor} /> };
+const twoFactor: Column = { name: '2FA', cell: (member) => <TwoFactorBadge member={member} /> };
 const status: Column = { name: 'Status', wide: true, cell: (member) => <StatusBadge status={member.status} /> };
 const lastSeen: Column = {
   name: 'Last seen',

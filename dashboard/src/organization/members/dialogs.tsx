@@ -5,6 +5,7 @@ import { type FormEvent, useState } from 'react';
 import { change } from '../../api/client';
 import { ChangeMemberRoleDocument, ResetMemberTwoFactorDocument, type Role, SetMemberTeamsDocument } from '../../gql';
 import { Dialog } from '../../parts/Dialog';
+import { useDraft, useDraftSet } from '../../parts/draft';
 import { useFresh } from '../../parts/StepUp';
 import { told } from '../../parts/told';
 import { Alert, Button, useAction } from '../../parts/ui';
@@ -31,13 +32,14 @@ export function RoleDialog({ member, roles, opened, onClose }: DialogProps & { r
 function ChangeRole({ member, roles, done }: { member: MemberDetails; roles: Role[]; done: () => void }) {
   const { member: viewer } = useOrganization();
   const fresh = useFresh();
-  const [role, setRole] = useState(member.role);
+  const { value: role, choose, changed } = useDraft(member.role);
+  const [before] = useState(member.role);
   const { busy, error, run } = useAction();
   const own = viewer.id === member.id;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      if (role !== member.role) {
+      if (changed) {
         await fresh(`make ${called(member)} ${roleName(role)}`, () => change(ChangeMemberRoleDocument, { memberId: member.id, role }));
         told(`The role of ${called(member)} is now ${roleName(role)}.`);
       }
@@ -46,7 +48,8 @@ function ChangeRole({ member, roles, done }: { member: MemberDetails; roles: Rol
   };
   return (
     <form onSubmit={submit}>
-      <RoleField roles={roles} value={role} onChange={setRole} />
+      <RoleField roles={roles} value={role} onChange={choose} />
+      {member.role !== before && <p role="status">Somebody has changed it to {roleName(member.role)} meanwhile.</p>}
       {own && !hasRole(role, viewer.role) && <p>This lowers your own role. You cannot raise it again yourself.</p>}
       {role === 'OWNER' && !own && member.role !== 'OWNER' && <p>An owner can do everything here, and can remove you.</p>}
       <Alert error={error} />
@@ -67,7 +70,7 @@ export function TeamsDialog({ member, opened, onClose }: DialogProps) {
 
 function SetTeams({ member, done }: { member: MemberDetails; done: () => void }) {
   const teams = useTeams();
-  const [teamIds, setTeamIds] = useState(() => (member.teams ?? []).map(({ id }) => id));
+  const { value: teamIds, choose } = useDraftSet((member.teams ?? []).map(({ id }) => id));
   const { busy, error, run } = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -80,7 +83,7 @@ function SetTeams({ member, done }: { member: MemberDetails; done: () => void })
   return (
     <form onSubmit={submit}>
       <p>Members reach the projects of their own teams.</p>
-      <TeamsField teams={teams} value={teamIds} onChange={setTeamIds} />
+      <TeamsField teams={teams} value={teamIds} onChange={choose} />
       <Alert error={error} />
       <Button type="submit" busy={busy} progress="Saving…">
         Save the teams

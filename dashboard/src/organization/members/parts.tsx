@@ -16,9 +16,16 @@ export function StatusBadge({ status }: { status: MemberStatus }) {
 
 const stateColor: Record<TwoFactorState, string> = { SECURE: 'green', INSECURE: 'yellow', DISABLED: 'red' };
 
-/** How well the account is protected; nothing is known of who has not joined. */
-export function TwoFactorBadge({ state }: { state: TwoFactorState | null }) {
+/** How well the account is protected, or that a trusted provider answers for it; nothing is known of who has not joined. */
+export function TwoFactorBadge({ member: { twoFactor: state, meetsRequirement } }: { member: { twoFactor: TwoFactorState | null; meetsRequirement: boolean | null } }) {
   if (state === null) return <Text size="sm">–</Text>;
+  if (state === 'DISABLED' && meetsRequirement === true) {
+    return (
+      <Badge variant="light" color="green">
+        By the provider
+      </Badge>
+    );
+  }
   return (
     <Badge variant="light" color={stateColor[state]}>
       {twoFactorName(state)}

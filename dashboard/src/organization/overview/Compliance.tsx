@@ -104,7 +104,7 @@ function Now({ shown }: Section) {
       <Progress value={share} size="lg" color={share === 100 ? 'green' : 'muster'} aria-label="Share of members with 2FA" />
       <p className="figure-note">
         {shown.require2FA === true
-          ? 'Two-factor authentication is required here: whoever is without it has no access.'
+          ? 'Two-factor authentication is required here: whoever does not meet that has no access.'
           : 'Two-factor authentication is not required here.'}
       </p>
     </Card>

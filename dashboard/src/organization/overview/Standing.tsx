@@ -30,6 +30,10 @@ export function Standing() {
           {viewer.twoFactor === 'INSECURE' &&
             'Your account has two-factor authentication by text message only. An app or a security key protects it better.'}
           {viewer.twoFactor === 'DISABLED' &&
+            viewer.meetsRequirement === true &&
+            'You sign in through the organization’s provider, whose second factor counts here. Your account has none of its own.'}
+          {viewer.twoFactor === 'DISABLED' &&
+            viewer.meetsRequirement !== true &&
             'Your account has no two-factor authentication. If it becomes required here, you lose access until you set it up.'}
         </Text>
       </Paper>

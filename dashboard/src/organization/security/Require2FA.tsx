@@ -7,6 +7,7 @@ import { change } from '../../api/client';
 import { SetRequire2FaDocument } from '../../gql';
 import { Confirm } from '../../parts/Dialog';
 import { useFresh } from '../../parts/StepUp';
+import { useAccount } from '../../shell/SignedIn';
 import { personName } from '../log/label';
 import { useOrganization } from '../Organization';
 import { Consequences } from './Impact';
@@ -63,7 +64,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
           size="lg"
           opened={asking === 'on'}
           onClose={never}
-          overtaken={required ? `${other} has turned it on meanwhile. Nothing is left to confirm.` : null}
+          overtaken={required ? `${other} turned it on meanwhile. Nothing is left to confirm.` : null}
           danger={impact.removedCount + impact.unmailableCount > 0}
           action={impact.removedCount === 0 ? 'Require it' : `Require it and remove ${counted(impact.removedCount, 'member')}`}
           progress="Turning on…"
@@ -77,7 +78,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
         title="No longer require two-factor authentication?"
         opened={asking === 'off'}
         onClose={never}
-        overtaken={required ? null : `${other} has turned it off meanwhile. Nothing is left to confirm.`}
+        overtaken={required ? null : `${other} turned it off meanwhile. Nothing is left to confirm.`}
         action="Turn it off"
         progress="Turning off…"
         run={set(false)}
@@ -92,18 +93,19 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
   );
 }
 
-/** Who has turned the requirement on or off while a dialog asks about it. */
+/** Who has turned the requirement on or off while a dialog asks about it: somebody else, or the viewer, whose own answer was lost. */
 function useOther(asking: boolean): string {
   const { feed } = useOrganization();
+  const { account } = useAccount();
   const [who, setWho] = useState<string | null>(null);
   useEffect(() => {
     if (!asking) return;
     setWho(null);
-    return feed.onEntry(({ action, message, actorLabel }) => {
-      if (action === 'org.edit' && message.includes('two-factor authentication')) setWho(personName(actorLabel));
+    return feed.onEntry(({ action, message, actorId, actorLabel }) => {
+      if (action === 'org.edit' && message.includes('two-factor authentication')) setWho(actorId === account.id ? 'You have' : `${personName(actorLabel)} has`);
     });
-  }, [asking, feed]);
-  return who ?? 'Somebody';
+  }, [asking, feed, account.id]);
+  return who ?? 'Somebody has';
 }
 
 /** Why the requirement cannot be turned on, in the server's words, and where to go. */

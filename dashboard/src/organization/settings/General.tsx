@@ -1,7 +1,8 @@
-import { type FormEvent, useState } from 'react';
+import type { FormEvent } from 'react';
 
 import { change } from '../../api/client';
 import { UpdateOrganizationDocument } from '../../gql';
+import { useDraft } from '../../parts/draft';
 import { told } from '../../parts/told';
 import { Alert, Button, Field, Title, useAction } from '../../parts/ui';
 import { Needs } from '../Needs';
@@ -20,13 +21,18 @@ export function General() {
 
 function Names() {
   const { organization } = useOrganization();
-  const [name, setName] = useState(organization.name);
-  const [slug, setSlug] = useState(organization.slug);
+  const name = useDraft(organization.name);
+  const slug = useDraft(organization.slug);
   const { busy, error, run } = useAction();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
-      const saved = await change(UpdateOrganizationDocument, { organizationId: organization.id, name: name.trim(), slug });
+      const saved = await change(UpdateOrganizationDocument, {
+        organizationId: organization.id,
+        // What was not touched here may have been changed by somebody else.
+        ...(name.changed ? { name: name.value.trim() } : {}),
+        ...(slug.changed ? { slug: slug.value } : {}),
+      });
       told(saved.organization.slug === organization.slug ? 'Saved.' : `Saved. The address is now /organizations/${saved.organization.slug}.`);
     });
   };
@@ -34,15 +40,15 @@ function Names() {
     <div className="narrow">
       <Title>{title}</Title>
       <form onSubmit={submit}>
-        <Field label="Name" name="name" maxLength={100} required value={name} onValue={setName} error={error} />
+        <Field label="Name" name="name" maxLength={100} required value={name.value} onValue={name.choose} error={error} />
         <Field
           label="Short name"
           name="slug"
           hint="2 to 40 of a–z, 0–9 and inner hyphens. It stands in the address: links to the old one stop working."
           maxLength={40}
           required
-          value={slug}
-          onValue={setSlug}
+          value={slug.value}
+          onValue={slug.choose}
           error={error}
         />
         <Alert error={error} />
