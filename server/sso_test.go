@@ -238,6 +238,23 @@ func TestTrustedProviderBesideTheRequirement(t *testing.T) {
 	if want := "Leo ACTIVE, Max ACTIVE, Noa REMOVED_FOR_2FA, Olivia ACTIVE, pia Provided ACTIVE, quinn Provided ACTIVE"; statuses != want {
 		t.Errorf("got %s, want %s", statuses, want)
 	}
+	var rows struct {
+		Organization struct {
+			Members struct {
+				Nodes []struct {
+					Name             string
+					TwoFactor        string
+					MeetsRequirement *bool
+				}
+			}
+		}
+	}
+	owner.do(t, `query($s: String!) { organization(slug: $s) { members { nodes { name twoFactor meetsRequirement } } } }`, vars{"s": o.Slug}, &rows)
+	for _, row := range rows.Organization.Members.Nodes {
+		if row.MeetsRequirement == nil || *row.MeetsRequirement != (row.Name != "Noa") {
+			t.Errorf("whether %s meets the requirement: %+v", row.Name, row)
+		}
+	}
 	const see = `query($s: String!) { organization(slug: $s) { teams { id } } }`
 	leo.refused(t, "STEP_UP_REQUIRED", see, vars{"s": o.Slug})
 	noa.refused(t, "TWO_FACTOR_REQUIRED", see, vars{"s": o.Slug})

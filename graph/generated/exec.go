@@ -242,6 +242,7 @@ type ComplexityRoot struct {
 		IsOnlyOwner          func(childComplexity int) int
 		LastSeenAt           func(childComplexity int) int
 		Linked               func(childComplexity int) int
+		MeetsRequirement     func(childComplexity int) int
 		Name                 func(childComplexity int) int
 		NotificationSettings func(childComplexity int) int
 		Organization         func(childComplexity int) int
@@ -1435,6 +1436,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Member.Linked(childComplexity), true
+	case "Member.meetsRequirement":
+		if e.ComplexityRoot.Member.MeetsRequirement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.MeetsRequirement(childComplexity), true
 	case "Member.name":
 		if e.ComplexityRoot.Member.Name == nil {
 			break
@@ -4175,6 +4182,8 @@ type Member implements Node {
   isOnlyOwner: Boolean
   "Whether the organization's single sign-on provider signs this member in. Managers, owners and the member."
   linked: Boolean
+  "Whether they meet the requirement, or would if it were on: by an authenticator of their own, or by a provider that signs them in and whose second factor is trusted. Null for an invitation. Managers, owners and the member."
+  meetsRequirement: Boolean
 }
 
 "How many members an organization has."
@@ -5840,6 +5849,8 @@ func (ec *executionContext) childFields_Member(ctx context.Context, field graphq
 		return ec.fieldContext_Member_isOnlyOwner(ctx, field)
 	case "linked":
 		return ec.fieldContext_Member_linked(ctx, field)
+	case "meetsRequirement":
+		return ec.fieldContext_Member_meetsRequirement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
 }
@@ -10525,6 +10536,29 @@ func (ec *executionContext) _Member_linked(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Member_linked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Member_meetsRequirement(ctx context.Context, field graphql.CollectedField, obj *org.Member) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Member_meetsRequirement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MeetsRequirement(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Member_meetsRequirement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Member", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _MemberConnection_edges(ctx context.Context, field graphql.CollectedField, obj *org.Page[org.Member]) (ret graphql.Marshaler) {
@@ -23385,6 +23419,11 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "linked":
 			out.Values[i] = ec._Member_linked(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "meetsRequirement":
+			out.Values[i] = ec._Member_meetsRequirement(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

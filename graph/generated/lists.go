@@ -1519,6 +1519,8 @@ func (ec *executionContext) planMember(sel ast.SelectionSet) *list.Plan {
 			plan.Add(field, 17)
 		case "linked":
 			plan.Add(field, 18)
+		case "meetsRequirement":
+			plan.Add(field, 19)
 		default:
 			return nil
 		}
@@ -1656,6 +1658,13 @@ func appendMember(b []byte, plan *list.Plan, v *org.Member) (_ []byte, ok bool) 
 				b = list.AppendNull(b)
 			} else {
 				b = list.AppendBool(b, (*v.Linked))
+			}
+		case 19:
+			value := v.MeetsRequirement()
+			if value == nil {
+				b = list.AppendNull(b)
+			} else {
+				b = list.AppendBool(b, (*value))
 			}
 		}
 	}
