@@ -1,1 +1,0 @@
-import{i as e}from"./urql.es-l83IbPoG.js";function t(t){e.show({message:t,role:`status`,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};

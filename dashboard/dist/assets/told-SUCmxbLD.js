@@ -1,0 +1,1 @@
+import{i as e}from"./urql.es-DukotVIz.js";function t(t){e.show({message:t,role:`status`,color:`green`,autoClose:6e3,closeButtonProps:{"aria-label":`Dismiss`}})}export{t};
