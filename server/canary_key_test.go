@@ -140,6 +140,7 @@ func (c *canaries) keepCeremonies(t *testing.T) (again func()) {
 	return func() {
 		t.Helper()
 		c.exec(t, `DELETE FROM rate_limits`)
+		c.exec(t, forgetSessions)
 		for _, sql := range statements {
 			c.exec(t, sql)
 		}

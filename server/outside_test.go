@@ -294,8 +294,11 @@ func (b back) guesses(t testing.TB, p *person) int {
 func (b back) forget(t testing.TB) {
 	t.Helper()
 	b.run(t, `DELETE FROM rate_limits`)
-	b.run(t, `UPDATE sessions SET tries = 0 WHERE tries > 0`)
+	b.run(t, forgetSessions)
 }
+
+// forgetSessions gives every session all its answers to confirmIdentity back.
+const forgetSessions = `UPDATE sessions SET tries = 0 WHERE tries > 0`
 
 // age makes all budgets' hits older.
 func (b back) age(t testing.TB, d time.Duration) {
