@@ -10,11 +10,8 @@ import (
 	"muster/secret"
 )
 
-// operatorLabel is how logs name whoever runs Muster and uses its command line: they prove themselves by having the
-// database and the key.
-const operatorLabel = "operator (command line)"
-
-func operator(string) actor { return actor{label: operatorLabel, name: operatorLabel} }
+// operator is whoever runs Muster and uses its command line: they prove themselves by having the database and the key.
+func operator(string) actor { return actor{label: org.OperatorLabel, name: org.OperatorLabel} }
 
 // OperatorReset is what the command line's reset of a second factor did.
 type OperatorReset struct {
@@ -153,7 +150,7 @@ func (a *App) turnOff(ctx context.Context, c *accountChange, m *org.Member) erro
 	e.TargetID, e.TargetLabel = label(m.Organization)
 	c.write(m.OrganizationID, e)
 	c.jobs = append(c.jobs, NotifyJob{
-		OrganizationID: m.OrganizationID, Security: true, What: "Two-factor authentication is no longer required.", By: operatorLabel, At: a.Now(),
+		OrganizationID: m.OrganizationID, Security: true, What: "Two-factor authentication is no longer required.", By: org.OperatorLabel, At: a.Now(),
 	})
 	return nil
 }
@@ -177,7 +174,7 @@ func (a *App) OperatorCreateOwner(ctx context.Context, slug, email, name string)
 	if email, err = org.ParseEmail("email", email); err != nil {
 		return nil, err
 	}
-	if name, err = org.ParseName("name", name, 100); err != nil {
+	if name, err = org.ParseActorName("name", name, 100); err != nil {
 		return nil, err
 	}
 	nothing, err := a.hashPassword(ctx, secret.NewToken())
@@ -265,11 +262,11 @@ func (a *App) makeOwner(ctx context.Context, tx *db.Tx, o *org.Organization, use
 	}
 	entries := []*org.AuditLogEntry{}
 	if done.NewOrganization {
-		e := &org.AuditLogEntry{Action: org.ActionOrgCreate, ActorLabel: operatorLabel, Message: "created the organization", Data: map[string]any{"slug": o.Slug, "name": o.Name}}
+		e := &org.AuditLogEntry{Action: org.ActionOrgCreate, ActorLabel: org.OperatorLabel, Message: "created the organization", Data: map[string]any{"slug": o.Slug, "name": o.Name}}
 		e.TargetID, e.TargetLabel = label(o)
 		entries = append(entries, e)
 	}
-	e := &org.AuditLogEntry{Action: org.ActionMemberEdit, ActorLabel: operatorLabel, Message: "made " + m.Label() + " an owner", Data: map[string]any{"role": org.RoleOwner}}
+	e := &org.AuditLogEntry{Action: org.ActionMemberEdit, ActorLabel: org.OperatorLabel, Message: "made " + m.Label() + " an owner", Data: map[string]any{"role": org.RoleOwner}}
 	e.TargetID, e.TargetLabel = label(m)
 	if err := tx.AddAuditEntries(ctx, o.ID, append(entries, e)); err != nil {
 		return err
@@ -289,6 +286,6 @@ func (a *App) makeOwner(ctx context.Context, tx *db.Tx, o *org.Organization, use
 		return fmt.Errorf("write the account's log: %w", err)
 	}
 	return tx.Enqueue(ctx, accountMail(&Request{}, user.ID, message, a.Now()), NotifyJob{
-		OrganizationID: o.ID, Security: true, Owners: true, What: m.PublicName() + " is an owner now.", By: operatorLabel, At: a.Now(), Except: user.ID,
+		OrganizationID: o.ID, Security: true, Owners: true, What: m.PublicName() + " is an owner now.", By: org.OperatorLabel, At: a.Now(), Except: user.ID,
 	})
 }

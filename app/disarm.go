@@ -49,7 +49,7 @@ func (a *App) endOtherResets(ctx context.Context, c *accountChange) error {
 	}
 	by := c.actor
 	defer func() { c.actor = by }()
-	c.actor = func(string) actor { return actor{label: systemLabel, name: systemLabel} }
+	c.actor = func(string) actor { return actor{label: org.SystemLabel, name: org.SystemLabel} }
 	for _, reset := range waiting {
 		if !slices.Contains(c.locked, reset.OrganizationID) {
 			continue

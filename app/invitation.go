@@ -456,15 +456,12 @@ func (c *change) expire(ctx context.Context, m *org.Member) error {
 
 func expiredEntry(m *org.Member) *org.AuditLogEntry {
 	e := &org.AuditLogEntry{
-		Action: org.ActionMemberExpired, ActorLabel: systemLabel,
+		Action: org.ActionMemberExpired, ActorLabel: org.SystemLabel,
 		Message: m.Label() + " did not come back in time", Data: map[string]any{"role": m.Role, "reinstatable_until": m.ReinstatableUntil},
 	}
 	e.TargetID, e.TargetLabel = label(m)
 	return e
 }
-
-// systemLabel is how the log names what nobody did.
-const systemLabel = "Muster"
 
 // expireWindows ends the memberships of removed members whose three months are over.
 func (a *App) expireWindows(ctx context.Context) error {

@@ -131,7 +131,7 @@ func (a *App) askReset(ctx context.Context, c *accountChange, by, target *org.Me
 		if organizationID == reset.OrganizationID {
 			return actorOf(by.User)
 		}
-		return actor{label: elsewhereLabel, name: elsewhereLabel}
+		return actor{label: org.ElsewhereLabel, name: org.ElsewhereLabel}
 	}
 	c.logReset(reset, org.ActionResetRequested, "asked to reset the second factor of "+target.Label(), "")
 	for _, m := range c.Memberships {
@@ -145,9 +145,6 @@ func (a *App) askReset(ctx context.Context, c *accountChange, by, target *org.Me
 	payload.Reset = reset.SeenBy(by, target)
 	return nil
 }
-
-// elsewhereLabel is how an organization's log names who acts in another one, of which it is told nothing.
-const elsewhereLabel = "Another organization"
 
 // logReset writes what happens to a request into the log where it was asked for, with the reason, and of every organization
 // that has to agree, without. state is how it ended, "" while it goes on.
@@ -319,7 +316,7 @@ func (a *App) approve(ctx context.Context, c *accountChange, r *Request, reset *
 		if given := reset.ApprovalIn(organizationID); given != nil {
 			return actor{id: &given.ApprovedByID, label: given.ApprovedByLabel}
 		}
-		return actor{label: elsewhereLabel, name: elsewhereLabel}
+		return actor{label: org.ElsewhereLabel, name: org.ElsewhereLabel}
 	}
 	known := func(organizationID string) bool {
 		for _, by := range voices {
@@ -360,7 +357,7 @@ func (a *App) voidReset(ctx context.Context, c *accountChange, reset *org.Reset)
 	if org.ResetHolds(by, c.membership(reset.OrganizationID)) {
 		return nil, nil
 	}
-	c.actor = func(string) actor { return actor{label: systemLabel, name: systemLabel} }
+	c.actor = func(string) actor { return actor{label: org.SystemLabel, name: org.SystemLabel} }
 	refusal = org.Refuse(org.CodeConflict, "This request no longer stands: whoever asked could not ask for it any more, or there is no factor left to reset. It has been ended.")
 	return refusal, a.endReset(ctx, c, reset, org.ResetVoid, "ended a request to reset the second factor of "+c.User.Label()+" that no longer stood")
 }
@@ -464,7 +461,7 @@ func (a *App) expireReset(ctx context.Context, reset *org.Reset) error {
 		if now.State != org.ResetPending {
 			return errResetEnded()
 		}
-		c.actor = func(string) actor { return actor{label: systemLabel, name: systemLabel} }
+		c.actor = func(string) actor { return actor{label: org.SystemLabel, name: org.SystemLabel} }
 		state := now.Lapses()
 		return a.endReset(ctx, c, now, state, "ended a request to reset the second factor of "+c.User.Label()+": "+endings[state])
 	}, reset.OrganizationID)

@@ -189,7 +189,7 @@ func (a *App) declineBy(ctx context.Context, c *accountChange, r *Request, reset
 				return actorOf(r.session.User)
 			}
 		}
-		return actor{label: elsewhereLabel, name: elsewhereLabel}
+		return actor{label: org.ElsewhereLabel, name: org.ElsewhereLabel}
 	}
 	message := "declined the reset of the second factor of " + c.User.Label()
 	if state == org.ResetWithdrawn {

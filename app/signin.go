@@ -33,7 +33,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err != nil {
 		return nil, err
 	}
-	name, err := org.ParseName("name", in.Name, 100)
+	name, err := org.ParseActorName("name", in.Name, 100)
 	if err != nil {
 		return nil, err
 	}

@@ -379,7 +379,7 @@ func (a *App) lockProvider(ctx context.Context, tx *db.Tx, organizationID string
 // joinBySSO makes an account and a membership for somebody whom the provider names for the first time.
 func (a *App) joinBySSO(ctx context.Context, tx *db.Tx, o *org.Organization, sso *org.SSO, who *provider.Identity) (userID string, err error) {
 	r := request(ctx)
-	user := &org.User{ID: db.NewID(db.UserID), Name: org.ClaimedName(who.Name, o)}
+	user := &org.User{ID: db.NewID(db.UserID), Name: org.ClaimedName(who.Name, o), Issuer: &sso.Issuer}
 	if err := tx.CreateProviderUser(ctx, user); err != nil {
 		return "", fmt.Errorf("create the account: %w", err)
 	}

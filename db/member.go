@@ -15,7 +15,7 @@ import (
 // memberRow is one row of a query for members: columns that every reader needs, and those of the details that are wanted.
 type memberRow struct {
 	role, status, twoFactor              word
-	id, email, userID, userName          columnText
+	id, email, userID, userName, issuer  columnText
 	organizationID, slug                 columnText
 	organizationName                     columnText
 	enforced                             pgtype.Bool
@@ -24,6 +24,7 @@ type memberRow struct {
 	frozen                               pgtype.Timestamptz
 	notifyMembership, notifySecurity     pgtype.Bool
 	inviterID, inviterName, inviterEmail columnText
+	inviterIssuer                        columnText
 	inviteExpires                        pgtype.Timestamptz
 	inviteDelivery                       columnText
 	sentBy                               columnText
@@ -33,10 +34,10 @@ type memberRow struct {
 	teamIDs, teamSlugs, teamNames        []string
 }
 
-const memberColumns = `m.id, m.role, m.status, coalesce(u.email, m.email), u.id, u.name, u.two_factor`
+const memberColumns = `m.id, m.role, m.status, coalesce(u.email, m.email), u.id, u.name, u.issuer, u.two_factor`
 
 func (r *memberRow) columns() []any {
-	return []any{&r.id, &r.role, &r.status, &r.email, &r.userID, &r.userName, &r.twoFactor}
+	return []any{&r.id, &r.role, &r.status, &r.email, &r.userID, &r.userName, &r.issuer, &r.twoFactor}
 }
 
 // memberDetails are the columns that not every reader of members needs, each group with what it joins: to-one links are joins,
@@ -63,9 +64,11 @@ var memberDetails = []struct {
 		},
 	},
 	{
-		func(d org.MemberDetails) bool { return d.InvitedBy }, `b.id, b.name, b.email`,
+		func(d org.MemberDetails) bool { return d.InvitedBy }, `b.id, b.name, b.email, b.issuer`,
 		`LEFT JOIN users b ON b.id = m.invited_by_id`,
-		func(r *memberRow) []any { return []any{&r.inviterID, &r.inviterName, &r.inviterEmail} },
+		func(r *memberRow) []any {
+			return []any{&r.inviterID, &r.inviterName, &r.inviterEmail, &r.inviterIssuer}
+		},
 	},
 	{
 		func(d org.MemberDetails) bool { return d.Invitation },
@@ -165,7 +168,7 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 	m.Role, m.Status = org.Role(r.role), org.MemberStatus(r.status)
 	m.Email, m.TwoFactor = given(&s.email, r.email.Valid), given(&s.twoFactor, r.twoFactor != "")
 	if r.userID.Valid {
-		s.user = org.User{ID: r.userID.String, Name: r.userName.String, Email: m.Email, TwoFactor: m.TwoFactor}
+		s.user = org.User{ID: r.userID.String, Name: r.userName.String, Email: m.Email, TwoFactor: m.TwoFactor, Issuer: nullable(r.issuer)}
 		m.User, m.Name = &s.user, &s.user.Name
 	}
 	if have.Times {
@@ -179,8 +182,9 @@ func (r *memberRow) store(s *storedMember, have org.MemberDetails, o *org.Organi
 		}
 	}
 	if have.InvitedBy && r.inviterID.Valid {
-		email := r.inviterEmail.String
-		m.InvitedBy = &org.User{ID: r.inviterID.String, Name: r.inviterName.String, Email: given(&email, r.inviterEmail.Valid)}
+		m.InvitedBy = &org.User{
+			ID: r.inviterID.String, Name: r.inviterName.String, Email: nullable(r.inviterEmail), Issuer: nullable(r.inviterIssuer),
+		}
 	}
 	if have.Invitation {
 		delivery := org.InviteDelivery(r.inviteDelivery.String)
@@ -233,6 +237,15 @@ func given[T any](value *T, valid bool) *T {
 		return nil
 	}
 	return value
+}
+
+// nullable is a nullable column's text, nil where it is null.
+func nullable(t columnText) *string {
+	if !t.Valid {
+		return nil
+	}
+	s := t.String
+	return &s
 }
 
 // moment is a nullable column's, nil where it is null.

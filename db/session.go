@@ -15,7 +15,7 @@ import (
 const (
 	sessionColumns = `s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
-       u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor`
+       u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor, u.issuer`
 	sessionJoins = ` FROM sessions s JOIN users u ON u.id = s.user_id`
 	sessionQuery = `SELECT ` + sessionColumns + sessionJoins + ` WHERE `
 )
@@ -23,7 +23,7 @@ const (
 // sessionRow is one row of sessionColumns.
 type sessionRow struct {
 	id, userID, organizationID, began, freshBy, invitationMemberID  columnText
-	ip, agent, name, email, twoFactor                               columnText
+	ip, agent, name, email, twoFactor, issuer                       columnText
 	invitationHash                                                  []byte
 	verified                                                        bool
 	proved, fresh, mailboxProved, created, used, expires, endedWhen pgtype.Timestamptz
@@ -33,7 +33,7 @@ func (r *sessionRow) columns() []any {
 	return []any{
 		&r.id, &r.userID, &r.organizationID, &r.began, &r.proved, &r.fresh, &r.freshBy, &r.mailboxProved, &r.invitationMemberID, &r.invitationHash,
 		&r.ip, &r.agent, &r.created, &r.used, &r.expires, &r.endedWhen,
-		&r.name, &r.email, &r.verified, &r.twoFactor,
+		&r.name, &r.email, &r.verified, &r.twoFactor, &r.issuer,
 	}
 }
 
@@ -43,16 +43,18 @@ func (r *sessionRow) session() *org.Session {
 		org.Session
 		user                         org.User
 		organization, member, email  string
+		issuer                       string
 		verified                     bool
 		twoFactor                    org.TwoFactorState
 		proved, mailboxProved, ended time.Time
 	}{
-		organization: r.organizationID.String, member: r.invitationMemberID.String, email: r.email.String,
+		organization: r.organizationID.String, member: r.invitationMemberID.String, email: r.email.String, issuer: r.issuer.String,
 		verified: r.verified, twoFactor: org.TwoFactorState(r.twoFactor.String),
 		proved: r.proved.Time, mailboxProved: r.mailboxProved.Time, ended: r.endedWhen.Time,
 	}
 	s.user = org.User{
 		ID: r.userID.String, Name: r.name.String, Email: given(&s.email, r.email.Valid), EmailVerified: &s.verified, TwoFactor: &s.twoFactor,
+		Issuer: given(&s.issuer, r.issuer.Valid),
 	}
 	s.Session = org.Session{
 		ID: r.id.String, User: &s.user, OrganizationID: given(&s.organization, r.organizationID.Valid),

@@ -144,6 +144,6 @@ func (t *Tx) UnlinkIdentity(ctx context.Context, id string) error {
 // CreateProviderUser adds an account that only a provider signs in to: without a password, and without an address, since a
 // provider's claim of one proves nothing.
 func (t *Tx) CreateProviderUser(ctx context.Context, u *org.User) error {
-	_, err := t.pg.Exec(ctx, `INSERT INTO users (id, name) VALUES ($1, $2)`, u.ID, u.Name)
+	_, err := t.pg.Exec(ctx, `INSERT INTO users (id, name, issuer) VALUES ($1, $2, $3)`, u.ID, u.Name, u.Issuer)
 	return err
 }

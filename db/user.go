@@ -8,7 +8,7 @@ import (
 )
 
 // userColumns are a user's, in the order and names of org.User. Credentials and seeds are never among them.
-const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.frozen_since, u.frozen_email`
+const userColumns = `u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.issuer, u.frozen_since, u.frozen_email`
 
 // User finds a user by id.
 func (q Queries) User(ctx context.Context, id string) (*org.User, error) {

@@ -92,19 +92,6 @@ func (m *Member) InOffice() bool {
 	return m != nil && !m.Frozen() && m.Status == StatusActive && m.Role.AtLeast(RoleManager) && (!m.Organization.Enforced || m.Meets())
 }
 
-// Label is how the audit log names the member.
-func (m *Member) Label() string {
-	switch {
-	case m.Name != nil && m.Email != nil:
-		return *m.Name + " <" + *m.Email + ">"
-	case m.Name != nil:
-		return *m.Name
-	case m.Email != nil:
-		return *m.Email
-	}
-	return m.ID
-}
-
 // PublicName is how mails and refusals name the member to people who may not see addresses.
 func (m *Member) PublicName() string {
 	if m.Name != nil {

@@ -302,6 +302,8 @@ func TestLabels(t *testing.T) {
 		{"a member is named with the address", member(org.RoleMember).Label(), "Ada <ada@example.com>"},
 		{"an invitation by its address", invited().Label(), "Bo@Example.com"},
 		{"a member whose address was released by the name", (&org.Member{ID: "mem_3", Name: ptr("Cy")}).Label(), "Cy"},
+		{"one whom a provider has named by the provider", (&org.Member{User: &org.User{Name: "Dot", Issuer: ptr("https://login.example.com")}}).Label(), "Dot (through https://login.example.com)"},
+		{"one who has an address since by the address", (&org.User{Name: "Dot", Email: ptr("dot@example.com"), Issuer: ptr("https://login.example.com")}).Label(), "Dot <dot@example.com>"},
 		{"what has neither by its id", (&org.Member{ID: "mem_3"}).Label(), "mem_3"},
 		{"a person with the address", user("ada@example.com", org.TwoFactorSecure).Label(), "Ada <ada@example.com>"},
 		{"a person whose address was released by the name", (&org.User{Name: "Cy"}).Label(), "Cy"},

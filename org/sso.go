@@ -56,7 +56,7 @@ func CheckDisconnectSSO(o *Organization) error {
 func CheckIssuer(field, issuer string, private bool) error {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Hostname() == "" || u.Scheme != "https" && (u.Scheme != "http" || !private || !loopback(u.Hostname())) ||
-		u.User != nil || strings.ContainsAny(issuer, "?#") || strings.ContainsFunc(issuer, unsafeRune) || len(issuer) > 512 {
+		u.User != nil || strings.ContainsAny(issuer, "?#<>\" ") || strings.ContainsFunc(issuer, unsafeRune) || len(issuer) > 512 {
 		return BadInput(field, "An issuer is an https URL without query or fragment, for example https://login.example.com.")
 	}
 	return nil
@@ -117,14 +117,25 @@ func (i *LinkedIdentity) CheckUnlink(m *Member, otherWays bool) error {
 	return nil
 }
 
-// ClaimedName makes an account's name of what a provider calls somebody: what ParseName takes, cut to its length.
+// ClaimedName makes an account's name of what a provider calls somebody: what ParseActorName takes, cut to its length, and of
+// an address what stands before it or its @.
 func ClaimedName(claim string, o *Organization) string {
-	claim = strings.TrimSpace(strings.ToValidUTF8(claim, ""))
+	claim = strings.ToValidUTF8(claim, "")
+	if i := strings.IndexFunc(claim, addressMark); i >= 0 {
+		claim = claim[:i]
+	}
+	claim = strings.TrimSpace(claim)
 	if utf8.RuneCountInString(claim) > 100 {
 		claim = string([]rune(claim)[:100])
 	}
-	if name, err := ParseName("name", claim, 100); err == nil {
+	if name, err := ParseActorName("name", claim, 100); err == nil {
 		return name
 	}
-	return string([]rune("Somebody of " + o.Name)[:min(100, utf8.RuneCountInString("Somebody of "+o.Name))])
+	somebody := []rune("Somebody of " + strings.Map(func(r rune) rune {
+		if addressMark(r) {
+			return -1
+		}
+		return r
+	}, o.Name))
+	return strings.TrimSpace(string(somebody[:min(100, len(somebody))]))
 }

@@ -195,10 +195,15 @@ func TestClaimedName(t *testing.T) {
 	for claim, want := range map[string]string{
 		"Ada Lovelace": "Ada Lovelace", "  Ada ": "Ada", "": "Somebody of Acme", "\u202eadA": "Somebody of Acme", "A\x00": "Somebody of Acme",
 		strings.Repeat("ä", 101): strings.Repeat("ä", 100), "A\xffda": "Ada",
+		"Olivia Owner <olivia@acme.example>": "Olivia Owner", "ada@corp.example": "ada", "Ada＜ada＠corp.example＞": "Ada", "@ada": "Somebody of Acme",
+		"Muster": "Somebody of Acme", "Muster <x>": "Somebody of Acme", strings.Repeat("ä", 99) + " b": strings.Repeat("ä", 99),
 	} {
 		if got := org.ClaimedName(claim, relaxed()); got != want {
 			t.Errorf("%q: got %q, want %q", claim, got, want)
 		}
+	}
+	if got := org.ClaimedName("", &org.Organization{Name: "R@D <Berlin>"}); got != "Somebody of RD Berlin" {
+		t.Errorf("an organization with marks in its name: %q", got)
 	}
 }
 

@@ -29,20 +29,14 @@ type User struct {
 	Email         *string
 	EmailVerified *bool
 	TwoFactor     *TwoFactorState
+	// Issuer is of the provider that named somebody who had no account; nil for who has signed up.
+	Issuer *string
 	// FrozenSince is the moment to which the account's protection goes back: its owner said that what changed then was not
 	// them, and nothing opens it until its password has been reset by mail.
 	FrozenSince *time.Time
 	// FrozenEmail is the address to which a frozen account goes back, decided by the report that reaches back furthest; nil where
 	// the account had proved none.
 	FrozenEmail *string
-}
-
-// Label is how the audit log names the person.
-func (u *User) Label() string {
-	if u.Email != nil {
-		return u.Name + " <" + *u.Email + ">"
-	}
-	return u.Name
 }
 
 // Compliant says whether the account has at least one confirmed authenticator.

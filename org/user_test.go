@@ -168,6 +168,29 @@ func TestParseName(t *testing.T) {
 	}
 }
 
+// TestParseActorName: nobody who acts is called as others are labelled, by address or as Muster itself.
+func TestParseActorName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"Ada Lovelace", "Max Muster", "Muster AG", "علی", "می\u200cرود", "👩\u200d💻", "Ada (Berlin)", "Another organizer", "operator",
+	} {
+		if got, err := org.ParseActorName("name", name, 100); err != nil || got != name {
+			t.Errorf("%q: got %q, %v", name, got, err)
+		}
+	}
+	for _, name := range []string{
+		"Ada <ada@example.com>", "<", "Ada>", "ada@example.com", "ada＠example.com", "Ada ＜x", "Ada ﹥", "Ada ﹫",
+		"Muster", " muster\n", "MUSTER", "ＭＵＳＴＥＲ", "mu\u017fter", "Mus\u200cter", "Muster\ufe0f", "M\u034fuster", "\U0001d40custer",
+		"operator (command line)", "Operator  (Command\u00a0Line)", "Operator （command line）", "another Organization", "Another\u2003organization",
+		"", "Ada\u202e", "A\x00", "\ufeffMuster",
+	} {
+		_, err := org.ParseActorName("name", name, 100)
+		if f := refusedField(err); f != "name" {
+			t.Errorf("%q: got %s, want the name refused", name, f)
+		}
+	}
+}
+
 func TestParseSlug(t *testing.T) {
 	t.Parallel()
 	for slug, good := range map[string]bool{

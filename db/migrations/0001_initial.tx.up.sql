@@ -11,6 +11,7 @@ CREATE TABLE users (
   email             text,
   email_verified_at timestamptz,
   two_factor        text NOT NULL DEFAULT 'DISABLED' CHECK (two_factor IN ('DISABLED', 'INSECURE', 'SECURE')),
+  issuer            text, -- of the provider that named who had no account; null for who has signed up
   frozen_since      timestamptz, -- its owner said "this was not me": nothing opens it, and its protection goes back to that moment
   frozen_email      text CHECK (frozen_email IS NULL OR frozen_since IS NOT NULL), -- and its address to this one, as soon as it is free
   key_handle        bytea NOT NULL UNIQUE DEFAULT uuid_send(gen_random_uuid()), -- what security keys know the account by
