@@ -17,6 +17,11 @@ func claimed(name, value string) org.Admission {
 	return org.Admission{RequiredClaim: &org.SSOClaim{Name: name, Value: value}}
 }
 
+func with(a org.Admission, name, value string) org.Admission {
+	a.RequiredClaim = &org.SSOClaim{Name: name, Value: value}
+	return a
+}
+
 func refusedField(err error) string {
 	var refusal *org.Error
 	if !errors.As(err, &refusal) || refusal.Code != org.CodeBadInput {
@@ -61,6 +66,10 @@ func TestParseAdmission(t *testing.T) {
 		{nil, &org.SSOClaim{Name: "groups", Value: strings.Repeat("x", 201)}, org.Admission{}, "requiredClaim"},
 		{nil, &org.SSOClaim{Name: "iss", Value: "https://accounts.google.com"}, org.Admission{}, "requiredClaim"},
 		{nil, &org.SSOClaim{Name: "email_verified", Value: "true"}, org.Admission{}, "requiredClaim"},
+		{nil, &org.SSOClaim{Name: "typ", Value: "JWT"}, org.Admission{}, "requiredClaim"},
+		{nil, &org.SSOClaim{Name: "ver", Value: "2.0"}, org.Admission{}, "requiredClaim"},
+		{nil, &org.SSOClaim{Name: "auth_time", Value: "1"}, org.Admission{}, "requiredClaim"},
+		{nil, &org.SSOClaim{Name: "amr", Value: "mfa"}, claimed("amr", "mfa"), ""}, // at one's own provider that means something
 	} {
 		got, err := org.ParseAdmission(row.domains, row.claim)
 		if row.field != "" {
@@ -98,6 +107,34 @@ func TestCheckAdmission(t *testing.T) {
 		{"https://accounts.google.com", claimed("hd", "corp.example"), ""},
 		{"https://slack.com", claimed("https://slack.com/team_id", "T0123"), ""},
 		{"https://gitlab.com", limited("corp.example", "gmail.com"), "allowedDomains"},
+		{"https://gitlab.com", limited("hotmail.co.uk"), "allowedDomains"},
+		{"https://gitlab.com", limited("live.nl"), "allowedDomains"},
+		{"https://gitlab.com", limited("yahoo.com.br"), "allowedDomains"},
+		{"https://gitlab.com", limited("outlook.de"), "allowedDomains"},
+		{"https://gitlab.com", limited("live.corp.example"), ""},
+		{"https://gitlab.com", limited("nothotmail.com"), ""},
+		{"https://gitlab.com", claimed("amr", "pwd"), "requiredClaim"},
+		{"https://gitlab.com", claimed("acr", "1"), "requiredClaim"},
+		{"https://gitlab.com", claimed("name", "Acme"), "requiredClaim"},
+		{"https://gitlab.com", claimed("preferred_username", "acme-1"), "requiredClaim"},
+		{"https://discord.com", claimed("locale", "en"), "requiredClaim"},
+		{"https://discord.com", claimed("zoneinfo", "Europe/Berlin"), "requiredClaim"},
+		{"https://discord.com", with(limited("gmail.com"), "locale", "en"), "allowedDomains"},
+		{"https://discord.com", with(limited("corp.example"), "locale", "en"), ""},
+		{"https://gitlab.com", with(limited("gmail.com"), "groups_direct", "corp"), ""},
+		{"https://gitlab.com", claimed("email", "boss@corp.example"), ""},
+		{"https://login.example.com", claimed("amr", "mfa"), ""},
+		{"https://accounts.zoho.com", org.Admission{}, "allowedDomains"},
+		{"https://accounts.zoho.eu", org.Admission{}, "allowedDomains"},
+		{"https://identity.xero.com", org.Admission{}, "allowedDomains"},
+		{"https://secure.login.gov/", org.Admission{}, "allowedDomains"},
+		// Microsoft sends no email_verified: whoever is limited by an address there would be locked out.
+		{"https://login.microsoftonline.com" + tenant, limited("corp.example"), "allowedDomains"},
+		{"https://login.microsoftonline.us" + tenant, with(limited("corp.example"), "groups", "staff"), "allowedDomains"},
+		{"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/", limited("corp.example"), "allowedDomains"},
+		{"https://login.microsoftonline.com" + tenant, claimed("email", "boss@corp.example"), "requiredClaim"},
+		{"https://login.microsoftonline.com" + tenant, claimed("acct", "0"), ""},
+		{"https://login.microsoftonline.com" + tenant, claimed("xms_edov", "true"), ""},
 		{"https://login.example.com", limited("gmail.com"), ""},
 		{"https://login.microsoftonline.com/common/v2.0", limited("corp.example"), "issuer"},
 		{"https://login.microsoftonline.com/Organizations/v2.0", claimed("tid", "72f988bf"), "issuer"},
@@ -134,6 +171,12 @@ func TestCheckAdmitted(t *testing.T) {
 		{at, limited("corp.example"), org.Claimed{Email: `"a@corp.example"@evil.example`, EmailVerified: true}, false},
 		{at, limited("corp.example"), org.Claimed{Email: "corp.example", EmailVerified: true}, false},
 		{at, limited("corp.example"), org.Claimed{EmailVerified: true}, false},
+		{at, limited("corp.example"), org.Claimed{Email: "d@evil.example,x@corp.example", EmailVerified: true}, false},
+		{at, limited("corp.example"), org.Claimed{Email: "d@evil.example\n@corp.example", EmailVerified: true}, false},
+		{at, limited("corp.example"), org.Claimed{Email: "@corp.example", EmailVerified: true}, false},
+		{at, limited("corp.example"), org.Claimed{Email: "d@evil.example <x@corp.example>", EmailVerified: true}, false},
+		{at, claimed("email", "boss@corp.example"), org.Claimed{Email: "boss@corp.example", EmailVerified: true, Texts: says("email", "boss@corp.example")}, true},
+		{at, claimed("email", "boss@corp.example"), org.Claimed{Email: "boss@corp.example", Texts: says("email", "boss@corp.example")}, false},
 		{at, limited("corp.example"), org.Claimed{Texts: says("hd", "corp.example")}, false},
 		// A private Google account may have an address of any domain; hd is of the organization's accounts alone.
 		{google, limited("corp.example"), org.Claimed{Email: "ada@corp.example", EmailVerified: true}, false},

@@ -2,6 +2,7 @@ package org_test
 
 import (
 	"errors"
+	"net/mail"
 	"net/url"
 	"strings"
 	"testing"
@@ -118,6 +119,99 @@ func FuzzClaimedName(f *testing.F) {
 		}
 		if got, err := org.ParseActorName("name", name, 100); err != nil || got != name {
 			t.Errorf("%q became %q, %v", claim, name, err)
+		}
+	})
+}
+
+// FuzzAdmission: whatever an owner limits a provider to and whatever the provider says of somebody, who is let in by a domain has an
+// address, one that others would take for the same, called verified and of a listed domain; and by a claim, exactly that one.
+func FuzzAdmission(f *testing.F) {
+	for _, domain := range []string{"corp.example", "@Corp.Example", "*", "gmail.com", ""} {
+		for _, email := range []string{
+			"ada@corp.example", "d@evil.example,x@corp.example", "d@evil.example\n@corp.example", `"a@corp.example"@evil.example`, "ada@corp.example.", "ada@CORP.example", "corp.example",
+		} {
+			f.Add("https://login.example.com", domain, email, true, "groups", "staff", "staff")
+		}
+	}
+	f.Add("https://accounts.google.com", "corp.example", "ada@corp.example", true, "hd", "corp.example", "corp.example")
+	f.Add("https://gitlab.com", "yahoo.co.uk", "ada@yahoo.co.uk", true, "", "", "x")
+	f.Add("https://login.microsoftonline.com/common", "corp.example", "ada@corp.example", false, "email", "ada@corp.example", "ada@corp.example")
+	f.Fuzz(func(t *testing.T, issuer, domain, email string, verified bool, name, value, says string) {
+		var claim *org.SSOClaim
+		if name != "" {
+			claim = &org.SSOClaim{Name: name, Value: value}
+		}
+		a, err := org.ParseAdmission([]string{domain}, claim)
+		if err != nil {
+			onlyBadInput(t, err, refusedField(err))
+			return
+		}
+		if again, err := org.ParseAdmission(a.AllowedDomains, a.RequiredClaim); err != nil || !again.Equal(a) {
+			t.Errorf("%+v is read as %+v, %v", a, again, err)
+		}
+		if err := org.CheckAdmission(issuer, a); err != nil {
+			onlyBadInput(t, err, refusedField(err))
+			return
+		}
+		err = (&org.SSO{Issuer: issuer, Admission: a}).CheckAdmitted(&org.Organization{Name: "Acme"}, org.Claimed{
+			Email: email, EmailVerified: verified, Texts: map[string][]string{name: {says}},
+		})
+		if err != nil {
+			return
+		}
+		byHD := name == "hd" && strings.EqualFold(says, a.AllowedDomains[0])
+		if address, err := mail.ParseAddress(email); !byHD && (err != nil || !verified || strings.Count(address.Address, "@") < 1 ||
+			!strings.HasSuffix(strings.ToLower(address.Address), "@"+a.AllowedDomains[0])) {
+			t.Errorf("%q (verified: %v) is let in by %s", email, verified, a.LetsIn())
+		}
+		if a.RequiredClaim != nil && says != a.RequiredClaim.Value {
+			t.Errorf("%s = %q is let in by %s", name, says, a.LetsIn())
+		}
+	})
+}
+
+// FuzzParseReason: what is taken for a reason can be mailed and logged as it is.
+func FuzzParseReason(f *testing.F) {
+	for _, seed := range append([]string{strings.Repeat("ü", 500), "lost the phone\nand the codes"}, odd...) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := org.ParseReason("reason", s)
+		if err != nil {
+			onlyBadInput(t, err, "reason")
+			return
+		}
+		if again, err := org.ParseReason("reason", got); err != nil || again != got || !utf8.ValidString(got) || utf8.RuneCountInString(got) < 10 || utf8.RuneCountInString(got) > 500 {
+			t.Errorf("%q was taken as %q, which is taken as %q (%v)", s, got, again, err)
+		}
+		for _, r := range got {
+			if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+				t.Errorf("%q was taken with %U in it", s, r)
+			}
+		}
+	})
+}
+
+// FuzzParseScopes: what is taken are scopes that there are, each once.
+func FuzzParseScopes(f *testing.F) {
+	for _, seed := range append([]string{"audit:read", "audit:read members:write", "audit:read audit:read", "AUDIT:READ", "audit:read\x00", "*"}, odd...) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := org.ParseScopes("scopes", strings.Split(s, " "))
+		if err != nil {
+			onlyBadInput(t, err, "scopes")
+			return
+		}
+		seen := map[string]bool{}
+		for _, scope := range got {
+			if seen[scope] || !strings.Contains(" organization:write members:read members:write teams:read teams:write projects:read projects:write audit:read security:read ", " "+scope+" ") {
+				t.Errorf("%q was taken as %q", s, got)
+			}
+			seen[scope] = true
+		}
+		if len(got) == 0 {
+			t.Errorf("%q was taken for no scope at all", s)
 		}
 	})
 }

@@ -126,6 +126,38 @@ func TestProviderLimitedWhileOnTheWay(t *testing.T) {
 	m.browser(t).signedIn(o, "")
 }
 
+// TestClaimsOfAnyKind: a claim that is a number or a truth value lets in by what JSON writes, an address only where the provider has
+// verified it, and an odd claim that nothing hangs on keeps nobody out.
+func TestClaimsOfAnyKind(t *testing.T) {
+	t.Parallel()
+	m := start(t, privateProviders)
+	o := m.someone(t, "Olivia").organization(t)
+	l := startLiar(t)
+	for _, row := range []struct {
+		limits vars
+		claims map[string]any
+		status int
+	}{
+		{vars{"requiredClaim": vars{"name": "acct", "value": "0"}}, map[string]any{"acct": 0}, http.StatusSeeOther},
+		{vars{"requiredClaim": vars{"name": "acct", "value": "0"}}, map[string]any{"acct": 1}, http.StatusForbidden},
+		{vars{"requiredClaim": vars{"name": "acct", "value": "0"}}, map[string]any{}, http.StatusForbidden},
+		{vars{"requiredClaim": vars{"name": "xms_edov", "value": "true"}}, map[string]any{"xms_edov": true}, http.StatusSeeOther},
+		{vars{"requiredClaim": vars{"name": "xms_edov", "value": "true"}}, map[string]any{"xms_edov": false}, http.StatusForbidden},
+		{vars{"requiredClaim": vars{"name": "email", "value": "boss@corp.example"}}, map[string]any{"email": "boss@corp.example"}, http.StatusForbidden},
+		{vars{"requiredClaim": vars{"name": "email", "value": "boss@corp.example"}}, map[string]any{"email": "boss@corp.example", "email_verified": true}, http.StatusSeeOther},
+		{vars{"allowedDomains": []string{"corp.example"}}, map[string]any{"email": "d@evil.example,x@corp.example", "email_verified": true}, http.StatusForbidden},
+		{vars{"allowedDomains": []string{"corp.example"}}, map[string]any{"email": "d@evil.example\n@corp.example", "email_verified": true}, http.StatusForbidden},
+		{nil, map[string]any{"amr": "pwd", "acr": 1, "name": 5, "email": []string{"a"}}, http.StatusSeeOther},
+	} {
+		o.limit(t, l.URL, row.limits)
+		row.claims["sub"] = "ada"
+		l.claims(row.claims)
+		if p := m.browser(t).signIn(o, ""); p.Status != row.status {
+			t.Errorf("%v with %v: got %d, want %d", row.limits, row.claims, p.Status, row.status)
+		}
+	}
+}
+
 // TestSharedIssuers: what the whole world has accounts at is not connected without saying whose are let in.
 func TestSharedIssuers(t *testing.T) {
 	t.Parallel()
@@ -140,6 +172,11 @@ func TestSharedIssuers(t *testing.T) {
 		{"https://accounts.google.com", vars{"allowedDomains": []string{}}, "allowedDomains"},
 		{"https://accounts.google.com", vars{"allowedDomains": []string{"gmail.com"}}, "allowedDomains"},
 		{"https://login.microsoftonline.com/common/v2.0", vars{"allowedDomains": []string{"corp.example"}}, "issuer"},
+		{"https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0", vars{"allowedDomains": []string{"corp.example"}}, "allowedDomains"},
+		{"https://gitlab.com", vars{"allowedDomains": []string{"hotmail.co.uk"}}, "allowedDomains"},
+		{"https://gitlab.com", vars{"requiredClaim": vars{"name": "amr", "value": "pwd"}}, "requiredClaim"},
+		{"https://discord.com", vars{"allowedDomains": []string{"gmail.com"}, "requiredClaim": vars{"name": "locale", "value": "en"}}, "allowedDomains"},
+		{"https://accounts.zoho.com", nil, "allowedDomains"},
 		{"https://login.example.com", vars{"allowedDomains": []string{"*"}}, "allowedDomains"},
 		{"https://login.example.com", vars{"requiredClaim": vars{"name": "aud", "value": "muster"}}, "requiredClaim"},
 	} {

@@ -15,7 +15,7 @@ import (
 
 // The bounds of one request to a provider.
 const (
-	maxAnswer    = 1 << 20 // bytes of a body; real documents and key sets have some kilobytes
+	maxAnswer    = 64 << 10 // bytes of a body; real documents and key sets have some kilobytes, and their keys are kept
 	maxTime      = 5 * time.Second
 	maxRedirects = 3
 )

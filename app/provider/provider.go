@@ -8,6 +8,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,7 +52,7 @@ type Identity struct {
 	Email   string // a claim and nothing more
 	// EmailVerified says that the provider calls the address verified, in the same answer that has it.
 	EmailVerified bool
-	// Texts are the ID token's claims that are a text or a list of texts.
+	// Texts are the ID token's claims that are a text, a number or a truth value, these two as JSON writes them, or a list of such.
 	Texts map[string][]string
 	// SecondFactor says that the token carries one: see SecondFactor.
 	SecondFactor bool
@@ -137,21 +138,34 @@ func (c *Client) Redeem(ctx context.Context, at Connection, try Attempt, code, i
 
 // called is how a provider calls somebody, in an ID token or at its UserInfo endpoint.
 type called struct {
-	Name     string `json:"name"`
-	Username string `json:"preferred_username"`
-	Email    string `json:"email"`
-	Verified any    `json:"email_verified"` // some say "true" where the standard has a boolean
+	Name     optional[string] `json:"name"`
+	Username optional[string] `json:"preferred_username"`
+	Email    optional[string] `json:"email"`
+	Verified any              `json:"email_verified"` // some say "true" where the standard has a boolean
+}
+
+// optional is a claim without which a sign-in holds: one that is not what it should be counts as none.
+type optional[T any] struct{ value T }
+
+// UnmarshalJSON takes whatever there is.
+func (o *optional[T]) UnmarshalJSON(raw []byte) error {
+	var value T
+	if json.Unmarshal(raw, &value) == nil {
+		o.value = value
+	}
+	return nil
 }
 
 func (w *Identity) call(as called) {
 	if w.Name == "" {
-		w.Name = strings.TrimSpace(as.Name)
+		w.Name = strings.TrimSpace(as.Name.value)
 	}
 	if w.Name == "" {
-		w.Name = strings.TrimSpace(as.Username)
+		w.Name = strings.TrimSpace(as.Username.value)
 	}
 	if w.Email == "" {
-		w.Email, w.EmailVerified = as.Email, as.Email != "" && (as.Verified == true || as.Verified == "true")
+		w.Email = as.Email.value
+		w.EmailVerified = w.Email != "" && (as.Verified == true || as.Verified == "true")
 	}
 }
 
@@ -172,9 +186,9 @@ func (c *Client) introduce(ctx context.Context, p *discovered, token *oauth2.Tok
 func identity(at Connection, try Attempt, token *oidc.IDToken) (*Identity, error) {
 	var claims struct {
 		called
-		AuthorizedParty string   `json:"azp"`
-		AMR             []string `json:"amr"`
-		ACR             string   `json:"acr"`
+		AuthorizedParty string             `json:"azp"`
+		AMR             optional[[]string] `json:"amr"`
+		ACR             optional[string]   `json:"acr"`
 	}
 	if err := token.Claims(&claims); err != nil {
 		return nil, fmt.Errorf("%w: its claims cannot be read", ErrToken)
@@ -191,30 +205,42 @@ func identity(at Connection, try Attempt, token *oidc.IDToken) (*Identity, error
 	case n == 0 || n > 255 || !utf8.ValidString(token.Subject) || strings.ContainsRune(token.Subject, 0):
 		return nil, fmt.Errorf("%w: the token's subject has %d bytes, or is no text", ErrToken, n)
 	}
-	who := &Identity{Subject: token.Subject, SecondFactor: SecondFactor(claims.AMR, claims.ACR)}
+	who := &Identity{Subject: token.Subject, SecondFactor: SecondFactor(claims.AMR.value, claims.ACR.value)}
 	who.call(claims.called)
 	return who, readTexts(token, who)
 }
 
-// readTexts keeps the claims that are a text or a list of texts.
+// readTexts keeps the claims that can be compared with a text.
 func readTexts(token *oidc.IDToken, who *Identity) error {
-	var claims map[string]any
+	var claims map[string]json.RawMessage
 	if err := token.Claims(&claims); err != nil {
 		return fmt.Errorf("%w: its claims cannot be read", ErrToken)
 	}
 	who.Texts = map[string][]string{}
 	for name, claim := range claims {
-		values, ok := claim.([]any)
-		if !ok {
-			values = []any{claim}
+		var values []json.RawMessage
+		if json.Unmarshal(claim, &values) != nil {
+			values = []json.RawMessage{claim}
 		}
 		for _, value := range values {
-			if text, ok := value.(string); ok {
+			if text, ok := textOf(value); ok {
 				who.Texts[name] = append(who.Texts[name], text)
 			}
 		}
 	}
 	return nil
+}
+
+// textOf is a text itself, and a number or a truth value as it is written.
+func textOf(value json.RawMessage) (string, bool) {
+	var text string
+	switch {
+	case len(value) == 0 || strings.ContainsRune("{[n", rune(value[0])): // an object, a list, null
+		return "", false
+	case value[0] != '"':
+		return string(value), true
+	}
+	return text, json.Unmarshal(value, &text) == nil
 }
 
 // redeemError keeps what a provider answered out of the log but for its OAuth error code: it may echo the code or the
@@ -247,17 +273,24 @@ func (c *Client) discover(ctx context.Context, issuer string) (*discovered, erro
 	return p, nil
 }
 
+// asymmetric are the algorithms of ID tokens that go-oidc verifies, by a provider's public keys alone.
+var asymmetric = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+}
+
 func (c *Client) ask(ctx context.Context, issuer string) (*discovered, error) {
-	p, err := oidc.NewProvider(oidc.ClientContext(ctx, c.http), issuer)
+	ctx = oidc.ClientContext(ctx, c.http)
+	found, err := oidc.NewProvider(ctx, issuer)
 	if err != nil {
 		return nil, err
 	}
 	var document struct {
-		AuthURL   string   `json:"authorization_endpoint"`
+		oidc.ProviderConfig
+
 		AuthWays  []string `json:"token_endpoint_auth_methods_supported"`
 		NamesSelf bool     `json:"authorization_response_iss_parameter_supported"`
 	}
-	if err := p.Claims(&document); err != nil {
+	if err := found.Claims(&document); err != nil {
 		return nil, err
 	}
 	// The other endpoints are checked when they are dialled; this one is for the browser.
@@ -269,7 +302,16 @@ func (c *Client) ask(ctx context.Context, issuer string) (*discovered, error) {
 	if len(document.AuthWays) > 0 && !slices.Contains(document.AuthWays, "client_secret_basic") {
 		style = oauth2.AuthStyleInParams
 	}
-	return &discovered{Provider: p, authStyle: style, namesSelf: document.NamesSelf, until: c.now().Add(discoveryLife)}, nil
+	// Of the document, which is kept for as long as what was found, nothing else is needed: it may be long.
+	config := oidc.ProviderConfig{
+		IssuerURL: issuer, AuthURL: document.AuthURL, TokenURL: document.TokenURL, UserInfoURL: document.UserInfoURL, JWKSURL: document.JWKSURL,
+	}
+	for _, algorithm := range asymmetric {
+		if slices.Contains(document.Algorithms, algorithm) {
+			config.Algorithms = append(config.Algorithms, algorithm)
+		}
+	}
+	return &discovered{Provider: config.NewProvider(ctx), authStyle: style, namesSelf: document.NamesSelf, until: c.now().Add(discoveryLife)}, nil
 }
 
 func (c *Client) keep(issuer string, p *discovered) {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -291,20 +292,79 @@ func TestVerifiedBySomebodyElse(t *testing.T) {
 	}
 }
 
-// TestTexts: claims that are texts, or lists with texts in them, are kept, and nothing else is made a text of.
+// TestTexts: claims that are texts, numbers or truth values, or lists with some in them, are kept, numbers and truth values as they are
+// written, and nothing else is made a text of.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	l := newLiar(t)
-	l.claims["hd"], l.claims["groups"], l.claims["level"], l.claims["staff"] = "corp.example", []any{"a", 7, "b", []string{"c"}}, 7, true
+	l.claims["hd"], l.claims["groups"], l.claims["level"], l.claims["staff"] = "corp.example", []any{"a", 7, "b", []string{"c"}, nil, false}, json.Number("1.50"), true
 	l.claims["of"] = map[string]string{"groups": "d"}
+	l.claims["none"], l.claims["empty"], l.claims["quoted"] = nil, []string{}, "a\u00e4\"b"
 	who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]string{"hd": {"corp.example"}, "groups": {"a", "b"}, "level": nil, "staff": nil, "of": nil} {
+	for name, want := range map[string][]string{"hd": {"corp.example"}, "groups": {"a", "7", "b", "false"}, "level": {"1.50"}, "staff": {"true"}, "of": nil, "none": nil, "empty": nil, "quoted": {`aä"b`}} {
 		if diff := cmp.Diff(want, who.Texts[name]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestOddClaims: what an unusual provider says where nothing hangs on it counts as not said, and keeps nobody out.
+func TestOddClaims(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string][]any{
+		"amr": {"mfa", 5, true, map[string]any{"mfa": true}, []any{"pwd", 5, "otp"}}, "acr": {1, []string{"https://refeds.org/profile/mfa"}},
+		"name": {5, []string{"Eve"}}, "preferred_username": {true}, "email": {7, []string{"eve@example.com"}},
+	} {
+		for _, claim := range odd {
+			l := newLiar(t)
+			l.claims[name] = claim
+			who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", "")
+			if err != nil {
+				t.Errorf("%s = %v: %v", name, claim, err)
+				continue
+			}
+			want := &Identity{Subject: "ada", Name: "Ada", Email: "ada@example.com", EmailVerified: true}
+			switch name {
+			case "name":
+				want.Name = ""
+			case "email":
+				want.Email, want.EmailVerified = "", false
+			}
+			who.Texts = nil
+			if diff := cmp.Diff(want, who); diff != "" {
+				t.Errorf("%s = %v (-want +got):\n%s", name, claim, diff)
+			}
+		}
+	}
+	// What a sign-in hangs on is not forgiven.
+	l := newLiar(t)
+	l.claims["azp"] = 5
+	if who, err := New(true, time.Now).Redeem(t.Context(), l.at(), try, "code", ""); !errors.Is(err, ErrToken) {
+		t.Errorf("made for client 5: got %+v, %v", who, err)
+	}
+}
+
+// TestWhatIsKept: of a discovery document no more is kept than is used, whatever else a provider writes into it, and only so
+// much of one is read.
+func TestWhatIsKept(t *testing.T) {
+	t.Parallel()
+	l, c := newLiar(t), New(true, time.Now)
+	l.document["padding"] = strings.Repeat("x", 60<<10)
+	l.document["id_token_signing_alg_values_supported"] = append(slices.Repeat([]string{"RS256"}, 300), "none", "HS256")
+	if _, err := c.Redeem(t.Context(), l.at(), try, "code", ""); err != nil {
+		t.Fatal(err)
+	}
+	var document map[string]any
+	if err := c.kept[l.URL].Claims(&document); err == nil {
+		t.Errorf("the document is kept: %d claims", len(document))
+	}
+	large := newLiar(t)
+	large.document["padding"] = strings.Repeat("x", 64<<10)
+	if _, err := c.AuthURL(t.Context(), large.at(), try); !errors.Is(err, ErrUnreachable) || c.kept[large.URL] != nil {
+		t.Errorf("a document of more than 64 KiB: got %v", err)
 	}
 }
 
