@@ -4311,7 +4311,7 @@ type AuditLogEntry implements Node {
   actor: AuditActor
   "Their id, whether still there or not, as ` + "`" + `AuditLogFilter.actor` + "`" + ` takes it; null for the system and the command line. Unlike ` + "`" + `actor` + "`" + ` it asks nothing of the database."
   actorId: ID
-  "Who did it, as it was written then."
+  "Who did it, as it was written then: a person as ` + "`" + `name <address>` + "`" + `, one whom only a provider knows as ` + "`" + `name (through https://issuer)` + "`" + `, a token by its name."
   actorLabel: String!
   "What it was done to, if still there to be seen."
   target: Node @perViewer
@@ -4604,7 +4604,7 @@ type Mutation {
 input SignUpInput {
   "The address; at most 254 characters."
   email: String!
-  "Your name, 1 to 100 characters."
+  "Your name, 1 to 100 characters, none of ` + "`" + `<` + "`" + `, ` + "`" + `>` + "`" + ` and ` + "`" + `@` + "`" + `. The names under which Muster itself stands in logs are refused."
   name: String!
   "8 to 128 characters, taken exactly as given; the most common ones are refused."
   password: String!
@@ -5018,7 +5018,7 @@ type UnlinkIdentityPayload {
 
 "For ` + "`" + `createPersonalToken` + "`" + `."
 input CreatePersonalTokenInput {
-  "What to call it, 1 to 60 characters."
+  "What to call it, 1 to 60 characters, none of ` + "`" + `<` + "`" + `, ` + "`" + `>` + "`" + ` and ` + "`" + `@` + "`" + `."
   name: String!
   "What it may do: any of ` + "`" + `organization:write` + "`" + `, ` + "`" + `members:read` + "`" + `, ` + "`" + `members:write` + "`" + `, ` + "`" + `teams:read` + "`" + `, ` + "`" + `teams:write` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `audit:read` + "`" + `, ` + "`" + `security:read` + "`" + `."
   scopes: [String!]!
@@ -5050,7 +5050,7 @@ type RevokePersonalTokenPayload {
 input CreateServiceTokenInput {
   "Whose it is."
   organizationId: ID!
-  "What to call it, 1 to 60 characters."
+  "What to call it, 1 to 60 characters, none of ` + "`" + `<` + "`" + `, ` + "`" + `>` + "`" + ` and ` + "`" + `@` + "`" + `."
   name: String!
   "What it may do: any of ` + "`" + `organization:write` + "`" + `, ` + "`" + `members:read` + "`" + `, ` + "`" + `members:write` + "`" + `, ` + "`" + `teams:read` + "`" + `, ` + "`" + `teams:write` + "`" + `, ` + "`" + `projects:read` + "`" + `, ` + "`" + `projects:write` + "`" + `, ` + "`" + `audit:read` + "`" + `, ` + "`" + `security:read` + "`" + `."
   scopes: [String!]!
@@ -5354,9 +5354,9 @@ input ConnectSSOInput {
   clientSecret: String!
   "Whether the provider's word that somebody used a second factor counts as one: ` + "`" + `amr` + "`" + ` with ` + "`" + `mfa` + "`" + ` or methods of two kinds, or an ` + "`" + `acr` + "`" + ` that is defined so. Members whom it signs in are then not removed while 2FA is required, and get in by sessions that began there with a second factor."
   trustSecondFactor: Boolean! = false
-  "Let in only accounts of these domains, at most 20, without their subdomains: by the address that the provider says it has verified, at Google by ` + "`" + `hd` + "`" + `, which only accounts of an organization have. Empty: of all. It is asked at each sign-in. Issuers where everybody can have an account (Google, Apple, GitLab, Slack, …) are refused without this or ` + "`" + `requiredClaim` + "`" + `, and Microsoft's ` + "`" + `common` + "`" + `, ` + "`" + `organizations` + "`" + ` and ` + "`" + `consumers` + "`" + ` always (` + "`" + `BAD_INPUT` + "`" + `): take your tenant's own issuer."
+  "Let in only accounts of these domains, at most 20, without their subdomains: by the address that the provider says it has verified, at Google by ` + "`" + `hd` + "`" + `, which only accounts of an organization have. Empty: of all. It is asked at each sign-in. Issuers where everybody can have an account (Google, Apple, GitLab, Slack, …) are refused without this or ` + "`" + `requiredClaim` + "`" + `, and Microsoft's ` + "`" + `common` + "`" + `, ` + "`" + `organizations` + "`" + ` and ` + "`" + `consumers` + "`" + ` always (` + "`" + `BAD_INPUT` + "`" + `): take your tenant's own issuer. There this stays empty, since Microsoft calls no address verified: the tenant is the limit, and ` + "`" + `requiredClaim` + "`" + ` narrows it."
   allowedDomains: [String!]! = []
-  "Let in only whose ID token has this claim, beside ` + "`" + `allowedDomains` + "`" + ` where both are given."
+  "Let in only whose ID token has this claim, beside ` + "`" + `allowedDomains` + "`" + ` where both are given. ` + "`" + `email` + "`" + ` counts where the provider has verified it. Where everybody can have an account, claims that everybody there can have (` + "`" + `amr` + "`" + `, ` + "`" + `locale` + "`" + `, ` + "`" + `name` + "`" + `, …) are no limit."
   requiredClaim: SSOClaimInput
 }
 
@@ -5364,7 +5364,7 @@ input ConnectSSOInput {
 input SSOClaimInput {
   "The claim's name, 1 to 200 ASCII characters; none that says the same of everybody, such as ` + "`" + `iss` + "`" + ` or ` + "`" + `email_verified` + "`" + `."
   name: String!
-  "The value that it has to have, or to contain where it is a list: 1 to 200 characters, compared exactly."
+  "The value that it has to have, or to contain where it is a list: 1 to 200 characters, compared exactly. Numbers and truth values are written as in JSON, such as ` + "`" + `0` + "`" + ` and ` + "`" + `true` + "`" + `."
   value: String!
 }
 
