@@ -98,9 +98,10 @@ await check(
 
     // Alone, the key signs in only where it has verified its user, whatever a page asked it for: here one that names the key,
     // since a key that protects what it holds answers no other request without its user.
-    const id = credentials[0].credentialId.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
-    const passkey = (userVerification) =>
-      page.evaluate(async (asked) => {
+    const named = (credential) => [{ type: 'public-key', id: credential.credentialId.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '') }];
+    /** Signs in with the key that is plugged in, as asked and sent otherwise, and gives the refusal's code, or "in". */
+    const passkey = (asked, sent = 'its own') =>
+      page.evaluate(async ([otherwise, how]) => {
         const ask = async (name, fields, input) => {
           const type = `${name[0].toUpperCase()}${name.slice(1)}Input`;
           const response = await fetch('/graphql', {
@@ -111,28 +112,58 @@ await check(
           const { data, errors } = await response.json();
           return errors ? { code: errors[0].extensions.code } : data[name];
         };
-        const { challengeToken, options } = await ask('startPasskeySignIn', 'challengeToken options', {});
-        const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON({ ...options, ...asked });
-        const credential = await navigator.credentials.get({ publicKey });
-        return (await ask('signInWithPasskey', 'session { __typename }', { challengeToken, credential: credential.toJSON() })).code ?? 'in';
-      }, { userVerification, allowCredentials: [{ type: 'public-key', id }] });
-    const unverified = await passkey('discouraged');
-    if (unverified !== 'INVALID_CODE') throw new Error(`a passkey that did not verify its user: ${unverified}`);
-    const counted = await key.credentials();
-    await page.close();
-    page = await context.newPage();
-    await plug(await sockets(page), true, counted);
-    await page.goto('/');
-    const verified = await passkey('required');
-    if (verified !== 'in') throw new Error(`a passkey that verified its user: ${verified}`);
+        const start = () => ask('startPasskeySignIn', 'challengeToken options', {});
+        const enter = async (input) => (await ask('signInWithPasskey', 'session { __typename }', input)).code ?? 'in';
+        const { challengeToken, options } = await start();
+        const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON({ ...options, ...otherwise });
+        let credential;
+        try {
+          credential = (await navigator.credentials.get({ publicKey })).toJSON();
+        } catch ({ name }) {
+          return name;
+        }
+        if (how === 'to another question') return enter({ challengeToken: (await start()).challengeToken, credential });
+        const once = await enter({ challengeToken, credential });
+        return how === 'twice' && once === 'in' ? enter({ challengeToken, credential }) : once;
+      }, [asked, sent]);
+    /** A fresh page whose key holds this, at a place of Muster where nobody is signed in. */
+    const holding = async (credential, userVerified = true) => {
+      await page.close();
+      await context.clearCookies();
+      page = await context.newPage();
+      key = await plug(await sockets(page), userVerified, [credential]);
+      await page.goto('/sign-in');
+    };
+    const must = async (what, want, answered) => {
+      if (answered !== want) throw new Error(`a passkey ${what}: ${answered}`);
+      [credential] = await key.credentials();
+    };
+    let [credential] = await key.credentials();
+    await must('that did not verify its user', 'INVALID_CODE', await passkey({ userVerification: 'discouraged', allowCredentials: named(credential) }));
+    await holding(credential);
+    await must('that verified its user', 'in', await passkey({ userVerification: 'required' }));
+    const earlier = credential;
+    await must('that answered twice', 'INVALID_CODE', await passkey({}, 'twice'));
+    await must('that answered another question', 'INVALID_CODE', await passkey({}, 'to another question'));
+    await must('that another place asks for', 'SecurityError', await passkey({ rpId: 'muster.example' }));
+    const last = credential;
+    await holding({ ...last, userHandle: btoa('usr_somebody_else') });
+    await must('that says it is somebody else’s', 'INVALID_CODE', await passkey({}));
+    await holding({ ...last, credentialId: btoa('a key that nobody set up') });
+    await must('that nobody set up', 'INVALID_CODE', await passkey({}));
+    await holding(last);
+    await must('as it was all along', 'in', await passkey({}));
+    // Last: a copy of the key shows itself by its counter, and is told to the key's owner.
+    await holding({ ...earlier, signCount: 1 });
+    await must('whose counter went back', 'INVALID_CODE', await passkey({}));
 
     // A browser without security keys says so, and offers the recovery codes.
     // The page that was signed in notices by itself that it is no more, and must not get in the way.
     await page.close();
     await context.clearCookies();
     page = await context.newPage();
-    const last = await invited(email);
-    await page.goto(`/join${new URL(await linkFromMailbox(email, 'join', last)).hash}`);
+    const third = await invited(email);
+    await page.goto(`/join${new URL(await linkFromMailbox(email, 'join', third)).hash}`);
     await page.getByLabel('Email').waitFor();
     await none('PublicKeyCredential');
     await signIn();
