@@ -50,7 +50,7 @@ func TestOneAccountTakesNotAllSockets(t *testing.T) {
 	m := start(t)
 	m.Sockets.MaxAccountSockets, m.Sockets.MaxSessionSockets = 2, 3
 	vera, otto := m.someone(t, "Vera"), m.signUp(t, "Otto")
-	service := vera.serviceToken(t, vera.organization(t), "audit:read").person.Token
+	service := vera.serviceToken(t, vera.organization(t), "audit:read").Token
 	elsewhere := *vera
 	elsewhere.signIn(t)
 	code := func(token string) int {
