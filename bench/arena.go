@@ -183,7 +183,7 @@ func (a *arena) startProgram(ctx context.Context, name, program string) (*server
 		"DATABASE_URL="+database, "MUSTER_ADDR="+address, "MUSTER_PUBLIC_URL=http://localhost:"+port,
 		"MUSTER_SECRET_KEY="+a.key, "SMTP_URL=smtp://127.0.0.1:1", "BENCH_PROFILE="+filepath.Join(a.dir, "profile"),
 	)
-	return startServer(ctx, name, program+"-"+port+".log", address, "/readyz", env, program)
+	return startServer(ctx, name, program+"-"+port+".log", address, env, program)
 }
 
 func (a *arena) startLimit(ctx context.Context) (*server, error) {
@@ -195,5 +195,5 @@ func (a *arena) startLimit(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startServer(ctx, "the limit", filepath.Join(a.dir, "limit.log"), address, "/readyz", environment(), self, limitArgument, address, database)
+	return startServer(ctx, "the limit", filepath.Join(a.dir, "limit.log"), address, environment(), self, limitArgument, address, database)
 }

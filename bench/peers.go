@@ -124,7 +124,7 @@ func (a *arena) startPeer(ctx context.Context, name string) (*server, error) {
 		return nil, err
 	}
 	script := filepath.Join(dir, name+".mjs")
-	peer, err := startServer(ctx, name, script+".log", address, "/readyz", environment("NODE_ENV=production"), "node", script, address, database)
+	peer, err := startServer(ctx, name, script+".log", address, environment("NODE_ENV=production"), "node", script, address, database)
 	if err != nil {
 		return nil, err
 	}

@@ -48,8 +48,8 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// startServer starts a program and waits until it answers at ready.
-func startServer(ctx context.Context, name, logFile, address, ready string, env []string, program string, args ...string) (*server, error) {
+// startServer starts a program and waits until it answers that it is ready.
+func startServer(ctx context.Context, name, logFile, address string, env []string, program string, args ...string) (*server, error) {
 	output, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
@@ -67,16 +67,16 @@ func startServer(ctx context.Context, name, logFile, address, ready string, env 
 		_ = cmd.Wait() // its log says why
 		close(s.exited)
 	}()
-	return s, s.await(ctx, ready)
+	return s, s.await(ctx)
 }
 
-func (s *server) await(ctx context.Context, ready string) error {
+func (s *server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, err := fetch(ctx, s.URL(ready)); err == nil {
+		if _, err := fetch(ctx, s.URL("/readyz")); err == nil {
 			return nil
 		}
 		select {

@@ -70,7 +70,7 @@ func (a *arena) timeEmbedded(ctx context.Context, m *meter) error {
 	}
 	env := environment("MUSTER_DATA_DIR="+filepath.Join(a.dir, "own"), "MUSTER_ADDR="+address)
 	return timed(m, func() (*server, error) {
-		return startServer(ctx, "Muster", filepath.Join(a.dir, "own.log"), address, "/readyz", env, a.program)
+		return startServer(ctx, "Muster", filepath.Join(a.dir, "own.log"), address, env, a.program)
 	})
 }
 
