@@ -127,7 +127,7 @@ async function meanwhile(page) {
   await press('Set teams');
   const dialog = page.getByRole('dialog', { name: 'Teams of Noah Member' });
   await dialog.getByLabel('Teams').click();
-  await page.getByRole('option', { name: 'Platform' }).click();
+  await page.getByRole('listbox', { name: 'Teams' }).getByRole('option', { name: 'Platform' }).click();
   await mutate(owner.token, 'setMemberTeams', 'member { id }', { memberId, teamIds: [teams.Design] });
   await dialog.getByText('Design', { exact: true }).first().waitFor();
   await press('Save the teams');

@@ -103,8 +103,9 @@ function Inside({ slug, organization, member, again, lose }: InsideProps) {
   const path = usePath();
   const renamed = useRenamed(slug, path);
   const place = usePlace(organization.id, (now, before) => {
-    if (before === null) return;
-    tell(now, before, path.current);
+    // It may have been renamed between the page's answer and this first word of its place.
+    if (before === null && now.organization.name === organization.name && now.organization.slug === organization.slug) return;
+    if (before !== null) tell(now, before, path.current);
     again();
     reload();
     ring.change();
