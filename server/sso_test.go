@@ -97,7 +97,7 @@ func TestSingleSignOn(t *testing.T) {
 	}
 	entry := m.find(t, `SELECT message || ' ' || actor_label || ' ' || (data->>'claimed_email') || ' ' || (data->>'subject') FROM audit_entries
  WHERE organization_id = $1 AND action = 'member.join-sso' AND data->>'subject' = 'sub-ada'`, o.ID)
-	if want := "became a member through the provider " + issuer + " ada Provided ada@corp.example sub-ada"; entry != want {
+	if want := "became a member through the provider " + issuer + " ada Provided (through " + issuer + ") ada@corp.example sub-ada"; entry != want {
 		t.Errorf("the log says %q, want %q", entry, want)
 	}
 
