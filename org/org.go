@@ -1,6 +1,7 @@
 // Package org says what things are and what is allowed: the types of Muster and its rules, as pure functions.
 //
-// An `if` that a product manager would know stands here. The package does no I/O and imports the standard library only:
+// An `if` that a product manager would know stands here. The package does no I/O and imports the standard
+// library, and Unicode's tables to know which names look the same:
 // it knows neither SQL nor GraphQL nor HTTP, takes the time as an argument and never starts anything. The same structs
 // are read by Bun (tags), by pgx (column names) and by gqlgen (autobind); what must never be shown has no field here.
 package org
