@@ -124,7 +124,7 @@ await check(
     // What an address says and nobody understands is left out.
     await page.goto(`${base}/members?status=FOO&role=NOBODY&twoFactor=PERHAPS`);
     await row('Noah Member').waitFor();
-    await page.goto(`${base}/audit-log?from=garbage&until=whenever&last=99999`);
+    await page.goto(`${base}/audit-log?from=garbage&until=%2B275760-09-13&last=99999&target=%00`);
     await at('Audit log');
     await page.getByRole('listitem').filter({ hasText: 'changed the role of Mia Member' }).first().waitFor();
 
@@ -146,6 +146,15 @@ await check(
     await his.getByText('Would be removed').waitFor();
     if (await his.getByRole('switch', { name: 'Require Two-Factor Authentication' }).isEnabled()) problems.push('a manager is offered the switch');
     problems.push(...(await axe(his, 'security, to a manager')));
+
+    // Who may not invite any more has no form for it left.
+    await his.goto(`${base}/members`);
+    await his.getByRole('button', { name: 'Invite' }).click();
+    await his.getByRole('button', { name: 'Send the invitation' }).waitFor();
+    await mutate(owner.token, 'changeMemberRole', 'member { id }', { memberId: mara.memberId, role: 'MEMBER' });
+    await his.getByRole('button', { name: 'Send the invitation' }).waitFor({ state: 'detached' });
+    await mutate(owner.token, 'changeMemberRole', 'member { id }', { memberId: mara.memberId, role: 'MANAGER' });
+    await his.getByRole('button', { name: 'Invite' }).waitFor();
     await managers.close();
 
     // The requirement says whom it hits before it is confirmed.

@@ -17,8 +17,9 @@ export function takes<Keys extends Record<string, Reader<unknown>>>(keys: Keys) 
 /** The longest text that is taken from an address, in characters: longer than anything that a screen writes there. */
 const longest = 2_000;
 
+/** Text without U+0000, which nothing that Muster stores contains. */
 export const text: Reader<string> = (value) =>
-  value === undefined || value === null || typeof value === 'object' ? undefined : String(value).slice(0, longest) || undefined;
+  value === undefined || value === null || typeof value === 'object' ? undefined : String(value).replaceAll('\0', '').slice(0, longest) || undefined;
 
 export const flag: Reader<true> = (value) => (value === true ? true : undefined);
 

@@ -10,9 +10,11 @@ const hours = (value: unknown): number | undefined => {
   const last = Number(value);
   return Number.isInteger(last) && last > 0 && last <= furthest ? last : undefined;
 };
+/** A time of the years that RFC 3339 can write. */
 const moment = (value: unknown): string | undefined => {
   const date = new Date(text(value) ?? '');
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? date.toISOString() : undefined;
 };
 
 /** What an address says, as far as it makes sense. */

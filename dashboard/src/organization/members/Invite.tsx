@@ -44,7 +44,9 @@ export function Invite({ done }: { done: () => void }) {
   const fresh = useFresh();
   const teams = useTeams();
   const [email, setEmail] = useState('');
-  const [role, setRole] = useState<Role>('MEMBER');
+  const roles = rolesUpTo(member.role);
+  const [chosen, setRole] = useState<Role>('MEMBER');
+  const role = roles.includes(chosen) ? chosen : 'MEMBER'; // One's own role may sink while the form is open.
   const [teamIds, setTeamIds] = useState<string[]>([]);
   const { busy, error, run } = useAction();
   const submit = (event: FormEvent) => {
@@ -58,7 +60,7 @@ export function Invite({ done }: { done: () => void }) {
   return (
     <form onSubmit={submit}>
       <Field label="Email" name="email" type="email" inputMode="email" autoComplete="off" required maxLength={254} data-autofocus value={email} onValue={setEmail} error={error} />
-      <RoleField roles={rolesUpTo(member.role)} value={role} onChange={setRole} />
+      <RoleField roles={roles} value={role} onChange={setRole} />
       <TeamsField teams={teams} value={teamIds} onChange={setTeamIds} />
       {organization.require2FA === true && <p>They join once they have set up two-factor authentication: it is required here.</p>}
       <Alert error={error} />

@@ -54,7 +54,6 @@ export function Members() {
   // Only managers know of invitations and of who was removed.
   const search = useMemo<MembersSearch>(() => (manages ? asked : { ...asked, status: undefined, twoFactor: undefined } as MembersSearch), [asked, manages]);
   const navigate = useNavigate();
-  const [inviting, invite] = useDisclosure(false);
   const filter = useMemo(() => memberFilter(search, manages), [search, manages]);
   const variables = { slug, first: pageSize, filter, manages, ...(search.after === undefined ? {} : { after: search.after }) };
   const [{ data, error, fetching }, again] = useLiveQuery({ query: MembersDocument, variables }, concernsMembers);
@@ -90,11 +89,7 @@ export function Members() {
     <>
       <Group justify="space-between" mb="md">
         <Title>Members</Title>
-        {manages && (
-          <Button leftSection={<IconUserPlus size={16} aria-hidden />} onClick={invite.open}>
-            Invite
-          </Button>
-        )}
+        {manages && <Inviting />}
       </Group>
       {manages && <Resets />}
       {manages && <Lists search={search} slug={slug} counts={data?.organization?.memberCounts ?? null} />}
@@ -128,12 +123,24 @@ export function Members() {
       )}
       {page === null && error === undefined && <Text role="status">Loading…</Text>}
       {manages && <News />}
-      <Dialog title="Invite somebody" opened={inviting} onClose={invite.close}>
-        <Invite done={invite.close} />
-      </Dialog>
       <Side title="Member" opened={open !== undefined} onClose={close}>
         {open !== undefined && <Details key={open} id={open} close={close} />}
       </Side>
+    </>
+  );
+}
+
+/** The button that opens the invitation's form, and the form: both go when the right to invite does. */
+function Inviting() {
+  const [opened, { open, close }] = useDisclosure(false);
+  return (
+    <>
+      <Button leftSection={<IconUserPlus size={16} aria-hidden />} onClick={open}>
+        Invite
+      </Button>
+      <Dialog title="Invite somebody" opened={opened} onClose={close}>
+        <Invite done={close} />
+      </Dialog>
     </>
   );
 }

@@ -41,6 +41,7 @@ export function Switcher({ settings, refresh }: SwitcherProps) {
       <Group justify="space-between" align="start" gap="md" wrap="wrap-reverse">
         <Switch
           size="md"
+          className="grows"
           classNames={{ label: 'switch-label' }}
           label="Require Two-Factor Authentication"
           description="Every member has to have it. Members without it lose access at once, are removed and mailed, and come back by setting it up."
