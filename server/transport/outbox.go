@@ -33,12 +33,10 @@ type frame struct {
 // outbox is the bounded queue in front of a socket's writer. One oversized frame fits into an
 // empty queue.
 type outbox struct {
-	// ready is all that an idle writer waits for: one channel costs a quarter of a select over several. It gets a token
-	// when the writer sleeps and there is something for it to do.
-	ready chan struct{}
+	awake func() // makes a writer call next, and wrote afterwards
 
 	mu       sync.Mutex
-	sleeping bool // the writer has found nothing to do
+	sleeping bool // there is nothing for a writer to do
 	frames   []frame
 	first    [1]frame // what frames begins with: most sockets never have two
 	held     int      // messages that are queued or being written
@@ -51,7 +49,7 @@ type outbox struct {
 	room     chan struct{} // closed when frames were written; nil when nobody waits
 }
 
-func (o *outbox) init() { o.ready = make(chan struct{}, 1) }
+func (o *outbox) init(awake func()) { o.awake, o.sleeping = awake, true }
 
 // put queues a frame. Where there is no room it waits, at most the given time (errOutboxFull;
 // 0: not at all), until the operation is dropped, or until the outbox is closed.
@@ -156,11 +154,11 @@ func (o *outbox) add(f frame, n, bytes int) {
 	o.wake()
 }
 
-// wake makes the writer look.
+// wake makes a writer look, unless one is about to.
 func (o *outbox) wake() {
 	if o.sleeping {
 		o.sleeping = false
-		o.ready <- struct{}{}
+		o.awake()
 	}
 }
 
@@ -193,22 +191,16 @@ func (o *outbox) answer(data string) {
 	}
 }
 
-// next puts into the batch what is to be written at once, after what was in it has been written, and answers which members
-// are late where there is room for them: they come first. Where there is neither the writer is to wait until it is
-// woken. A frame that somebody waits for is not written with others before it: it has its time for itself.
+// next puts into the batch what is to be written at once, or answers which members are late where there is room for them:
+// they come first. A frame that somebody waits for is not written with others before it: it has its time for itself.
 func (o *outbox) next(b *batch) (late []*member) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if b.messages > 0 {
-		o.held -= b.messages
-		o.bytes -= b.payload
-		o.wakeWaiters()
-	}
 	b.clear()
 	if o.closed {
 		return nil
 	}
-	if len(o.late) > 0 && o.held < maxQueuedFrames/2 {
+	if o.roomForLate() {
 		late, o.late = o.late, nil
 		return late
 	}
@@ -222,9 +214,25 @@ func (o *outbox) next(b *batch) (late []*member) {
 		o.pong = nil
 	}
 	o.take(b)
-	o.sleeping = b.empty()
 	return nil
 }
+
+// wrote takes out of the count what was in the batch, which has been written, and says whether there is more to do. Where
+// there is not it wakes a writer when there is.
+func (o *outbox) wrote(b *batch) (more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if b.messages > 0 {
+		o.held -= b.messages
+		o.bytes -= b.payload
+		o.wakeWaiters()
+	}
+	o.sleeping = !o.closed && !o.ping && o.pong == nil && len(o.frames) == 0 && !o.roomForLate()
+	return !o.sleeping
+}
+
+// roomForLate says whether there are members that are late, and room for what they missed.
+func (o *outbox) roomForLate() bool { return len(o.late) > 0 && o.held < maxQueuedFrames/2 }
 
 // take moves the oldest frames into a batch.
 func (o *outbox) take(b *batch) {

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -28,20 +30,20 @@ const maxID = 256
 type socket struct {
 	transport  *WebSocket
 	connection *websocket.Conn
-	wire       net.Conn      // the connection's
-	request    *http.Request // nil after connection_init
+	wire       net.Conn        // what the writers write to; gorilla reads only
+	raw        syscall.RawConn // the same, nil where it cannot be written without waiting
+	next       *socket         // of the writers
+	request    *http.Request   // nil after connection_init
 	exec       graphql.GraphExecutor
 	outbox     outbox
 	cancel     context.CancelFunc
 	closing    chan struct{} // closed when the socket is to end
-	written    chan struct{} // closed when the writer has ended
+	written    chan struct{} // closed when the last was written
 	goroutines sync.WaitGroup
 
 	// Of the reader only, but ctx stays the same from the first operation on.
 	ctx   context.Context //nolint:containedctx // A socket outlives the call that made it.
 	begun bool            // connection_init was accepted
-
-	renewed time.Time // when the writer set its deadline; of the writer only
 
 	client netip.Addr
 
@@ -62,15 +64,15 @@ type socket struct {
 	asked, askedBefore int
 }
 
-func newSocket(t *WebSocket, connection *websocket.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
+func newSocket(t *WebSocket, connection *websocket.Conn, wire net.Conn, r *http.Request, exec graphql.GraphExecutor) *socket {
 	// net/http ends the request's context when the handler returns.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	s := &socket{
-		transport: t, connection: connection, wire: connection.NetConn(), request: r.WithContext(ctx), exec: exec,
+		transport: t, connection: connection, wire: wire, raw: rawConnection(wire), request: r.WithContext(ctx), exec: exec,
 		ctx: ctx, cancel: cancel,
 		closing: make(chan struct{}), written: make(chan struct{}), live: map[string]*operation{},
 	}
-	s.outbox.init()
+	s.outbox.init(func() { t.writers.add(s) })
 	return s
 }
 
@@ -109,6 +111,16 @@ func (s *socket) isClosing() bool {
 	}
 }
 
+// allowWriting sets until when the client may take in what is being written, zero for no end, unless the socket is ending:
+// then its own deadline stands.
+func (s *socket) allowWriting(until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		_ = s.wire.SetWriteDeadline(until) // An error shows at the write.
+	}
+}
+
 // listen gives the client the time until its next sign of life, unless the socket is ending.
 func (s *socket) listen(wait time.Duration) {
 	s.mu.Lock()
@@ -139,11 +151,11 @@ func (s *socket) read() {
 		return nil
 	})
 	s.connection.SetPingHandler(func(data string) error {
-		s.outbox.answer(data) // gorilla would set a deadline of its own for the answer, and the writer's with it.
+		s.outbox.answer(data)
 		return nil
 	})
 	s.connection.SetCloseHandler(func(code int, _ string) error {
-		s.close(code, "") // The writer answers: nothing may come after a close frame.
+		s.close(code, "") // A writer answers: nothing may come after a close frame.
 		return nil
 	})
 	s.listen(s.transport.InitTimeout)
@@ -169,17 +181,27 @@ func (s *socket) read() {
 	}
 }
 
+// readFailed ends a socket whose client broke the protocol of WebSockets, or was silent for too long, with the code for that.
 func (s *socket) readFailed(err error) {
-	if errors.Is(err, websocket.ErrReadLimit) {
-		// gorilla has sent 1009. What the client still sends must be read, or the close frame is
-		// lost with the reset that unread data causes.
-		s.close(0, "")
-		_, _ = io.Copy(io.Discard, s.wire)
+	var (
+		ended   *websocket.CloseError // by the client, or by its connection's end
+		network net.Error
+	)
+	switch {
+	case errors.As(err, &ended):
 		return
+	case errors.As(err, &network):
+		if network.Timeout() && !s.begun {
+			s.close(closeInitTimeout, "Connection initialisation timeout")
+		}
+		return
+	case errors.Is(err, websocket.ErrReadLimit):
+		s.close(websocket.CloseMessageTooBig, "")
+	default:
+		s.close(websocket.CloseProtocolError, strings.TrimPrefix(err.Error(), "websocket: "))
 	}
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() && !s.begun {
-		s.close(closeInitTimeout, "Connection initialisation timeout")
-	}
+	// What the client still sends must be read, or the close frame is lost with the reset that unread data causes.
+	_, _ = io.Copy(io.Discard, s.wire)
 }
 
 // message is what a client sends.

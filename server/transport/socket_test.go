@@ -39,14 +39,14 @@ func goroutines() int {
 }
 
 // Not parallel: it counts the goroutines of the whole process.
-func TestTwoGoroutinesASocket(t *testing.T) {
+func TestOneGoroutineASocket(t *testing.T) {
 	a := newAPI(t, nil)
 	const sockets = 200
 	clients := make([]*client, sockets)
 	for i := range clients {
 		clients[i] = a.connect(t, "")
 	}
-	eventually(t, "two goroutines a socket", func() bool { return goroutines() == 2*sockets })
+	eventually(t, "one goroutine a socket", func() bool { return goroutines() == sockets })
 	if got := a.ws.Stats(); got != (transport.Stats{Sockets: sockets}) {
 		t.Errorf("got %+v", got)
 	}

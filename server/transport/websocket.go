@@ -38,8 +38,8 @@ const closeGrace = time.Second
 const kernelBuffer = 128 << 10
 
 // WebSocket carries queries, mutations and subscriptions over graphql-transport-ws. A socket has
-// two goroutines, a reader and a writer, and one more for each operation that runs; a subscription
-// that waits in a group has none. The handler returns as soon as both have started. The functions and bounds are set before the first
+// one goroutine, its reader, and one more for each operation that runs; a subscription that waits in a
+// group has none, and who writes is shared (see writers). The handler returns as soon as the reader has started. The functions and bounds are set before the first
 // request; the zero value of a bound means the default given there. A WebSocket is used by
 // pointer and keeps the register of its sockets.
 type WebSocket struct {
@@ -115,6 +115,7 @@ type WebSocket struct {
 	upgrader   websocket.Upgrader
 	operations atomic.Int64
 	turns      turns
+	writers    writers
 	epoch      atomic.Int64   // counts the moments at which groups learned that rights may have changed
 	running    sync.WaitGroup // one for each socket and group
 
@@ -186,23 +187,25 @@ func (t *WebSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 		refuseUpgrade(w, status, err)
 		return
 	}
-	connection, err := t.upgrader.Upgrade(w, r, nil)
+	h := &hijacker{ResponseWriter: w}
+	connection, err := t.upgrader.Upgrade(h, r, nil)
 	if err != nil {
 		t.release(client) // The upgrader has answered.
 		return
 	}
-	if tcp, ok := connection.NetConn().(interface{ SetWriteBuffer(bytes int) error }); ok {
+	wire := h.connection.mute()
+	if tcp, ok := wire.(interface{ SetWriteBuffer(bytes int) error }); ok {
 		// The kernel would hold megabytes for a client that does not read, and a slow one would
 		// answer pings only after all of them. An error leaves the kernel's default.
 		_ = tcp.SetWriteBuffer(kernelBuffer)
 	}
-	s := newSocket(t, connection, r, exec)
+	s := newSocket(t, connection, wire, r, exec)
 	s.client = client
 	t.register(s)
 	if connection.Subprotocol() != Subprotocol {
 		s.close(closeSubprotocol, "Subprotocol not acceptable: only "+Subprotocol+" is")
 	}
-	go s.write()
+	s.outbox.keepPinging(t.PingInterval)
 	go s.read()
 }
 

@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -17,13 +18,13 @@ const (
 
 // The first bytes of what a server writes (RFC 6455, section 5.2): final, and not masked.
 const (
-	finalText = 0x81
-	finalPing = 0x89
-	finalPong = 0x8a
+	finalText  = 0x81
+	finalClose = 0x88
+	finalPing  = 0x89
+	finalPong  = 0x8a
 )
 
-// batch is what a writer writes at once: some frames and their bytes. Writers get one only while
-// they write, from the pool.
+// batch is what a writer writes at once: some frames and their bytes.
 type batch struct {
 	frames   [maxBatchFrames]frame
 	n        int
@@ -32,22 +33,11 @@ type batch struct {
 	bytes    []byte
 }
 
-var batches = sync.Pool{New: func() any { return &batch{bytes: make([]byte, 0, 1<<10)} }}
-
 func (b *batch) taken() []frame { return b.frames[:b.n] }
-
-func (b *batch) empty() bool { return b.n == 0 && len(b.bytes) == 0 }
 
 func (b *batch) clear() {
 	clear(b.taken())
 	b.n, b.messages, b.payload, b.bytes = 0, 0, 0, b.bytes[:0]
-}
-
-func (b *batch) release() {
-	b.clear()
-	if cap(b.bytes) <= 2*maxBatchBytes {
-		batches.Put(b)
-	}
 }
 
 // take takes as much of a frame as there is place for and leaves the rest of its run in it. It says whether that is all.
@@ -118,90 +108,200 @@ func (b *batch) addMessage(f *frame, payload []byte) {
 // addPing asks the client for a sign of life in both of its languages.
 func (b *batch) addPing() {
 	b.addMessage(&frame{kind: "ping"}, nil)
-	b.bytes = append(b.bytes, finalPing, 0)
+	b.addControl(finalPing, nil)
 }
 
-// write is the writer's goroutine.
-func (s *socket) write() {
-	defer close(s.written)
+// addControl appends a control frame, whose data must be no more than 125 bytes.
+func (b *batch) addControl(first byte, data []byte) {
+	b.bytes = append(append(b.bytes, first, byte(len(data))), data...)
+}
+
+// writers write to the sockets that have something queued, in turn: as many goroutines as there are processors, and only
+// while there is something to write. A socket to which nothing happens has no writer, and what reaches a thousand sockets
+// wakes two or three goroutines and not a thousand. No socket is waited for: where one has no room, the writer whose turn it
+// is stays with it, and another goes on in its place. The zero value is ready.
+type writers struct {
+	mu          sync.Mutex
+	first, last *socket // those whose turn comes, linked by their field next; nil for none
+	running     int     // writers that wait for no socket
+}
+
+// add queues a socket, which must not be queued or have its turn.
+func (w *writers) add(s *socket) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		w.first = s
+	} else {
+		w.last.next = s
+	}
+	w.last = s
+	w.start()
+}
+
+// start begins a writer where there is something to do and not as many as processors. The mutex is held.
+func (w *writers) start() {
+	if w.first != nil && w.running < runtime.GOMAXPROCS(0) {
+		w.running++
+		go w.run()
+	}
+}
+
+// take answers the socket whose turn it is; without one the writer must end.
+func (w *writers) take() *socket {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.first
+	if s == nil {
+		w.running--
+		return nil
+	}
+	if w.first, s.next = s.next, nil; w.first == nil {
+		w.last = nil
+	}
+	return s
+}
+
+// leave is called by a writer that is going to wait for a socket.
+func (w *writers) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	w.start()
+}
+
+// run is a writer's goroutine.
+func (w *writers) run() {
+	own, ok := idleWriters.Get().(*writer)
+	if !ok {
+		own = newWriter()
+	}
+	defer own.release()
+	for own.waited = false; !own.waited; {
+		s := w.take()
+		if s == nil {
+			return
+		}
+		if own.turn(s) {
+			w.add(s)
+		}
+	}
+}
+
+// idleWriters are those that may be used again.
+var idleWriters sync.Pool
+
+// writer is what a writer's goroutine works with.
+type writer struct {
+	batch
+	socket *socket
+	rest   []byte             // what is still to be written
+	failed error              // why it was not
+	waited bool               // it has waited for a socket, and others have taken its place
+	try    func(uintptr) bool // its method, once for all turns
+}
+
+func newWriter() *writer {
+	w := &writer{batch: batch{bytes: make([]byte, 0, 1<<10)}}
+	w.try = w.tryWrite
+	return w
+}
+
+func (w *writer) release() {
+	w.clear()
+	w.socket, w.rest, w.failed = nil, nil, nil
+	if cap(w.bytes) <= 2*maxBatchBytes {
+		idleWriters.Put(w)
+	}
+}
+
+// turn writes to a socket what is to be written at once, and lets members that are late queue what they missed. It says
+// whether there is more to do. At the end of the socket it writes the close frame.
+func (w *writer) turn(s *socket) (more bool) {
+	ended := true
+	defer func() {
+		if ended {
+			close(s.written)
+		}
+	}()
 	defer s.recoverTransport("writer")
 
-	s.outbox.keepPinging(s.transport.PingInterval)
-	var err error
-	for {
-		if err = s.writeQueued(); err != nil || s.isClosing() {
-			break
+	w.socket = s
+	late := s.outbox.next(&w.batch)
+	for _, m := range late {
+		m.group.catchUp(m)
+	}
+	if s.isClosing() {
+		w.farewell()
+		return false
+	}
+	for i := range w.taken() {
+		if f := &w.frames[i]; s.mayWrite(f) {
+			w.add(f)
+		} else {
+			f.written = nil
 		}
-		<-s.outbox.ready
 	}
-	if !s.isClosing() {
+	if err := w.write(); err != nil {
 		s.cut() // What could not be written leaves half a message behind.
-		return
+		return false
 	}
+	for _, f := range w.taken() {
+		if f.written != nil {
+			close(f.written)
+		}
+	}
+	ended = false
+	return s.outbox.wrote(&w.batch)
+}
+
+// farewell writes the close frame of a socket that ends, and nothing after it.
+func (w *writer) farewell() {
+	s := w.socket
 	s.mu.Lock()
 	code, reason := s.code, s.reason
 	s.mu.Unlock()
-	if err == nil && code != 0 {
-		err = s.connection.WriteControl(websocket.CloseMessage,
-			websocket.FormatCloseMessage(code, shorten(reason)), time.Now().Add(closeGrace))
+	w.clear()
+	_ = s.wire.SetWriteDeadline(time.Now().Add(closeGrace)) // An error shows at the write.
+	if code != 0 {
+		w.addControl(finalClose, websocket.FormatCloseMessage(code, shorten(reason)))
 	}
-	if err != nil {
+	if w.write() != nil {
 		s.cut()
 	}
 }
 
-// writeQueued writes the queue until there is nothing in it, and lets members that are late queue what they missed.
-func (s *socket) writeQueued() error {
-	b := batches.Get().(*batch)
-	defer b.release()
-	for {
-		late := s.outbox.next(b)
-		for _, m := range late {
-			m.group.catchUp(m)
-		}
-		switch {
-		case len(late) > 0:
-			continue
-		case b.empty():
-			return nil
-		}
-		for i := range b.taken() {
-			if f := &b.frames[i]; s.mayWrite(f) {
-				b.add(f)
-			} else {
-				f.written = nil
-			}
-		}
-		if err := s.writeBytes(b.bytes); err != nil {
-			return err
-		}
-		for _, f := range b.taken() {
-			if f.written != nil {
-				close(f.written)
-			}
-		}
-	}
-}
-
-// writeBytes writes whole messages. gorilla, through which close frames go, writes those whole too. The deadline is not
-// set anew for each: one has the write timeout, and up to a quarter of it more.
-func (s *socket) writeBytes(messages []byte) error {
-	if len(messages) == 0 {
+// write writes the batch's bytes, which are whole messages.
+func (w *writer) write() error {
+	if len(w.bytes) == 0 {
 		return nil
 	}
-	now, grace := time.Now(), s.transport.WriteTimeout/4
-	if now.Sub(s.renewed) > grace {
-		if err := s.wire.SetWriteDeadline(now.Add(s.transport.WriteTimeout + grace)); err != nil {
-			return fmt.Errorf("write to a WebSocket: %w", err)
+	w.rest, w.failed = w.bytes, nil
+	if raw := w.socket.raw; raw != nil {
+		if err := raw.Write(w.try); err != nil {
+			w.failed = err
 		}
-		if s.renewed = now; s.isClosing() {
-			return nil // Its own deadline must stand.
-		}
+	} else {
+		w.wait()
+		_, w.failed = w.socket.wire.Write(w.rest)
 	}
-	if _, err := s.wire.Write(messages); err != nil {
-		return fmt.Errorf("write to a WebSocket: %w", err)
+	if w.failed != nil {
+		return fmt.Errorf("write to a WebSocket: %w", w.failed)
+	}
+	if w.waited {
+		w.socket.allowWriting(time.Time{})
 	}
 	return nil
+}
+
+// wait gives the socket its time, before the writer waits until it can be written, and the writer's place to another.
+func (w *writer) wait() {
+	if w.waited {
+		return
+	}
+	w.waited = true
+	w.socket.allowWriting(time.Now().Add(w.socket.transport.WriteTimeout))
+	w.socket.transport.writers.leave()
 }
 
 // mayWrite asks, right before a frame is written, whether anyone still wants it, and frees
