@@ -75,7 +75,7 @@ func (a *App) lockOut(ctx context.Context, c *accountChange) error {
 	if err := c.checkLockOut(ctx, func(string) bool { return true }); err != nil {
 		return err
 	}
-	removed, err := c.Tx.LockOut(ctx, c.User.ID, len(c.Memberships))
+	removed, err := c.Tx.LockOut(ctx, c.User.ID)
 	if err != nil {
 		return fmt.Errorf("remove the person from the organizations: %w", err)
 	}

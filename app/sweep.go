@@ -73,7 +73,7 @@ func (a *App) runSweep(ctx context.Context, id string) (more bool, err error) {
 			a.Log.WarnContext(ctx, "a sweep was not given back; its lease will end", "err", err)
 		}
 	}()
-	b := batches{app: a, sweep: sweep, holder: holder}
+	b := batches{app: a, sweep: sweep, holder: holder, size: min(smallBatch, a.SweepBatch)}
 	for started := time.Now(); time.Since(started) < sweepTurn; {
 		if more, err := b.next(ctx); err != nil || !more {
 			return false, err
@@ -82,28 +82,59 @@ func (a *App) runSweep(ctx context.Context, id string) (more bool, err error) {
 	return true, nil
 }
 
-// batches are a turn's. Whom a batch is to remove is looked up before the organization is locked, in the order of the members'
-// ids and from where the last batch ended: what is done under the lock depends on the batch's size alone, and not on how many
-// others are members.
+// sweepPace is how long a batch is to keep others from the organization: batches get smaller where they take longer and larger
+// where they do not, so that a slow or busy database delays nobody more than a quick one. smallBatch is from how few on they
+// do: a batch of fewer takes as long as its commit.
+const (
+	sweepPace  = 60 * time.Millisecond
+	smallBatch = 50
+)
+
+// paced is how many the next batch is to remove at most, after one of size that has held the organization for as long.
+func paced(size int, held time.Duration, most int) int {
+	next := min(int(float64(size)*float64(sweepPace)/float64(max(held, 1))), 2*size)
+	return min(max(next, smallBatch), most)
+}
+
+// batches are a turn's. Whom a batch is to remove is looked up before the organization is locked, while the one before is
+// written, in the order of the members' ids and from where the last batch ended: what is done under the lock depends on the
+// batch's size alone, and not on how many others are members.
 type batches struct {
 	app    *App
 	sweep  *org.Sweep
 	holder string
-	after  string // the id of the last member whom this pass has come to
+	size   int      // of the next batch
+	after  string   // the id of the last member whom this pass has come to
+	ahead  []string // whom to remove next, where that has been looked up already
+}
+
+// look finds whom to remove next.
+func (b *batches) look(ctx context.Context) (err error) {
+	if b.ahead, err = b.app.DB.NonCompliant(ctx, b.sweep.OrganizationID, b.after, b.size); err != nil {
+		return fmt.Errorf("look for members to remove: %w", err)
+	}
+	return nil
 }
 
 // next does one batch, and finishes the sweep where nobody is left. It says whether there may be more.
 func (b *batches) next(ctx context.Context) (more bool, err error) {
-	ids, err := b.app.DB.NonCompliant(ctx, b.sweep.OrganizationID, b.after, b.app.SweepBatch)
-	if err != nil {
-		return false, fmt.Errorf("look for members to remove: %w", err)
-	}
-	if len(ids) > 0 {
-		b.after = ids[len(ids)-1]
-		more, err := b.app.sweepBatch(ctx, b.sweep, b.holder, ids)
-		if err != nil {
-			return false, fmt.Errorf("remove a batch of members: %w", err)
+	if len(b.ahead) == 0 {
+		if err := b.look(ctx); err != nil {
+			return false, err
 		}
+	}
+	if ids := b.ahead; len(ids) > 0 {
+		b.after = ids[len(ids)-1]
+		looked := make(chan error, 1)
+		go func() { looked <- b.look(ctx) }()
+		more, held, err := b.app.sweepBatch(ctx, b.sweep, b.holder, ids)
+		if err != nil {
+			err = fmt.Errorf("remove a batch of members: %w", err)
+		}
+		if err = errors.Join(err, <-looked); err != nil {
+			return false, err
+		}
+		b.size = paced(len(ids), held, b.app.SweepBatch)
 		return more, nil
 	}
 	impact, err := b.app.DB.Impact(ctx, b.sweep.OrganizationID)
@@ -144,10 +175,11 @@ func (a *App) heldSweep(ctx context.Context, sweep *org.Sweep, holder string, do
 }
 
 // sweepBatch removes those of the members who are still to be removed, in one transaction: each with the new status, its entry,
-// its link and its mail. It says whether the sweep goes on.
-func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string, ids []string) (goesOn bool, err error) {
+// its link and its mail. It says whether the sweep goes on, and for how long the organization was held for it.
+func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string, ids []string) (goesOn bool, held time.Duration, err error) {
+	var since time.Time
 	err = a.heldSweep(ctx, sweep, holder, func(tx *db.Tx) error {
-		goesOn = true
+		goesOn, since = true, time.Now()
 		removed, err := tx.RemoveNonCompliant(ctx, sweep.OrganizationID, ids)
 		if err != nil {
 			return fmt.Errorf("remove the members: %w", err)
@@ -158,7 +190,10 @@ func (a *App) sweepBatch(ctx context.Context, sweep *org.Sweep, holder string, i
 		tx.Wake(sweep.OrganizationID)
 		return tx.AdvanceSweep(ctx, sweep.ID, len(removed))
 	})
-	return goesOn, err
+	if goesOn {
+		held = time.Since(since)
+	}
+	return goesOn, held, err
 }
 
 // saveRemoved writes what belongs to a batch of removals: links, entries and mails.
@@ -186,13 +221,13 @@ func (a *App) linkRemoved(ctx context.Context, tx *db.Tx, removed []*db.Removed)
 	if n == 0 {
 		return nil, nil
 	}
-	ids, nonces, hashes, mails := make([]string, n), make([][]byte, n), make([][]byte, n), make([]river.JobArgs, n)
+	nonces, hashes, mails := make([][]byte, n), make([][]byte, n), make([]river.JobArgs, n)
 	for i, m := range removed {
-		ids[i], nonces[i] = m.ID, secret.NewNonce()
+		nonces[i] = secret.NewNonce()
 		hashes[i] = secret.Hash(a.Keys.Link(nonces[i]))
 		mails[i] = linkMail(m.ID, hashes[i])
 	}
-	if err := tx.SetLinks(ctx, ids, nonces, hashes); err != nil {
+	if err := tx.SetLinks(ctx, removed, nonces, hashes); err != nil {
 		return nil, fmt.Errorf("store the links: %w", err)
 	}
 	return mails, nil

@@ -2,6 +2,7 @@ package app
 
 import (
 	"testing"
+	"time"
 
 	"muster/db"
 	"muster/org"
@@ -24,7 +25,7 @@ func TestSweepAsksUnderTheLock(t *testing.T) {
 	sweep, err := a.DB.ClaimSweep(t.Context(), on.Sweep.ID, "me")
 	must(t, err)
 
-	b := batches{app: a, sweep: sweep, holder: "me", after: "mem_zzz"} // behind everybody
+	b := batches{app: a, sweep: sweep, holder: "me", size: 50, after: "mem_zzz"} // behind everybody
 	if more, err := b.next(t.Context()); err != nil || !more || b.after != "" {
 		t.Fatalf("with members behind the pass: more %v, from %q, %v; want a second pass from the first", more, b.after, err)
 	}
@@ -41,10 +42,10 @@ func TestSweepAsksUnderTheLock(t *testing.T) {
 		_, err := tx.ConfirmAuthenticator(t.Context(), f.ID)
 		return err
 	})
-	goesOn, err := a.sweepBatch(t.Context(), sweep, "me", ids)
+	goesOn, held, err := a.sweepBatch(t.Context(), sweep, "me", ids)
 	must(t, err)
-	if !goesOn {
-		t.Error("the sweep ended, want it to go on")
+	if !goesOn || held <= 0 {
+		t.Errorf("goes on %v after %s, want it to go on after some time", goesOn, held)
 	}
 	for name, want := range map[string]string{"ann": "ACTIVE", "bob": "REMOVED_FOR_2FA"} {
 		if n := count(t, admin, `SELECT count(*) FROM members WHERE id = $1 AND status = $2`, members[name], want); n != 1 {
@@ -57,7 +58,34 @@ func TestSweepAsksUnderTheLock(t *testing.T) {
 	if now, err := a.DB.Sweep(t.Context(), sweep.ID); err != nil || now.State != org.SweepDone || now.Done != 1 || now.Total != 1 {
 		t.Errorf("the sweep is %+v, %v; want it done with one", now, err)
 	}
-	if goesOn, err := a.sweepBatch(t.Context(), sweep, "somebody else", ids); err != nil || goesOn {
-		t.Errorf("who does not hold the sweep went on: %v, %v", goesOn, err)
+	if goesOn, held, err := a.sweepBatch(t.Context(), sweep, "somebody else", ids); err != nil || goesOn || held != 0 {
+		t.Errorf("who does not hold the sweep went on: %v, %s, %v", goesOn, held, err)
+	}
+}
+
+// TestBatchesKeepTheirPace: a batch that held the organization for too long is followed by a smaller one, a quick one by one
+// that is larger, up to what the operator allows and by no more than double.
+func TestBatchesKeepTheirPace(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		size int
+		held time.Duration
+		most int
+		want int
+	}{
+		{500, 120 * time.Millisecond, 500, 250},
+		{200, 50 * time.Millisecond, 500, 240},
+		{200, 60 * time.Millisecond, 500, 200},
+		{200, time.Millisecond, 500, 400},
+		{400, time.Millisecond, 500, 500},
+		{500, 10 * time.Second, 500, 50},
+		{50, 10 * time.Second, 500, 50},
+		{7, time.Millisecond, 500, 50},
+		{2, 10 * time.Second, 2, 2},
+		{100, 0, 500, 200},
+	} {
+		if got := paced(c.size, c.held, c.most); got != c.want {
+			t.Errorf("after %d in %s comes a batch of %d, want %d of at most %d", c.size, c.held, got, c.want, c.most)
+		}
 	}
 }

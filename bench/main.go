@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,7 +74,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&o.JSON, "json", false, "print JSON instead of a table")
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
 	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 500ms)")
-	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so: "+strings.Join(names(paths()), ", "))
+	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so, as a regular expression; sweep$ is that one alone: "+strings.Join(names(paths()), ", "))
 	flags.BoolVar(&o.Peers, "peers", false, "measure against programs from npm too, which needs Node, npm and a network")
 	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
 	if err := flags.Parse(args); err != nil {
@@ -85,10 +86,14 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			o.Each = 500 * time.Millisecond
 		}
 	}
+	only, err := regexp.Compile("^(?:" + o.Only + ")")
+	if err != nil {
+		return fmt.Errorf("--only takes the beginning of a name, or a regular expression: %w", err)
+	}
 	chosen := slices.DeleteFunc(paths(), func(p path) bool {
 		// Quickly, and with nothing named, only what is held to a bound: that is what CI asks.
 		free := o.Only == "" && p.Allocs == 0 && p.CPU == 0
-		return !strings.HasPrefix(p.Name, o.Only) || o.Quick && (p.Long || free) || p.Peer && !o.Peers
+		return !only.MatchString(p.Name) || o.Quick && (p.Long || free) || p.Peer && !o.Peers
 	})
 	if len(chosen) == 0 || o.Rounds < 1 {
 		return fmt.Errorf("nothing to measure: --only takes one of %s, --rounds a positive number", strings.Join(names(paths()), ", "))

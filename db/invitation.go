@@ -44,14 +44,19 @@ func (t *Tx) SetSender(ctx context.Context, memberID string, s Sender) error {
 	return err
 }
 
-// SetLinks stores the links of many removed members at once; they end when the members' windows do.
-func (t *Tx) SetLinks(ctx context.Context, memberIDs []string, nonces, hashes [][]byte) error {
+// SetLinks stores the links of many members at once, who have just been removed; they end when the members' windows do.
+func (t *Tx) SetLinks(ctx context.Context, removed []*Removed, nonces, hashes [][]byte) error {
+	n := len(removed)
+	organizations, members, untils := make([]string, n), make([]string, n), make([]time.Time, n)
+	for i, r := range removed {
+		organizations[i], members[i], untils[i] = r.OrganizationID, r.ID, r.ReinstatableUntil
+	}
 	_, err := t.pg.Exec(ctx, `
 INSERT INTO invitations (organization_id, member_id, reason, nonce, token_hash, expires_at)
-SELECT m.organization_id, m.id, 'REMOVED_FOR_2FA', l.nonce, l.hash, m.reinstatable_until
-  FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS l (id, nonce, hash) JOIN members m ON m.id = l.id
+SELECT l.organization, l.member, 'REMOVED_FOR_2FA', l.nonce, l.hash, l.until
+  FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::timestamptz[]) AS l (organization, member, nonce, hash, until)
 ON CONFLICT (organization_id, member_id) DO UPDATE SET reason = excluded.reason, nonce = excluded.nonce, token_hash = excluded.token_hash,
-  expires_at = excluded.expires_at, delivery = 'QUEUED', created_at = clock_timestamp()`, memberIDs, nonces, hashes)
+  expires_at = excluded.expires_at, delivery = 'QUEUED', created_at = clock_timestamp()`, organizations, members, nonces, hashes, untils)
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
@@ -18,7 +20,24 @@ const (
 )
 
 // Jobs is a running worker of jobs.
-type Jobs struct{ stop func(context.Context) error }
+type Jobs struct {
+	client *river.Client[pgx.Tx]
+	pool   *pgxpool.Pool
+}
+
+// jobConnections is how many connections the jobs' own bookkeeping has at most: to look for work in each queue and to note
+// what is done. What a job does goes through the serving pool, as requests do.
+const jobConnections = 4
+
+// jobPool is a pool for what River asks. Its statements are planned each time, about as often as River looks for work, and
+// never kept: a plan from when the queue was empty reads it from end to end, and stays when a sweep has put a hundred thousand
+// mails into it, until PostgreSQL happens to analyze the table.
+func (d *DB) jobPool(ctx context.Context) (*pgxpool.Pool, error) {
+	config := d.pool.Config()
+	config.MaxConns, config.MinConns = jobConnections, 0
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	return pgxpool.NewWithConfig(ctx, config)
+}
 
 // StartJobs works on jobs until Stop. The instance's name must be its own and the same after a restart: what an earlier
 // life left half done is taken up again at once instead of after River's rescue.
@@ -28,7 +47,11 @@ UPDATE river_job SET state = 'available' WHERE state = 'running' AND attempted_b
 	if err != nil {
 		return nil, fmt.Errorf("take up the jobs of the last run: %w", err)
 	}
-	client, err := river.NewClient(riverpgxv5.New(d.pool), &river.Config{
+	pool, err := d.jobPool(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect for the jobs: %w", err)
+	}
+	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
 		ID:     instance,
 		Logger: slog.New(quiet{log.Handler()}),
 		Queues: map[string]river.QueueConfig{
@@ -43,17 +66,25 @@ UPDATE river_job SET state = 'available' WHERE state = 'running' AND attempted_b
 		ReindexerSchedule:    river.NeverSchedule(), // the serving role owns no index
 	})
 	if err != nil {
+		pool.Close()
 		return nil, fmt.Errorf("prepare the jobs: %w", err)
 	}
 	// The client has an end of its own: it must stop after the requests that add jobs, not with the signal.
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		pool.Close()
 		return nil, fmt.Errorf("start the jobs: %w", err)
 	}
-	return &Jobs{stop: client.Stop}, nil
+	return &Jobs{client, pool}, nil
 }
 
 // Stop waits for running jobs, or until ctx ends.
-func (j *Jobs) Stop(ctx context.Context) error { return j.stop(ctx) }
+func (j *Jobs) Stop(ctx context.Context) error {
+	err := j.client.Stop(ctx)
+	if err == nil { // else something still runs, and the pool would wait for its connections
+		j.pool.Close()
+	}
+	return err
+}
 
 // Complete ends a job with the transaction: what it did and that it is done are true together.
 func Complete[T river.JobArgs](ctx context.Context, t *Tx, job *river.Job[T]) error {

@@ -215,7 +215,7 @@ func TestLinkEndsWithTheWindow(t *testing.T) {
 		must(t, d.InTx(ctx, func(tx *db.Tx) error { return fn(ctx, tx) }))
 	}
 	set(func(ctx context.Context, tx *db.Tx) error {
-		return tx.SetLinks(ctx, []string{removed.ID}, [][]byte{[]byte("nonce")}, [][]byte{[]byte("first")})
+		return tx.SetLinks(ctx, []*db.Removed{removed}, [][]byte{[]byte("nonce")}, [][]byte{[]byte("first")})
 	})
 	link, err := d.LinkByToken(ctx, []byte("first"))
 	must(t, err)

@@ -107,22 +107,23 @@ type Removed struct {
 // Label is how the audit log names the member.
 func (r *Removed) Label() string { return r.Name + " <" + r.Email + ">" }
 
-// removing is the one statement that removes for 2FA: of the members m of users u that which chooses, up to $2 active ones
-// who do not meet the requirement and have an address, in order of joining. The end of their window is written here and
-// nowhere else: three calendar months in UTC.
+// removing is the one statement that removes for 2FA: those of the members m of users u that which chooses who are active, do
+// not meet the requirement and have an address; it gives them in order of joining. Whoever may change that holds the
+// organization's lock, so nothing is locked before. The end of their window is written here and nowhere else: three calendar
+// months in UTC.
 func removing(which string) string {
 	return `
 WITH removed AS (
-UPDATE members r SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
+UPDATE members m SET status = 'REMOVED_FOR_2FA', removed_at = clock_timestamp(),
        reinstatable_until = (clock_timestamp() AT TIME ZONE 'UTC' + interval '3 months') AT TIME ZONE 'UTC'
- WHERE r.id = ANY(ARRAY(SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
-                         WHERE ` + which + ` AND m.status = 'ACTIVE' AND NOT ` + compliant + ` AND u.email IS NOT NULL
-                         ORDER BY m.id LIMIT $2 FOR UPDATE OF m))
-RETURNING r.id, r.organization_id, r.user_id, r.role, r.reinstatable_until)
-SELECT r.*, u.name, u.email,
-       ARRAY(SELECT t.slug FROM member_teams mt JOIN teams t ON (t.organization_id, t.id) = (mt.organization_id, mt.team_id)
-              WHERE (mt.organization_id, mt.member_id) = (r.organization_id, r.id) ORDER BY t.slug) AS teams
-  FROM removed r JOIN users u ON u.id = r.user_id ORDER BY r.id`
+  FROM users u
+ WHERE ` + which + ` AND m.status = 'ACTIVE' AND u.id = m.user_id AND NOT ` + compliant + ` AND u.email IS NOT NULL
+RETURNING m.id, m.organization_id, m.user_id, u.name, u.email, m.role, m.reinstatable_until)
+SELECT r.*, coalesce(array_agg(t.slug ORDER BY t.slug) FILTER (WHERE t.slug IS NOT NULL), '{}') AS teams
+  FROM removed r
+  LEFT JOIN member_teams mt ON (mt.organization_id, mt.member_id) = (r.organization_id, r.id)
+  LEFT JOIN teams t ON (t.organization_id, t.id) = (mt.organization_id, mt.team_id)
+ GROUP BY r.id, r.organization_id, r.user_id, r.name, r.email, r.role, r.reinstatable_until ORDER BY r.id`
 }
 
 // NonCompliant are the ids of at most limit of an organization's members, by id and above a given one, who do not meet the
@@ -137,11 +138,11 @@ SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
 // RemoveNonCompliant removes those of an organization's members with these ids who do not meet the requirement. The
 // organization must be locked. The ids go through a SELECT: else each batch is planned anew with a look at every one of them.
 func (t *Tx) RemoveNonCompliant(ctx context.Context, organizationID string, ids []string) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, removing(`m.organization_id = $1 AND m.id = ANY(ARRAY(SELECT unnest($3::text[])))`), organizationID, len(ids), ids)
+	return all[Removed](ctx, t.pg, removing(`m.organization_id = $1 AND m.id = ANY(ARRAY(SELECT unnest($2::text[])))`), organizationID, ids)
 }
 
-// LockOut removes a person who has no authenticator from up to limit organizations that require one. All of the person's
+// LockOut removes a person who has no authenticator from the organizations that require one. All of the person's
 // organizations must be locked.
-func (t *Tx) LockOut(ctx context.Context, userID string, limit int) ([]*Removed, error) {
-	return all[Removed](ctx, t.pg, removing(`m.user_id = $1 AND EXISTS (SELECT FROM organizations o WHERE o.id = m.organization_id AND o.require2fa)`), userID, limit)
+func (t *Tx) LockOut(ctx context.Context, userID string) ([]*Removed, error) {
+	return all[Removed](ctx, t.pg, removing(`m.user_id = $1 AND EXISTS (SELECT FROM organizations o WHERE o.id = m.organization_id AND o.require2fa)`), userID)
 }
