@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -23,15 +22,9 @@ import (
 	"muster/server/web"
 )
 
-// heapFloor is memory that is reserved and never touched. Go collects garbage when the heap has doubled, which for the few
-// megabytes that live here is hundreds of times a second under load and an eighth of the CPU; with the floor it is after as
-// much as that at least. A heap that is large anyway is collected as ever.
-const heapFloor = 32 << 20
-
 // serve runs the server until ctx ends. What it starts it stops in the opposite order: PostgreSQL last.
 func serve(ctx context.Context, s settings.Settings, log *slog.Logger) (err error) {
-	floor := make([]byte, heapFloor)
-	defer runtime.KeepAlive(floor)
+	paceCollections()
 	// A port that is taken is found out before anything else is started.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Addr)
 	if err != nil {

@@ -277,14 +277,12 @@ func (s *socket) begin(m message) {
 			s.close(closeInvalidMessage, "Invalid message: payload must be an object")
 			return
 		}
-		ctx, cancel := context.WithCancel(s.ctx)
-		timer := time.AfterFunc(s.transport.OperationTimeout, cancel)
-		authenticated, sessionKey, err := s.transport.Authenticate(ctx, s.request, payload)
+		timer := time.AfterFunc(s.transport.OperationTimeout, s.cancel)
+		authenticated, sessionKey, err := s.transport.Authenticate(s.ctx, s.request, payload)
 		if !timer.Stop() && err == nil {
 			err = errTimeout
 		}
 		if err != nil {
-			cancel()
 			s.transport.Logger.InfoContext(s.ctx, "a WebSocket was not accepted", "error", err)
 			s.close(closeForbidden, "Forbidden")
 			return

@@ -230,7 +230,7 @@ func (t *WebSocket) prepare() {
 	}
 	t.upgrader = websocket.Upgrader{
 		HandshakeTimeout: t.WriteTimeout,
-		ReadBufferSize:   1 << 10,
+		ReadBufferSize:   256, // What is larger is read past it.
 		WriteBufferSize:  4 << 10,
 		WriteBufferPool:  &sync.Pool{}, // An idle socket holds no write buffer.
 		Subprotocols:     []string{Subprotocol},
