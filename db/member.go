@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -112,21 +111,28 @@ var memberDetails = []struct {
 // memberQueries keeps what memberSQL has made, by details.
 var memberQueries sync.Map
 
-// memberSQL is the query for members with these details, up to its WHERE.
-func memberSQL(want org.MemberDetails) string {
+// memberQuery is a query for members, up to its WHERE: the columns, and what they are joined with.
+type memberQuery struct{ columns, joins string }
+
+// from is the query for members of a table or a query.
+func (q memberQuery) from(members string) string {
+	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT JOIN users u ON u.id = m.user_id" + q.joins + "\n"
+}
+
+// memberSQL is the query for members with these details.
+func memberSQL(want org.MemberDetails) memberQuery {
 	if made, ok := memberQueries.Load(want); ok {
-		return made.(string)
+		return made.(memberQuery)
 	}
-	columns, joins := memberColumns, ""
+	q := memberQuery{columns: memberColumns}
 	for _, detail := range memberDetails {
 		if detail.wanted(want) {
-			columns += ",\n       " + detail.columns
-			joins += "\n  " + detail.join
+			q.columns += ",\n       " + detail.columns
+			q.joins += "\n  " + detail.join
 		}
 	}
-	sql := "SELECT " + columns + "\n  FROM members m LEFT JOIN users u ON u.id = m.user_id" + joins + "\n"
-	memberQueries.Store(want, sql)
-	return sql
+	memberQueries.Store(want, q)
+	return q
 }
 
 // columnsOf is where the query's columns go.
@@ -263,23 +269,23 @@ func (q Queries) member(ctx context.Context, where string, args ...any) (*org.Me
 
 func (q Queries) memberWith(ctx context.Context, want org.MemberDetails, where string, args ...any) (*org.Member, error) {
 	var row memberRow
-	if err := q.pg.QueryRow(ctx, memberSQL(want)+where, args...).Scan(row.columnsOf(want)...); err != nil {
+	if err := q.pg.QueryRow(ctx, memberSQL(want).from("members")+where, args...).Scan(row.columnsOf(want)...); err != nil {
 		return nil, notFound(err)
 	}
 	return row.store(&storedMember{}, want, nil), nil
 }
 
 func (q Queries) members(ctx context.Context, where string, args ...any) ([]*org.Member, error) {
-	return q.membersWith(ctx, org.EveryDetail, nil, 0, where, args...)
+	return q.membersWith(ctx, org.EveryDetail, nil, 0, memberSQL(org.EveryDetail).from("members")+where, args...)
 }
 
-// membersWith are members with these details, of this organization where it is given. There are about expected of them: they
-// are kept in pieces of memory of that size.
-func (q Queries) membersWith(ctx context.Context, want org.MemberDetails, o *org.Organization, expected int, where string, args ...any) ([]*org.Member, error) {
+// membersWith are members with these details, of this organization where it is given, that a query of memberSQL's gives. There are
+// about expected of them: they are kept in pieces of memory of that size.
+func (q Queries) membersWith(ctx context.Context, want org.MemberDetails, o *org.Organization, expected int, sql string, args ...any) ([]*org.Member, error) {
 	var row memberRow
 	columns := row.columnsOf(want)
 	keepIn(new(texts), columns)
-	rows, err := q.pg.Query(ctx, memberSQL(want)+where, args...)
+	rows, err := q.pg.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +328,8 @@ func (q Queries) PlaceBySlug(ctx context.Context, slug, userID string) (*org.Mem
 
 // PlacesOf is PlaceOf for several users; a stranger is left out.
 func (q Queries) PlacesOf(ctx context.Context, organizationID string, userIDs []string) ([]*org.Member, error) {
-	return q.membersWith(ctx, org.GateDetails, nil, len(userIDs), `WHERE m.organization_id = $1 AND m.user_id = ANY($2)`, organizationID, userIDs)
+	return q.membersWith(ctx, org.GateDetails, nil, len(userIDs),
+		memberSQL(org.GateDetails).from("members")+`WHERE m.organization_id = $1 AND m.user_id = ANY($2)`, organizationID, userIDs)
 }
 
 // MemberByEmail finds who has an address in an organization, as an account's or as an invitation's.
@@ -338,63 +345,6 @@ func (q Queries) Memberships(ctx context.Context, userID string) ([]*org.Member,
 // OrganizationIDs are those in which a user has a place, removed or not.
 func (q Queries) OrganizationIDs(ctx context.Context, userID string) ([]string, error) {
 	return column[string](ctx, q.pg, `SELECT organization_id FROM members WHERE user_id = $1 ORDER BY organization_id`, userID)
-}
-
-// MemberList says which members a page shows.
-type MemberList struct {
-	Organization *org.Organization
-	Details      org.MemberDetails // that are wanted of each; the organization is known
-	Filter       *org.MemberFilter
-	Manager      bool // the reader is one: sees those who are not active too, and addresses, in which the search looks then
-	Affected     bool // only active members who do not meet the requirement
-	Unmailable   bool // of them, only those without an address
-	Page         org.PageRequest
-}
-
-// Members are one more than the page holds, in order of joining.
-func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
-	where := []string{"m.organization_id = $1", "m.id > $2"}
-	args := []any{l.Organization.ID, l.Page.After}
-	and := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf(condition, len(args)))
-	}
-	if f := l.Filter; f != nil {
-		if len(f.Status) > 0 {
-			and("m.status = ANY($%d)", f.Status)
-		}
-		if len(f.Role) > 0 {
-			and("m.role = ANY($%d)", f.Role)
-		}
-		if len(f.TwoFactor) > 0 {
-			and("u.two_factor = ANY($%d)", f.TwoFactor)
-		}
-		if len(f.Teams) > 0 {
-			and("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = m.organization_id AND mt.team_id = ANY($%d))", f.Teams)
-		}
-		if f.Query != nil && *f.Query != "" {
-			pattern := containing(*f.Query)
-			if l.Manager {
-				and("(u.name ILIKE $%[1]d OR coalesce(u.email, m.email) ILIKE $%[1]d)", pattern)
-			} else {
-				and("u.name ILIKE $%d", pattern)
-			}
-		}
-	}
-	if !l.Manager {
-		where = append(where, "m.status = 'ACTIVE'")
-	}
-	if l.Affected {
-		where = append(where, "m.status = 'ACTIVE'", "NOT "+compliant)
-	}
-	if l.Unmailable {
-		where = append(where, "u.email IS NULL")
-	}
-	args = append(args, l.Page.First+1)
-	details := l.Details
-	details.Organization = false
-	return q.membersWith(ctx, details, l.Organization, l.Page.First+1,
-		fmt.Sprintf("WHERE %s ORDER BY m.id LIMIT $%d", strings.Join(where, " AND "), len(args)), args...)
 }
 
 // containing is the pattern of texts that have s in them.

@@ -10,8 +10,11 @@ import (
 // compliant says in SQL what org.Member.Meets says of a member m with the user u: an authenticator of their own, or a linked
 // identity of a provider that the organization trusts with the second factor. Whatever asks the database who is compliant
 // asks by it.
-const compliant = `(u.two_factor <> 'DISABLED' OR EXISTS (SELECT FROM sso_connections sc JOIN identities si ON si.organization_id = sc.organization_id
-   AND si.issuer = sc.issuer WHERE sc.organization_id = m.organization_id AND sc.trust_second_factor AND si.user_id = m.user_id))`
+const compliant = `(u.two_factor <> 'DISABLED' OR ` + vouched + `)`
+
+// vouched says in SQL that a provider which the organization trusts with the second factor signs a member m in.
+const vouched = `EXISTS (SELECT FROM sso_connections sc JOIN identities si ON si.organization_id = sc.organization_id
+   AND si.issuer = sc.issuer WHERE sc.organization_id = m.organization_id AND sc.trust_second_factor AND si.user_id = m.user_id)`
 
 // SSO is the organization's provider; NOT_FOUND where there is none.
 func (q Queries) SSO(ctx context.Context, organizationID string) (*org.SSO, error) {

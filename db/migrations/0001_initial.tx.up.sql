@@ -18,6 +18,10 @@ CREATE TABLE users (
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX users_email ON users (lower(email));
+-- People are searched for by parts of names and addresses, in organizations of a million too. The extension comes with PostgreSQL,
+-- and whoever may create tables may create it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops);
 
 -- Secrets have rows of their own, so that no query for a user can ever return them.
 CREATE TABLE credentials (
@@ -322,6 +326,7 @@ CREATE TABLE members (
   role               text NOT NULL CHECK (role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER')),
   status             text NOT NULL CHECK (status IN ('ACTIVE', 'INVITED', 'REMOVED_FOR_2FA')),
   invited_by_id      text REFERENCES users,
+  two_factor         text NOT NULL DEFAULT '', -- the account's, so that lists can be filtered along an index; '' of an invitation
   notify_membership  boolean NOT NULL DEFAULT true,
   notify_security    boolean NOT NULL DEFAULT true,
   removed_at         timestamptz,
@@ -336,6 +341,8 @@ CREATE TABLE members (
 );
 CREATE INDEX members_id ON members (id);
 CREATE INDEX members_status ON members (organization_id, status, id);
+CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id);
+CREATE INDEX members_invited_search ON members USING gin (email gin_trgm_ops) WHERE status = 'INVITED';
 CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
 CREATE UNIQUE INDEX members_invited ON members (organization_id, lower(email)) WHERE status = 'INVITED';
@@ -390,6 +397,22 @@ END $$;
 CREATE TRIGGER keep_two_factor_count AFTER UPDATE OF two_factor ON users FOR EACH ROW
   WHEN ((OLD.two_factor = 'DISABLED') <> (NEW.two_factor = 'DISABLED'))
   EXECUTE FUNCTION keep_two_factor_count();
+
+-- A member's copy of the account's 2FA state. Whoever brings a person in holds the person's lock, and whoever changes the state
+-- has locked all organizations of the person: neither misses the other.
+CREATE FUNCTION copy_two_factor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.two_factor := coalesce((SELECT two_factor FROM users WHERE id = NEW.user_id), '');
+  RETURN NEW;
+END $$;
+CREATE TRIGGER copy_two_factor BEFORE INSERT OR UPDATE OF user_id, two_factor ON members FOR EACH ROW EXECUTE FUNCTION copy_two_factor();
+CREATE FUNCTION copy_two_factor_on() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE members SET two_factor = NEW.two_factor WHERE user_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER copy_two_factor_on AFTER UPDATE OF two_factor ON users FOR EACH ROW
+  WHEN (OLD.two_factor <> NEW.two_factor) EXECUTE FUNCTION copy_two_factor_on();
 
 -- The one living link of a member. Its token is derived from the nonce with a key that the database does not have.
 CREATE TABLE invitations (
