@@ -28,7 +28,7 @@ func membersPath() path {
 		Name: "members",
 		About: "50 members with role, 2FA state, name and address, signed in and through the gate, each time another organization " +
 			"and cursor; the limit looks the same up (session, membership with requirement, page) in three statements",
-		Allocs: 720, CPU: 1.9,
+		Allocs: 420, CPU: 1.8,
 		Goals: []goal{{Figure: "rate", Least: 0.75}, {Figure: "cpu", Most: 1.33}},
 	}, membersDocument, "/members", membersQuestions)
 }
