@@ -342,7 +342,6 @@ CREATE TABLE members (
 CREATE INDEX members_id ON members (id);
 CREATE INDEX members_status ON members (organization_id, status, id);
 CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id);
-CREATE INDEX members_invited_search ON members USING gin (email gin_trgm_ops) WHERE status = 'INVITED';
 CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
 CREATE UNIQUE INDEX members_invited ON members (organization_id, lower(email)) WHERE status = 'INVITED';
