@@ -334,7 +334,11 @@ func (q Queries) PlacesOf(ctx context.Context, organizationID string, userIDs []
 
 // MemberByEmail finds who has an address in an organization, as an account's or as an invitation's.
 func (q Queries) MemberByEmail(ctx context.Context, organizationID, email string) (*org.Member, error) {
-	return q.member(ctx, `WHERE m.organization_id = $1 AND lower(coalesce(u.email, m.email)) = lower($2)`, organizationID, email)
+	return q.member(ctx, `
+WHERE m.organization_id = $1 AND m.id = ANY(ARRAY(
+  SELECT i.id FROM members i WHERE i.organization_id = $1 AND i.status = 'INVITED' AND lower(i.email) = lower($2)
+  UNION ALL
+  SELECT p.id FROM users x JOIN members p ON p.user_id = x.id AND p.organization_id = $1 WHERE lower(x.email) = lower($2)))`, organizationID, email)
 }
 
 // Memberships are all of a user's places, oldest first: rules are decided on them, so none may be left out.
@@ -360,9 +364,12 @@ func (q Queries) MembersToNotify(ctx context.Context, organizationID string, sec
 	if security {
 		wanted = "(m.notify_security OR m.role = 'OWNER')"
 	}
+	if owners {
+		wanted += " AND m.role = 'OWNER'"
+	}
 	return q.members(ctx, `WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND u.email IS NOT NULL AND `+wanted+`
-   AND (NOT o.require2fa OR `+compliant+`) AND (NOT $4 OR m.role = 'OWNER') AND m.id > $2 ORDER BY m.id LIMIT $3`,
-		organizationID, after, limit, owners)
+   AND (NOT o.require2fa OR `+compliant+`) AND m.id > $2 ORDER BY m.id LIMIT $3`,
+		organizationID, after, limit)
 }
 
 // OtherOwners counts the active owners other than one member who can sign in without a provider, and of them those with an

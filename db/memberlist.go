@@ -23,19 +23,21 @@ type MemberList struct {
 }
 
 // Members are one more than the page holds, in order of joining. What a page costs does not grow with the organization: it is read
-// along an index from where it begins, or, of several standings, a page is taken along the index for each, and the page of them
-// all is the first of those. A search takes whom the index of names and addresses gives, or looks at one member after the other
-// until the page is full, whichever PostgreSQL reckons to be less for the text that is searched for.
+// along an index from where it begins; of several standings a page is taken of each, and the page of them all is the first of those.
+// A search takes whom the index of names and addresses gives, or looks at one member after the other until the page is full,
+// whichever PostgreSQL reckons to be less for the text that is searched for; so it is with teams.
 func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
 	sql, args := l.query()
+	if sql == "" {
+		return nil, nil
+	}
 	details := l.Details
 	details.Organization = false
 	return q.membersWith(ctx, details, l.Organization, l.Page.First+1, memberSQL(details).from(sql)+"ORDER BY m.id", args...)
 }
 
-// query is the page, as a table of members.
+// query is the page, as a table of members; "" where nobody can be on it.
 func (l MemberList) query() (sql string, args []any) {
-	where := []string{"m.organization_id = $1", "m.id > $2"}
 	args = []any{l.Organization.ID, l.Page.After, l.Page.First + 1}
 	given := func(value any) int {
 		args = append(args, value)
@@ -45,69 +47,88 @@ func (l MemberList) query() (sql string, args []any) {
 	if f == nil {
 		f = &org.MemberFilter{}
 	}
-	// From each of the standings that are asked for a page is taken.
-	var standings []string
-	each := func(column string, values any) {
-		standings = append(standings, fmt.Sprintf("unnest($%d::text[]) wanted_%s (%[2]s)", given(values), column))
-		where = append(where, fmt.Sprintf("m.%[1]s = wanted_%[1]s.%[1]s", column))
-	}
-	statuses, roles, states := f.Status, f.Role, f.TwoFactor
+	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
 		if statuses = []org.MemberStatus{org.StatusActive}; len(f.Status) > 0 && !slices.Contains(f.Status, org.StatusActive) {
-			return "(SELECT * FROM members WHERE false)", nil
+			return "", nil
 		}
 	}
 	if l.Affected {
 		states = []org.TwoFactorState{org.TwoFactorDisabled}
 	}
-	switch active := len(statuses) == 1 && statuses[0] == org.StatusActive; {
-	case len(roles) == 0 && len(states) == 0 && len(statuses) == 0: // everybody
-	case len(roles) == 0 && len(states) == 0 && active: // nearly everybody
-		where = append(where, "m.status = 'ACTIVE'")
-	default:
-		each("status", some(statuses, org.StatusActive, org.StatusInvited, org.StatusRemovedFor2FA))
-		each("role", some(roles, org.RoleOwner, org.RoleManager, org.RoleAdmin, org.RoleMember))
-		each("two_factor", some(states, org.TwoFactorSecure, org.TwoFactorInsecure, org.TwoFactorDisabled, ""))
+	// Each standing has its members in order in an index of its own collation, which no other one has: else PostgreSQL takes
+	// the index of all members, and believes that the next of a standing will be among the first of them.
+	where, by, standings := []string{"m.organization_id = $1"}, "m.id", ""
+	switch {
+	case len(f.Role) > 0 || len(states) > 0:
+		status, role, twoFactor := standingsOf(statuses, f.Role, states)
+		standings = fmt.Sprintf("unnest($%d::text[], $%d::text[], $%d::text[]) s (status, role, two_factor)", given(status), given(role), given(twoFactor))
+		where = append(where, "m.status = s.status", "m.role = s.role", "m.two_factor = s.two_factor")
+	case len(statuses) > 0:
+		standings = fmt.Sprintf("unnest($%d::text[]) s (status)", given(slices.Compact(slices.Sorted(slices.Values(statuses)))))
+		where = append(where, "m.status = s.status")
 	}
+	if standings != "" {
+		by = `m.id COLLATE "C"`
+	}
+	where = append(where, by+" > $2")
 	if len(f.Teams) > 0 {
-		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = m.organization_id AND mt.team_id = ANY($%d))", given(f.Teams)))
+		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = $1 AND mt.team_id = ANY($%d))", given(f.Teams)))
 	}
 	pages := func(of string, also ...string) string {
-		return "(SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ") + " ORDER BY m.id LIMIT $3)"
+		return "(SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ") + " ORDER BY " + by + " LIMIT $3)"
 	}
 	const people = "members m JOIN users u ON u.id = m.user_id"
 	page, searched := pages("members m"), f.Query != nil && *f.Query != ""
 	switch {
 	case l.Affected && l.Unmailable:
-		page = pages("members m", "NOT "+vouched, "(SELECT u.email IS NULL FROM users u WHERE u.id = m.user_id)")
+		page = pages(people, "NOT "+vouched, "u.email IS NULL")
 	case l.Affected:
 		page = pages("members m", "NOT "+vouched)
 	case searched && l.Manager:
 		pattern := given(containing(*f.Query))
 		page = pages(people, fmt.Sprintf("(u.name ILIKE $%[1]d OR u.email ILIKE $%[1]d)", pattern)) + " UNION ALL " +
-			pages("members m", fmt.Sprintf("m.status = 'INVITED' AND m.email ILIKE $%d", pattern))
+			pages("members m", "m.status = 'INVITED'", fmt.Sprintf("m.email ILIKE $%d", pattern))
 	case searched:
 		page = pages(people, fmt.Sprintf("u.name ILIKE $%d", given(containing(*f.Query))))
 	}
-	if searched {
-		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...) // Planned anew, for the text that is searched for.
+	if searched || len(f.Teams) > 0 {
+		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...) // Planned anew, for what is asked for.
 	}
-	if len(standings) > 0 || searched {
-		from := strings.Join(append(standings, "LATERAL ("+page+") page"), " CROSS JOIN ")
-		page = "(SELECT page.* FROM " + from + " ORDER BY page.id LIMIT $3)"
+	if standings != "" {
+		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT $3)", args
+	}
+	if searched {
+		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id LIMIT $3)", args
 	}
 	return page, args
 }
 
-// some are the values as texts, or all that there are where none are given, each once.
-func some[T ~string](values []T, all ...T) []string {
+// standingsOf are all standings with these statuses, roles and 2FA states, as columns; where none are given, with all. Who is
+// invited has no 2FA state, and nobody else has none.
+func standingsOf(statuses []org.MemberStatus, roles []org.Role, states []org.TwoFactorState) (status, role, twoFactor []string) {
+	all := len(states) == 0
+	for _, s := range orAll(statuses, org.StatusActive, org.StatusInvited, org.StatusRemovedFor2FA) {
+		for _, r := range orAll(roles, org.RoleOwner, org.RoleManager, org.RoleAdmin, org.RoleMember) {
+			of := orAll(states, org.TwoFactorSecure, org.TwoFactorInsecure, org.TwoFactorDisabled)
+			if s == org.StatusInvited {
+				if !all {
+					continue
+				}
+				of = []org.TwoFactorState{""}
+			}
+			for _, t := range of {
+				status, role, twoFactor = append(status, string(s)), append(role, string(r)), append(twoFactor, string(t))
+			}
+		}
+	}
+	return status, role, twoFactor
+}
+
+// orAll are the values, each once, or all that there are where none are given.
+func orAll[T ~string](values []T, all ...T) []T {
 	if len(values) == 0 {
-		values = all
+		return all
 	}
-	texts := make([]string, len(values))
-	for i, value := range values {
-		texts[i] = string(value)
-	}
-	slices.Sort(texts)
-	return slices.Compact(texts)
+	return slices.Compact(slices.Sorted(slices.Values(values)))
 }

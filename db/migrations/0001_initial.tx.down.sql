@@ -1,4 +1,4 @@
-DROP TABLE retention, installation, ceremonies, security_keys;
+DROP TABLE retention, installation, ceremonies, security_keys, api_tokens;
 DROP TABLE two_factor_reset_approvals, two_factor_resets, sweeps, audit_entries, member_teams, projects, teams, invitations, members, sso_attempts, identities, sso_connections, compliance_days, organizations,
   account_alerts, security_events, rate_limits, phone_codes, challenges, devices, sessions, recovery_codes, phone_numbers, totp_seeds,
   authenticators, account_links, wrong_codes, credentials, users;
