@@ -159,13 +159,14 @@ func (a *App) cleanUp(ctx context.Context) error {
 	return errors.Join(a.expireWindows(ctx), a.expireResets(ctx), a.DB.DeleteEnded(ctx))
 }
 
-// retain makes room for the coming months of the audit logs and drops those that are kept no longer.
+// retain makes room for the coming months of the audit logs and drops those that are kept no longer, with whom only they told of.
 func (a *App) retain(ctx context.Context) error {
 	dropped, err := a.DB.KeepAuditMonths(ctx)
-	if len(dropped) > 0 {
-		a.Log.InfoContext(ctx, "months of the audit logs are kept no longer", "dropped", dropped)
+	if err != nil || len(dropped) == 0 {
+		return err
 	}
-	return err
+	a.Log.InfoContext(ctx, "months of the audit logs are kept no longer", "dropped", dropped)
+	return a.DB.ForgetAuditActors(ctx)
 }
 
 // link is a page of Muster with a token in the fragment, which stays out of logs and referrers.

@@ -241,17 +241,45 @@ func (q Queries) AuditSequences(ctx context.Context, organizationIDs []string) (
 	return sequences, rows.Err()
 }
 
-// AuditActors are at most limit of those who did what an organization's log tells, by label. The index leads from one to the
-// next, so that it costs as many looks as there are actors, however long the log is.
+// AuditActors are at most limit of those who did what an organization's log tells, by label: a page along the index of labels, or
+// those whom the index of their parts gives, and of each whether the log still has an entry.
 func (q Queries) AuditActors(ctx context.Context, organizationID, query string, limit int) ([]*org.AuditLogActor, error) {
-	return all[org.AuditLogActor](ctx, q.pg, `
-WITH RECURSIVE actors AS (
-SELECT min(actor_id) AS id FROM audit_entries WHERE organization_id = $1
-UNION ALL
-SELECT (SELECT min(e.actor_id) FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id > a.id) FROM actors a WHERE a.id IS NOT NULL)
-SELECT a.id, l.label FROM actors a CROSS JOIN LATERAL (
-  SELECT e.actor_label AS label FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id = a.id ORDER BY e.sequence DESC LIMIT 1) l
- WHERE a.id IS NOT NULL AND l.label ILIKE $2 ORDER BY lower(l.label), a.id LIMIT $3`, organizationID, containing(query), limit)
+	sql, args := auditActors(organizationID, query, limit)
+	return all[org.AuditLogActor](ctx, q.pg, sql, args...)
+}
+
+func auditActors(organizationID, query string, limit int) (sql string, args []any) {
+	args, like := []any{organizationID, limit}, ""
+	if query != "" {
+		args, like = []any{pgx.QueryExecModeCacheDescribe, organizationID, limit, containing(query)}, " AND a.label ILIKE $3" // planned for the text
+	}
+	return `
+SELECT a.actor_id AS id, a.label FROM audit_actors a
+ CROSS JOIN LATERAL (SELECT FROM audit_entries e WHERE e.organization_id = $1 AND e.actor_id = a.actor_id LIMIT 1) l
+ WHERE a.organization_id = $1` + like + ` ORDER BY lower(a.label), a.actor_id LIMIT $2`, args
+}
+
+// ForgetAuditActors leaves out those of whom retention has dropped every entry. Each organization is locked for it, so that nobody
+// does something meanwhile.
+func (d *DB) ForgetAuditActors(ctx context.Context) error {
+	const gone = ` FROM audit_actors a WHERE NOT EXISTS (SELECT FROM audit_entries e WHERE e.organization_id = a.organization_id AND e.actor_id = a.actor_id)`
+	ids, err := column[string](ctx, d.pg, `SELECT DISTINCT a.organization_id`+gone)
+	if err != nil {
+		return fmt.Errorf("find who is in no log any more: %w", err)
+	}
+	for _, id := range ids {
+		err := d.InTx(ctx, func(tx *Tx) error {
+			if _, err := tx.LockOrganization(ctx, id); err != nil {
+				return err
+			}
+			_, err := tx.pg.Exec(ctx, `DELETE`+gone+` AND a.organization_id = $1`, id)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("forget who is in no log any more: %w", err)
+		}
+	}
+	return nil
 }
 
 // KeepAuditMonths makes the log's tables for the months to come and drops those that retention no longer keeps. It gives the

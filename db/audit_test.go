@@ -124,3 +124,78 @@ func TestAuditEntriesComeBack(t *testing.T) {
 		t.Errorf("the actor, who has a place there, shows as %+v", again.Actor)
 	}
 }
+
+// TestAuditActorsDoNotGrow: who has done something is found without reading the log, or past everybody in it: of twenty thousand who
+// have, a page or a part of a label takes as much as of three hundred.
+func TestAuditActorsDoNotGrow(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	small, large := addOrganization(t, d, "small"), addOrganization(t, d, "large")
+	for o, n := range map[string]int{small: 300, large: 20_000} {
+		exec(t, admin, `
+INSERT INTO audit_entries (organization_id, sequence, id, action, actor_id, actor_label, target_label, message)
+SELECT $1, n, 'aud_' || $1 || n, 'org.edit', 'usr_' || (n + 1) / 2, CASE (n + 1) / 2 WHEN $2 / 3 THEN 'Xaver Quimby' ELSE 'Person ' || (n + 1) / 2 END, '', ''
+  FROM generate_series(1, 2 * $2::int) n`, o, n)
+		exec(t, admin, `UPDATE organizations SET audit_seq = 2 * $2::int WHERE id = $1`, o, n)
+	}
+	exec(t, admin, `VACUUM ANALYZE`)
+	for query, want := range map[string]int{"": 100, "person": 100, "quimby": 1, "nobody is called so": 0} {
+		found, err := d.AuditActors(t.Context(), large, query, 100)
+		must(t, err)
+		if len(found) != want {
+			t.Errorf("%q finds %d, want %d", query, len(found), want)
+		}
+		looks := map[string]int{}
+		for _, o := range []string{small, large} {
+			n, plan, err := d.LooksForActors(t.Context(), o, query, 100)
+			must(t, err)
+			if looks[o] = n; n > 2500 { // of each of a hundred, whether the log has an entry, is a look or two at each month
+				t.Errorf("%q takes %d looks: %s", query, n, plan)
+			}
+		}
+		t.Logf("%q: %d looks in the small one, %d in the large one", query, looks[small], looks[large])
+	}
+}
+
+// TestAuditActorsAreWhomTheLogTellsOf: by their newest label, once in each organization, and until retention has dropped the last entry.
+func TestAuditActorsAreWhomTheLogTellsOf(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d, admin := open(t)
+	o, other := addOrganization(t, d, "acme"), addOrganization(t, d, "other")
+	by := func(id *string, label string) *org.AuditLogEntry {
+		return &org.AuditLogEntry{Action: org.ActionOrgEdit, ActorID: id, ActorLabel: label}
+	}
+	must(t, log(ctx, d, o, by(ptr("ann"), "Ann"), by(ptr("ben"), "ben"), by(nil, "Muster"), by(ptr("ann"), "Ann Lee"), by(ptr("cy"), "Cy")))
+	must(t, log(ctx, d, o, by(ptr("ben"), "Zoe, once Ben"), by(ptr("cy"), "Cy, for a moment"), by(ptr("cy"), "Cy")))
+	must(t, log(ctx, d, other, by(ptr("ann"), "Ann Lee")))
+	check := func(what, organization string, want ...string) {
+		t.Helper()
+		found, err := d.AuditActors(ctx, organization, "", 10)
+		must(t, err)
+		got := []string{}
+		for _, a := range found {
+			got = append(got, a.ID+" "+a.Label)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	check("by label", o, "ann Ann Lee", "cy Cy", "ben Zoe, once Ben")
+	check("elsewhere", other, "ann Ann Lee")
+
+	exec(t, admin, `CREATE TABLE kept AS SELECT * FROM audit_entries`)
+	exec(t, admin, `ALTER TABLE audit_entries DISABLE TRIGGER append_only`)
+	exec(t, admin, `UPDATE audit_entries SET created_at = created_at - interval '1 month' WHERE organization_id = $1 AND actor_id = 'cy'`, o)
+	exec(t, admin, `DROP TABLE `+month(t, admin, -1))
+	check("dropped", o, "ann Ann Lee", "ben Zoe, once Ben")
+	must(t, d.ForgetAuditActors(ctx))
+	if n := value[int](t, admin, `SELECT count(*) FROM audit_actors`); n != 3 {
+		t.Errorf("%d are kept, want two here and one there", n)
+	}
+	exec(t, admin, `SELECT keep_audit_months()`)
+	must(t, log(ctx, d, o, by(ptr("cy"), "Cy again")))
+	check("once more", o, "ann Ann Lee", "cy Cy again", "ben Zoe, once Ben")
+	exec(t, admin, `INSERT INTO audit_entries SELECT k.* FROM kept k WHERE NOT EXISTS (SELECT FROM audit_entries e WHERE e.id = k.id)`) // no log may have gaps
+	exec(t, admin, `UPDATE audit_actors SET label = 'Cy again' WHERE actor_id = 'cy'`)
+}

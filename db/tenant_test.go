@@ -41,6 +41,7 @@ var (
 		"members_id":                 "node(id) and mutations name a member and no organization",
 		"members_user":               "a person's memberships; it has the organization, so that it can be unique",
 		"members_invited_search":     "parts of addresses have no order to begin with the organization",
+		"audit_actors_search":        "so have parts of labels",
 		"members_window":             "the clean-up looks at all organizations",
 		"teams_id":                   "node(id) and mutations name a team",
 		"projects_id":                "node(id) names a project",

@@ -20,7 +20,8 @@ WHERE o.audit_seq <> coalesce(e.last, 0) OR o.audit_seq <> coalesce(e.entries, 0
 ORDER BY o.id`
 
 // Miscounted lists, as one text each, the organizations whose kept figures are not those of their members, or whose newest
-// day of the history does not say the same, and the members whose copy of their account's 2FA state is not the account's.
+// day of the history does not say the same, the members whose copy of their account's 2FA state is not the account's, and those
+// who have done something that a log tells and are not kept by their newest label.
 const Miscounted = `
 SELECT format('%s keeps %s active, %s invited, %s removed, %s with 2FA; there are %s, %s, %s, %s; its newest day says %s active, %s removed, %s with 2FA',
 	o.slug, o.active_count, o.invited_count, o.removed_count, o.two_factor_count, m.active, m.invited, m.removed, m.two_factor, d.active, d.removed, d.two_factor)
@@ -39,7 +40,15 @@ WHERE (o.active_count, o.invited_count, o.removed_count, o.two_factor_count) <> 
 	OR (o.active_count, o.removed_count, o.two_factor_count) <> (coalesce(d.active, 0), coalesce(d.removed, 0), coalesce(d.two_factor, 0))
 UNION ALL
 SELECT format('the member %s of %s has a copy that says %s where the account says %s', m.id, m.organization_id, m.two_factor, u.two_factor)
-FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.two_factor <> coalesce(u.two_factor, '')`
+FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.two_factor <> coalesce(u.two_factor, '')
+UNION ALL
+SELECT format('%s is kept as %s among those in the log of %s, which says %s', e.actor_id, a.label, e.organization_id, e.actor_label)
+FROM (
+	SELECT DISTINCT ON (organization_id, actor_id) organization_id, actor_id, actor_label FROM audit_entries
+	WHERE actor_id IS NOT NULL ORDER BY organization_id, actor_id, sequence DESC
+) e
+LEFT JOIN audit_actors a USING (organization_id, actor_id)
+WHERE a.label IS DISTINCT FROM e.actor_label`
 
 // check asks what must hold for each organization after every test: no entry of its audit log is missing, and its
 // counters say so.

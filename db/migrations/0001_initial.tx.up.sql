@@ -535,6 +535,30 @@ END $$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 
+-- Who has done something that an organization's log tells, by their newest label: found without reading the log. Who writes the
+-- log has locked the organization, so that nobody is added twice. Those whose entries retention has dropped are of no account.
+CREATE TABLE audit_actors (
+  organization_id text NOT NULL REFERENCES organizations,
+  actor_id        text NOT NULL,
+  label           text NOT NULL,
+  PRIMARY KEY (organization_id, actor_id)
+);
+CREATE INDEX audit_actors_label ON audit_actors (organization_id, lower(label), actor_id);
+CREATE INDEX audit_actors_search ON audit_actors USING gin (label gin_trgm_ops);
+CREATE FUNCTION keep_audit_actors() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO audit_actors (organization_id, actor_id, label)
+  SELECT n.organization_id, n.actor_id, n.actor_label
+    FROM (SELECT DISTINCT ON (organization_id, actor_id) organization_id, actor_id, actor_label FROM added
+           WHERE actor_id IS NOT NULL ORDER BY organization_id, actor_id, sequence DESC) n
+   WHERE NOT EXISTS (SELECT FROM audit_actors a
+                      WHERE a.organization_id = n.organization_id AND a.actor_id = n.actor_id AND a.label = n.actor_label)
+  ON CONFLICT (organization_id, actor_id) DO UPDATE SET label = excluded.label;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep_audit_actors AFTER INSERT ON audit_entries REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_actors();
+
 -- How many months of the log are kept at least; 0 keeps all. Only the owner of the tables sets it.
 CREATE TABLE retention (
   one          boolean PRIMARY KEY DEFAULT true CHECK (one),
