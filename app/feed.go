@@ -8,17 +8,23 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"muster/db"
 	"muster/org"
 )
 
-// feed brings an organization's new entries to everybody who watches it here: one read for each wake-up, however many
-// watch. The table is the truth: a wake-up may be lost, a watcher may fall behind, and both read again.
+// feed brings organizations' new entries to everybody who watches them here: one read for the wake-ups that come together,
+// however many organizations they are of and however many watch. The table is the truth: a wake-up may be lost, a watcher may
+// fall behind, and both read again.
 type feed struct {
-	app    *App
+	app     *App
+	reading context.Context //nolint:containedctx // as long as the App lives
+	stop    context.CancelFunc
+
 	mu     sync.Mutex
 	topics map[string]*topic // guarded by mu, as is everything in the topics
+	reads  bool              // guarded by mu: a reader is under way, and comes to whatever is woken
 }
 
 // topic is one watched organization.
@@ -26,8 +32,7 @@ type topic struct {
 	organizationID string
 	last           int // the newest sequence that was handed out
 	watchers       map[*watcher]struct{}
-	woken          chan struct{} // room for one: several wake-ups are one
-	stop           context.CancelFunc
+	woken          bool // there may be something new; several wake-ups are one
 }
 
 // watcher is one who watches. Nothing waits for it: when its queue is full it is told to read the table instead.
@@ -42,10 +47,20 @@ type watcher struct {
 // maxQueue bounds what is kept for a watcher who is slow to take it; beyond it the table is read.
 const maxQueue = 256
 
-// page is how many entries are read at a time.
-const page = 100
+// page is how many entries of a log are read at a time, and readTogether of how many logs.
+const (
+	page         = 100
+	readTogether = 50
+)
 
-func newFeed(a *App) *feed { return &feed{app: a, topics: map[string]*topic{}} }
+// gather is for how long a reader waits for what is woken at the same time: wake-ups are rung together and arrive one by one.
+const gather = time.Millisecond
+
+func newFeed(a *App) *feed {
+	f := &feed{app: a, topics: map[string]*topic{}}
+	f.reading, f.stop = context.WithCancel(context.Background()) //nolint:forbidigo // it ends with close
+	return f
+}
 
 // join begins to watch an organization: every entry that commits from now on is queued.
 func (f *feed) join(ctx context.Context, organizationID string) (*watcher, error) {
@@ -65,15 +80,10 @@ func (f *feed) join(ctx context.Context, organizationID string) (*watcher, error
 		}
 		f.mu.Lock()
 		if f.topics[organizationID] == nil {
-			reading, stop := context.WithCancel(context.WithoutCancel(ctx))
-			t := &topic{
-				organizationID: organizationID, last: sequences[organizationID], watchers: map[*watcher]struct{}{},
-				woken: make(chan struct{}, 1), stop: stop,
-			}
+			t := &topic{organizationID: organizationID, last: sequences[organizationID], watchers: map[*watcher]struct{}{}}
 			f.topics[organizationID] = t
 			f.app.DB.Bell().Follow(organizationID)
-			t.wake() // what committed since the end of the log was asked for
-			f.app.loop(func() { f.run(reading, t) })
+			f.wake(t) // what committed since the end of the log was asked for
 		}
 		f.mu.Unlock()
 	}
@@ -85,59 +95,87 @@ func (f *feed) leave(w *watcher) {
 	defer f.mu.Unlock()
 	delete(w.topic.watchers, w)
 	if len(w.topic.watchers) == 0 && f.topics[w.topic.organizationID] == w.topic {
-		w.topic.stop()
 		delete(f.topics, w.topic.organizationID)
 		f.app.DB.Bell().Unfollow(w.topic.organizationID)
 	}
 }
 
-// close ends all topics, for who has not left yet when the App stops.
+// close ends the reading, for good.
 func (f *feed) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, t := range f.topics {
-		t.stop()
+	f.stop()
+}
+
+// wake says that a topic's log may have grown, and begins to read where nobody does. The feed is locked.
+func (f *feed) wake(t *topic) {
+	t.woken = true
+	if !f.reads && f.reading.Err() == nil {
+		f.reads = true
+		f.app.loop(f.read)
 	}
 }
 
-// run reads a topic's new entries whenever it is woken.
-func (f *feed) run(ctx context.Context, t *topic) {
+// read reads the new entries of the topics that are woken, until none is.
+func (f *feed) read() {
+	ctx := f.reading
 	for {
 		select {
 		case <-ctx.Done():
+		case <-time.After(gather):
+		}
+		topics, after := f.woken()
+		if len(topics) == 0 {
 			return
-		case <-t.woken:
 		}
-		for more := true; more; {
-			entries, err := f.app.DB.AuditAfter(ctx, t.organizationID, t.last, page, nil)
-			if err != nil {
-				if ctx.Err() == nil {
-					f.app.Log.WarnContext(ctx, "new entries were not read; the poll will try again", "err", err)
-				}
-				break
+		logs, err := f.app.DB.AuditSince(ctx, after, page)
+		if err != nil {
+			if ctx.Err() == nil {
+				f.app.Log.WarnContext(ctx, "new entries were not read; the poll will try again", "err", err)
 			}
-			more = len(entries) == page
-			f.hand(t, entries)
+			continue
 		}
+		f.hand(topics, logs)
 	}
 }
 
-// hand queues entries for everybody who watches. Sweeps end without an entry, so even none is a sign of life.
-func (f *feed) hand(t *topic, entries []*org.AuditLogEntry) {
+// woken takes topics whose logs may have grown, and what of them is known. Where there are none the reader is no more.
+func (f *feed) woken() (topics []*topic, after map[string]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if n := len(entries); n > 0 {
-		t.last = entries[n-1].Sequence
-	}
-	for w := range t.watchers {
-		if len(w.queue)+len(entries) > maxQueue {
-			w.queue, w.behind = nil, true
-		} else if !w.behind {
-			w.queue = append(w.queue, entries...)
+	after = map[string]int{}
+	if f.reading.Err() == nil {
+		for id, t := range f.topics {
+			if t.woken && len(topics) < readTogether {
+				t.woken = false
+				topics, after[id] = append(topics, t), t.last
+			}
 		}
-		select {
-		case w.signal <- struct{}{}:
-		default:
+	}
+	f.reads = len(topics) > 0
+	return topics, after
+}
+
+// hand queues entries for everybody who watches. Sweeps end without an entry, so even none is a sign of life.
+func (f *feed) hand(topics []*topic, logs map[string][]*org.AuditLogEntry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range topics {
+		entries := logs[t.organizationID]
+		if n := len(entries); n > 0 {
+			t.last = entries[n-1].Sequence
+			t.woken = t.woken || n == page
+		}
+		for w := range t.watchers {
+			if len(w.queue)+len(entries) > maxQueue {
+				w.queue, w.behind = nil, true
+			} else if !w.behind {
+				w.queue = append(w.queue, entries...)
+			}
+			select {
+			case w.signal <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
@@ -163,15 +201,8 @@ func (a *App) wake(id string) {
 	defer a.feed.mu.Unlock()
 	for organizationID, t := range a.feed.topics {
 		if id == "" || id == organizationID {
-			t.wake()
+			a.feed.wake(t)
 		}
-	}
-}
-
-func (t *topic) wake() {
-	select {
-	case t.woken <- struct{}{}:
-	default:
 	}
 }
 
@@ -191,7 +222,7 @@ func (a *App) poll(ctx context.Context, sessions []string) error {
 		a.feed.mu.Lock()
 		for id, t := range a.feed.topics {
 			if sequences[id] > t.last {
-				t.wake()
+				a.feed.wake(t)
 			}
 		}
 		a.feed.mu.Unlock()

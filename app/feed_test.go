@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"muster/db/dbtest"
 	"muster/org"
 )
 
@@ -184,17 +187,19 @@ func TestWake(t *testing.T) {
 	a, _ := open(t, "")
 	var ended []string
 	a.OnSessionEnd(func(id string) { ended = append(ended, id) })
-	one, two := &topic{woken: make(chan struct{}, 1)}, &topic{woken: make(chan struct{}, 1)}
-	a.feed.topics = map[string]*topic{"org_1": one, "org_2": two}
-	woken := func() [2]int {
-		n := [2]int{len(one.woken), len(two.woken)}
-		one.woken, two.woken = make(chan struct{}, 1), make(chan struct{}, 1)
-		return n
+	a.feed.topics = map[string]*topic{"org_1": {organizationID: "org_1", last: 1}, "org_2": {organizationID: "org_2", last: 2}}
+	a.feed.reads = true // by the test
+	woken := func() map[string]int {
+		_, after := a.feed.woken()
+		a.feed.reads = true
+		return after
 	}
-	for id, want := range map[string][2]int{"org_1": {1, 0}, "org_2": {0, 1}, "": {1, 1}, "org_3": {}, "ses_1": {}} {
+	for id, want := range map[string]map[string]int{
+		"org_1": {"org_1": 1}, "org_2": {"org_2": 2}, "": {"org_1": 1, "org_2": 2}, "org_3": {}, "ses_1": {},
+	} {
 		a.wake(id)
 		a.wake(id) // several wake-ups are one
-		if got := woken(); got != want {
+		if got := woken(); !maps.Equal(got, want) {
 			t.Errorf("%q woke %v, want %v", id, got, want)
 		}
 	}
@@ -204,4 +209,65 @@ func TestWake(t *testing.T) {
 	if (&org.AuditLogEntry{Action: org.ActionTeamCreate}).ChangesAccess() {
 		t.Error("these tests write entries that ask the gate again")
 	}
+}
+
+// TestWokenTogetherAreReadTogether: the new entries of several organizations that are woken at once are read in one statement,
+// and each watcher gets those of its own.
+func TestWokenTogetherAreReadTogether(t *testing.T) {
+	t.Parallel()
+	s := &statements{}
+	url := dbtest.URL(t)
+	a, quiet := openAt(t, s.between(t, url)), openAt(t, url)
+	owner, _ := a.person(t, "olivia", true)
+	watchers := map[string]*watcher{}
+	for _, slug := range []string{"one", "two", "three"} {
+		made, err := a.CreateOrganization(owner, CreateOrganizationInput{Slug: slug, Name: slug})
+		must(t, err)
+		w, err := a.feed.join(t.Context(), made.Organization.ID)
+		must(t, err)
+		watchers[made.Organization.ID] = w
+		within(t, "the first look", func() { <-w.signal })
+	}
+	within(t, "the reader", a.loops.Wait)
+	for id := range watchers {
+		quiet.write(t, id, 2)
+	}
+	reads := s.of(func() {
+		a.wake("")
+		for _, w := range watchers {
+			within(t, "the delivery", func() { <-w.signal })
+		}
+		within(t, "the reader", a.loops.Wait)
+	})
+	if len(reads) != 1 || !strings.Contains(reads[0], "FROM unnest") {
+		t.Errorf("read by %q, want one statement", reads)
+	}
+	for id, w := range watchers {
+		entries, behind := w.take()
+		if len(entries) != 2 || behind || entries[0].OrganizationID != id || entries[0].Sequence != 2 || entries[1].Sequence != 3 {
+			t.Errorf("%s got %v, behind %v, want its entries 2 and 3", id, entries, behind)
+		}
+		a.feed.leave(w)
+	}
+}
+
+// TestFeedEndsWithTheApp: after its end nobody reads any more, whatever is woken.
+func TestFeedEndsWithTheApp(t *testing.T) {
+	t.Parallel()
+	a, _ := open(t, "")
+	owner, _ := a.person(t, "olivia", true)
+	made, err := a.CreateOrganization(owner, CreateOrganizationInput{Slug: "acme", Name: "Acme"})
+	must(t, err)
+	w, err := a.feed.join(t.Context(), made.Organization.ID)
+	must(t, err)
+	within(t, "the first look", func() { <-w.signal })
+	a.feed.close()
+	within(t, "the reader", a.loops.Wait)
+	a.write(t, made.Organization.ID, 1)
+	a.wake("")
+	within(t, "the reader", a.loops.Wait)
+	if entries, _ := w.take(); len(entries) != 0 {
+		t.Errorf("%d entries were read after the end", len(entries))
+	}
+	a.feed.leave(w)
 }

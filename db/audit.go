@@ -186,12 +186,40 @@ func (q Queries) audit(ctx context.Context, organizationID, position string, seq
 	}
 	args = append(args, limit)
 	end := fmt.Sprintf(" ORDER BY e.sequence %s LIMIT $%d", order, len(args))
-	page := fmt.Sprintf("(SELECT * FROM audit_entries e WHERE %s%s)", strings.Join(where, " AND "), end)
-	rows, err := q.pg.Query(ctx, auditSQL(want, fmt.Sprintf(from, page))+end, args...)
+	rows, err := q.pg.Query(ctx, pageSQL(want, from, strings.Join(where, " AND "), end), args...)
 	if err != nil {
 		return nil, err
 	}
 	return scanEntries(rows, want, limit)
+}
+
+// pageSQL is the query for a page of entries with these details: the page is found first, and then what belongs to it.
+func pageSQL(want org.AuditDetails, from, where, end string) string {
+	return auditSQL(want, fmt.Sprintf(from, fmt.Sprintf("(SELECT * FROM audit_entries e WHERE %s%s)", where, end))) + end
+}
+
+// AuditSince are the entries of several organizations' logs, of each at most limit above a sequence, oldest first: one look for
+// all of them, in which each is the page that AuditAfter gives.
+func (q Queries) AuditSince(ctx context.Context, after map[string]int, limit int) (map[string][]*org.AuditLogEntry, error) {
+	ids, sequences := make([]string, 0, len(after)), make([]int, 0, len(after))
+	for id, sequence := range after {
+		ids, sequences = append(ids, id), append(sequences, sequence)
+	}
+	page := pageSQL(org.EveryAuditDetail, "%s", "e.organization_id = w.id AND e.sequence > w.after", fmt.Sprintf(" ORDER BY e.sequence LIMIT %d", limit))
+	rows, err := q.pg.Query(ctx, `
+SELECT p.* FROM unnest($1::text[], $2::bigint[]) w (id, after) CROSS JOIN LATERAL (`+page+`) p ORDER BY p.organization_id, p.sequence`, ids, sequences)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := scanEntries(rows, org.EveryAuditDetail, 2*len(after)) // mostly one or two are new
+	if err != nil {
+		return nil, err
+	}
+	logs := make(map[string][]*org.AuditLogEntry, len(after))
+	for _, e := range entries {
+		logs[e.OrganizationID] = append(logs[e.OrganizationID], e)
+	}
+	return logs, nil
 }
 
 // microsecond is the first whole microsecond that is not before a moment. Entries have whole ones and parameters are cut

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"muster/org"
@@ -198,4 +200,37 @@ func TestAuditActorsAreWhomTheLogTellsOf(t *testing.T) {
 	check("once more", o, "ann Ann Lee", "cy Cy again", "ben Zoe, once Ben")
 	exec(t, admin, `INSERT INTO audit_entries SELECT k.* FROM kept k WHERE NOT EXISTS (SELECT FROM audit_entries e WHERE e.id = k.id)`) // no log may have gaps
 	exec(t, admin, `UPDATE audit_actors SET label = 'Cy again' WHERE actor_id = 'cy'`)
+}
+
+// TestAuditSince: the logs of several organizations in one look, each as AuditAfter gives it.
+func TestAuditSince(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d, _ := open(t)
+	ann := addUser(t, d, "ann@example.com")
+	after, want := map[string]int{}, map[string]string{}
+	for slug, c := range map[string]struct {
+		entries, after int
+		gives          string
+	}{
+		"ends-there": {3, 3, "[]"}, "has-one": {4, 3, "[4]"}, "has-more": {9, 2, "[3 4 5 6 7]"}, "is-empty": {0, 0, "[]"},
+	} {
+		o := addOrganization(t, d, slug)
+		for range c.entries {
+			must(t, log(ctx, d, o, &org.AuditLogEntry{Action: org.ActionMemberEdit, ActorID: &ann, Data: map[string]any{"slug": slug}}))
+		}
+		after[o], want[o] = c.after, c.gives
+	}
+	logs, err := d.AuditSince(ctx, after, 5)
+	must(t, err)
+	for o := range after {
+		if got := fmt.Sprint(sequences(logs[o])); got != want[o] {
+			t.Errorf("%s gives %s, want %s", o, got, want[o])
+		}
+		one, err := d.AuditAfter(ctx, o, after[o], 5, nil)
+		must(t, err)
+		if diff := cmp.Diff(one, logs[o], cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("of one log and of several (-one +several):\n%s", diff)
+		}
+	}
 }
