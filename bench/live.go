@@ -67,6 +67,7 @@ type live struct {
 	sockets       int
 	organization  string
 	muster, limit audience
+	weight        float64 // KB for each of Muster's sockets, where they were weighed
 }
 
 // audience is the sockets of one side.
@@ -181,7 +182,7 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 		opening.Go(func() error {
 			page, says := begin(i)
 			dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}, ReadBufferSize: 1 << 10, WriteBufferSize: 256}
-			connection, response, err := dialer.DialContext(opened, "ws://"+s.Address+page, nil)
+			connection, response, err := dialer.DialContext(opened, "ws://"+s.addressOf(i)+page, nil)
 			if err != nil {
 				return err
 			}
