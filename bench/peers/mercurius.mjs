@@ -19,17 +19,15 @@ type PageInfo { endCursor: String hasNextPage: Boolean! }
 type Member { id: ID! role: String! twoFactor: String! user: User! }
 type User { id: ID! name: String! email: String }`;
 
-/** The gate by hand: the session, the membership and the requirement. */
+/** The gate by hand, in one statement: the session, the membership and the requirement. */
 async function admit(token, slug) {
-  const session = await one('session', `
-SELECT s.user_id, s.expires_at, s.used_at, s.ended_at, s.proved_at, u.two_factor, u.frozen_since
-  FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1`, [createHash('sha256').update(token).digest()]);
+  const place = await one('gate', `
+SELECT s.expires_at, s.used_at, s.ended_at, s.proved_at, u.two_factor, u.frozen_since, o.id, o.require2fa, m.role, m.status
+  FROM sessions s JOIN users u ON u.id = s.user_id JOIN organizations o ON o.slug = $2 JOIN members m ON m.organization_id = o.id AND m.user_id = s.user_id
+ WHERE s.token_hash = $1`, [createHash('sha256').update(token).digest(), slug]);
   const now = Date.now();
-  if (!session || session.ended_at || session.expires_at < now || now - session.used_at > 3_600_000 || session.frozen_since) throw new Error('refused');
-  const place = await one('place', `
-SELECT o.id, o.require2fa, m.role, m.status FROM organizations o JOIN members m ON m.organization_id = o.id
- WHERE o.slug = $1 AND m.user_id = $2`, [slug, session.user_id]);
-  const compliant = place && (!place.require2fa || (session.two_factor !== 'DISABLED' && session.proved_at));
+  if (!place || place.ended_at || place.expires_at < now || now - place.used_at > 3_600_000 || place.frozen_since) throw new Error('refused');
+  const compliant = !place.require2fa || (place.two_factor !== 'DISABLED' && place.proved_at);
   if (!compliant || place.status !== 'ACTIVE' || !['MANAGER', 'OWNER'].includes(place.role)) throw new Error('refused');
   return place.id;
 }
