@@ -52,10 +52,22 @@ func newArena(ctx context.Context, o options, stderr io.Writer) (_ *arena, err e
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if a.dir, err = os.MkdirTemp("", "muster-bench-"); err != nil {
+	left, err := removeLeftovers(os.TempDir())
+	for _, dir := range left {
+		a.say("removed %s, which a run that was killed had left", dir)
+	}
+	if err != nil {
+		a.say("what a run that was killed had left stays: %v", err)
+	}
+	var remove func() error
+	if a.dir, remove, err = newFolder(os.TempDir()); err != nil {
 		return nil, err
 	}
-	a.undo = append(a.undo, func() error { return os.RemoveAll(a.dir) })
+	a.undo = append(a.undo, remove)
+	// All that is made on the way is in the folder too: PostgreSQL's sockets, and what the compiler writes.
+	if err := os.Setenv("TMPDIR", a.dir); err != nil {
+		return nil, err
+	}
 	if err := a.build(ctx); err != nil {
 		return nil, err
 	}
@@ -119,7 +131,7 @@ func (a *arena) compile(ctx context.Context, program, overlay string) error {
 		args = append(args, "-overlay", overlay)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "./server")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := output(cmd); err != nil {
 		return fmt.Errorf("build ./server (run this from the top of the repository): %w\n%s", err, out)
 	}
 	return nil

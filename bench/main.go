@@ -52,7 +52,11 @@ type options struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		ending = append(ending, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	var err error
 	if len(os.Args) > 1 && os.Args[1] == limitArgument {
@@ -73,18 +77,15 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&o.Quick, "quick", false, "small data and short rounds, under a minute; fails where a path allocates or computes more than it may")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON instead of a table")
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
-	flags.DurationVar(&o.Each, "each", 0, "how long each side is asked in one round (5s, with --quick 500ms)")
+	flags.DurationVar(&o.Each, "each", 5*time.Second, "how long each side is asked in one round; with --quick 500ms where it is not given")
 	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so, as a regular expression; sweep$ is that one alone: "+strings.Join(names(paths()), ", "))
 	flags.BoolVar(&o.Peers, "peers", false, "measure against programs from npm too, which needs Node, npm and a network")
 	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.Each == 0 {
-		o.Each = 5 * time.Second
-		if o.Quick {
-			o.Each = 500 * time.Millisecond
-		}
+	if err := o.complete(flags); err != nil {
+		return err
 	}
 	only, err := regexp.Compile("^(?:" + o.Only + ")")
 	if err != nil {
@@ -95,8 +96,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		free := o.Only == "" && p.Allocs == 0 && p.CPU == 0
 		return !only.MatchString(p.Name) || o.Quick && (p.Long || free) || p.Peer && !o.Peers
 	})
-	if len(chosen) == 0 || o.Rounds < 1 {
-		return fmt.Errorf("nothing to measure: --only takes one of %s, --rounds a positive number", strings.Join(names(paths()), ", "))
+	if len(chosen) == 0 {
+		return fmt.Errorf("nothing to measure: --only takes one of %s, of which --quick leaves out what takes long, and what begins with peer needs --peers",
+			strings.Join(names(paths()), ", "))
 	}
 	results, err := measureAll(ctx, o, chosen, stderr)
 	if err != nil {
@@ -113,6 +115,25 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		err = results.check()
 	}
 	return err
+}
+
+// complete refuses what cannot be measured, before anything is filled, and adds what goes without saying.
+func (o *options) complete(flags *flag.FlagSet) error {
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is no option: paths are named by --only", flags.Arg(0))
+	}
+	given := false
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == "each" })
+	if o.Quick && !given {
+		o.Each = 500 * time.Millisecond
+	}
+	if o.Rounds < 1 {
+		return fmt.Errorf("--rounds is %d and has to be 1 or more", o.Rounds)
+	}
+	if o.Each < clockTick {
+		return fmt.Errorf("--each is %s and has to be %s or more, in which CPU time is counted", o.Each, clockTick)
+	}
+	return nil
 }
 
 func names(of []path) []string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -82,7 +83,7 @@ func (m *meter) measure(ctx context.Context, fn func() (ops int, err error)) err
 		return err
 	}
 	if ops == 0 {
-		return fmt.Errorf("the %s did nothing", m.server.name)
+		return errors.New("nothing was done in a round")
 	}
 	m.CPU, m.Memory = after.cpu-before.cpu, after.resident
 	m.Mallocs, m.Allocated = after.mallocs-before.mallocs, after.allocated-before.allocated

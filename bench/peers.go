@@ -115,7 +115,7 @@ func (a *arena) startPeer(ctx context.Context, name string) (*server, error) {
 		a.say("installing the peers by npm")
 		npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
 		npm.Dir = dir
-		if out, err := npm.CombinedOutput(); err != nil {
+		if out, err := output(npm); err != nil {
 			return nil, fmt.Errorf("npm install: %w\n%s", err, out)
 		}
 	}

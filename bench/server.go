@@ -23,7 +23,7 @@ type server struct {
 	Address string // host:port
 	cmd     *exec.Cmd
 	log     string // the file of its output
-	exited  chan struct{}
+	exited  <-chan struct{}
 	beside  []*server // others of its kind that share its load
 }
 
@@ -50,28 +50,26 @@ func freeAddress(ctx context.Context) (string, error) {
 
 // startServer starts a program and waits until it answers that it is ready.
 func startServer(ctx context.Context, name, logFile, address string, env []string, program string, args ...string) (*server, error) {
-	output, err := os.Create(logFile)
+	said, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = output.Close() }() // the process has its own
+	defer func() { _ = said.Close() }() // the process has its own
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 15 * time.Second
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, output, output, filepath.Dir(logFile)
-	if err := cmd.Start(); err != nil {
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, said, said, filepath.Dir(logFile)
+	exited, err := launch(cmd)
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	s := &server{name: name, Address: address, cmd: cmd, log: logFile, exited: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // its log says why
-		close(s.exited)
-	}()
-	return s, s.await(ctx)
+	s := &server{name: name, Address: address, cmd: cmd, log: logFile, exited: exited}
+	return s, s.await(ctx, time.Minute)
 }
 
-func (s *server) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// await waits until the server answers that it is ready. One that does not in time is stopped.
+func (s *server) await(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -84,7 +82,7 @@ func (s *server) await(ctx context.Context) error {
 			text, err := os.ReadFile(s.log)
 			return errors.Join(fmt.Errorf("%s has ended:\n%s", s.name, bytes.TrimSpace(text)), err)
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not get ready: %w", s.name, ctx.Err())
+			return errors.Join(fmt.Errorf("%s does not get ready: %w", s.name, ctx.Err()), s.stop())
 		case <-tick.C:
 		}
 	}
@@ -107,7 +105,9 @@ func (s *server) stop() error {
 	case <-s.exited:
 		return nil
 	case <-time.After(15 * time.Second):
-		return errors.Join(fmt.Errorf("%s did not stop in time", s.name), s.cmd.Process.Kill())
+		err := errors.Join(fmt.Errorf("%s did not stop in time", s.name), s.cmd.Process.Kill())
+		<-s.exited
+		return err
 	}
 }
 
