@@ -193,7 +193,13 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 				ask = says[1]
 			}
 			asks[i] = ask
-			go func() { _ = au.listen(connection, ask) }() // It ends with the server.
+			go func() {
+				var closed *websocket.CloseError
+				if err := au.listen(connection, ask); errors.As(err, &closed) { // At the latest when the server is stopped.
+					au.failed.CompareAndSwap(nil, &err)
+					au.wakeUp()
+				}
+			}()
 			if ask == "" {
 				return nil
 			}
@@ -224,7 +230,11 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 func (au *audience) say(connection *websocket.Conn, what string) error {
 	au.saying.Lock()
 	defer au.saying.Unlock()
-	return connection.WriteMessage(websocket.TextMessage, []byte(what))
+	err := connection.WriteMessage(websocket.TextMessage, []byte(what))
+	if why := au.failed.Load(); err != nil && why != nil {
+		return *why
+	}
+	return err
 }
 
 // listen counts what arrives on a socket until it ends. Who is told to come again asks again.

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -29,4 +31,17 @@ func FromURL(query string) (params *graphql.RawParams, status int) {
 		return nil, refused.status
 	}
 	return params, 0
+}
+
+// Members lets tests wait until so many subscriptions share an execution.
+func (t *WebSocket) Members() (n int) {
+	t.mu.Lock()
+	groups := slices.Collect(maps.Values(t.groups))
+	t.mu.Unlock()
+	for _, g := range groups {
+		g.mu.Lock()
+		n += len(g.members)
+		g.mu.Unlock()
+	}
+	return n
 }

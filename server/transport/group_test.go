@@ -409,7 +409,7 @@ func TestAnErrorIsNotShared(t *testing.T) {
 	for _, c := range clients {
 		c.send(`{"id":"s","type":"subscribe","payload":{"query":"subscription { log(after: 0, name: \"odd fail\") }"}}`)
 	}
-	eventually(t, "one group", func() bool { return a.ws.Stats().Operations == 2 && a.ws.Stats().Groups == 1 })
+	eventually(t, "both are in one group", func() bool { return a.ws.Members() == 2 && a.ws.Stats().Groups == 1 })
 	a.journal.write(4, false)
 	for _, c := range clients {
 		for n := 1; n <= 4; n++ {
