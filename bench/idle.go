@@ -9,6 +9,12 @@ import (
 // idleSockets is how many wait for something to happen.
 const idleSockets = 5000
 
+// The path's own figures.
+const (
+	idleMemory     = "KB for a socket"
+	idleGoroutines = "goroutines for a socket"
+)
+
 // idlePath is what a subscriber costs to whom nothing happens, against a plain socket with a reader and a writer.
 func idlePath() path {
 	var (
@@ -19,6 +25,7 @@ func idlePath() path {
 		Name: "idle", Op: "socket", Long: true,
 		About: fmt.Sprintf("%d sockets follow an organization's log in which nothing happens: what the server's resident memory and its goroutines grow "+
 			"by for each, on a server of its own in each round; the limit is as many plain gorilla sockets with a reader and a writer", idleSockets),
+		Goals: []goal{{Figure: idleMemory, Most: 18, Own: true}, {Figure: idleGoroutines, Most: 2.01, Own: true}},
 		Prepare: func(ctx context.Context, a *arena) (err error) {
 			tokens, err = l.fill(ctx, a, "idle")
 			return err
@@ -59,8 +66,8 @@ func idle(ctx context.Context, m *meter, start func(context.Context) (*server, e
 	}
 	m.Memory = after.resident
 	m.Figures = map[string]float64{
-		"KB for a socket":         float64(after.resident-before.resident) / 1024 / idleSockets,
-		"goroutines for a socket": (after.goroutines - before.goroutines) / idleSockets,
+		idleMemory:     float64(after.resident-before.resident) / 1024 / idleSockets,
+		idleGoroutines: (after.goroutines - before.goroutines) / idleSockets,
 	}
 	return nil
 }
