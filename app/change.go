@@ -217,14 +217,13 @@ func (a *App) read(ctx context.Context, organizationID string, p org.Permission)
 
 // readAll is read for the callers of several contexts that outlive what was true when they began, such as subscriptions', in
 // as many queries as for one.
-func (a *App) readAll(ctx context.Context, organizationID string, p org.Permission, callers []context.Context) ([]*org.Access, []error) {
+func (a *App) readAll(ctx context.Context, organizationID string, p org.Permission, callers []context.Context) ([]*org.Access, []error, error) {
 	accesses, refusals := make([]*org.Access, len(callers)), make([]error, len(callers))
 	sessions, members, err := a.callersIn(ctx, organizationID, callers)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i, c := range callers {
-		if err != nil {
-			refusals[i] = err
-			continue
-		}
 		var s *org.Session
 		if r := request(c); r.session != nil {
 			s = sessions[r.session.ID]
@@ -241,7 +240,7 @@ func (a *App) readAll(ctx context.Context, organizationID string, p org.Permissi
 		accesses[i] = &org.Access{Organization: m.Organization, Member: m, Session: s}
 		refusals[i] = accesses[i].Gate(p, a.Now())
 	}
-	return accesses, refusals
+	return accesses, refusals, nil
 }
 
 // callersIn are the callers' sessions by id and their places in an organization by user, or by service token.

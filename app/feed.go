@@ -247,9 +247,8 @@ func (a *App) poll(ctx context.Context, sessions []string) error {
 // everybody's who is in the same organization with the same role, and asks the gate for all of them.
 type Watch[T any] struct {
 	reader
-	filter *org.AuditLogFilter
-	role   org.Role
-	event  func(*org.AuditLogEntry) T
+	role  org.Role
+	event func(*org.AuditLogEntry) T
 }
 
 // WatchAudit watches the log after a sequence; after nil it begins with the next entry. It ends with a refusal as soon as
@@ -287,8 +286,8 @@ func watch[T any](ctx context.Context, a *App, organizationID string, after *int
 		return nil, err
 	}
 	return &Watch[T]{
-		reader: reader{app: a, organizationID: organizationID, position: position},
-		filter: filter, role: access.Member.Role, event: event,
+		reader: reader{app: a, organizationID: organizationID, filter: filter, position: position},
+		role:   access.Member.Role, event: event,
 	}, nil
 }
 
@@ -321,13 +320,15 @@ func errTrimmed(first int) error {
 func (w *Watch[T]) Events(ctx context.Context, share bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		w.ask = func(ctx context.Context) error {
-			access, err := w.app.read(ctx, w.organizationID, org.SeeAudit)
-			if err == nil {
-				w.role = access.Member.Role
-			}
-			return err
+			return w.app.patiently(ctx, func() error {
+				access, err := w.app.read(ctx, w.organizationID, org.SeeAudit)
+				if err == nil {
+					w.role = access.Member.Role
+				}
+				return err
+			})
 		}
-		w.tell = func(e *org.AuditLogEntry, _ bool) bool { return !w.filter.Matches(e) || yield(w.event(e), nil) }
+		w.tell = func(_ int, e *org.AuditLogEntry, _ bool) bool { return e == nil || yield(w.event(e), nil) }
 		goThrough := w.follow
 		if share {
 			goThrough = w.readOn
@@ -352,19 +353,19 @@ func scope(organizationID string, role org.Role) string { return organizationID 
 // with more where the next one has been read already, until either says stop.
 func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Context) bool, tell func(sequence int, event *T, more bool) bool) error {
 	r := reader{
-		app: w.app, organizationID: w.organizationID, position: after,
+		app: w.app, organizationID: w.organizationID, filter: w.filter, position: after,
 		ask: func(ctx context.Context) error {
 			if !ask(ctx) {
 				return errStopped
 			}
 			return nil
 		},
-		tell: func(e *org.AuditLogEntry, more bool) bool {
-			if !w.filter.Matches(e) {
-				return tell(e.Sequence, nil, more)
+		tell: func(sequence int, e *org.AuditLogEntry, more bool) bool {
+			if e == nil {
+				return tell(sequence, nil, more)
 			}
 			event := w.event(e)
-			return tell(e.Sequence, &event, more)
+			return tell(sequence, &event, more)
 		},
 	}
 	if err := r.follow(ctx); err != nil && !errors.Is(err, errStopped) && ctx.Err() == nil {
@@ -375,8 +376,15 @@ func (w *Watch[T]) Follow(ctx context.Context, after int, ask func(context.Conte
 
 // Ask asks the gate for the callers of several contexts at once: each one's scope, or why they may watch no more.
 func (w *Watch[T]) Ask(ctx context.Context, callers []context.Context) (scopes []string, refusals []error) {
-	accesses, refusals := w.app.readAll(ctx, w.organizationID, org.SeeAudit, callers)
+	var accesses []*org.Access
+	err := w.app.patiently(ctx, func() (err error) {
+		accesses, refusals, err = w.app.readAll(ctx, w.organizationID, org.SeeAudit, callers)
+		return err
+	})
 	scopes = make([]string, len(callers))
+	if err != nil {
+		return scopes, slices.Repeat([]error{err}, len(callers))
+	}
 	for i, access := range accesses {
 		if refusals[i] == nil {
 			scopes[i] = scope(w.organizationID, access.Member.Role)
@@ -392,9 +400,11 @@ var errStopped = errors.New("stopped")
 type reader struct {
 	app            *App
 	organizationID string
-	position       int // the sequence of the last entry that was told
+	filter         *org.AuditLogFilter
+	position       int // the sequence of the last entry that was told or passed over
 	ask            func(context.Context) error
-	tell           func(e *org.AuditLogEntry, more bool) bool
+	// tell gets every entry that is read, nil for one that the filter leaves out.
+	tell func(sequence int, e *org.AuditLogEntry, more bool) bool
 }
 
 // follow reads the table to its end, then tells what commits, until ask or tell says stop or ctx ends.
@@ -441,7 +451,11 @@ func (r *reader) hand(ctx context.Context, entries []*org.AuditLogEntry) error {
 		if e.Sequence > r.position+1 {
 			return errTrimmed(e.Sequence) // retention overtook who was behind
 		}
-		if !r.tell(e, i+1 < len(entries)) {
+		told := e
+		if !r.filter.Matches(e) {
+			told = nil
+		}
+		if !r.tell(e.Sequence, told, i+1 < len(entries)) {
 			return errStopped
 		}
 		r.position = e.Sequence
@@ -451,8 +465,15 @@ func (r *reader) hand(ctx context.Context, entries []*org.AuditLogEntry) error {
 
 // readOn reads the table to its end. What commits meanwhile is in a watcher's queue too, and passed over there.
 func (r *reader) readOn(ctx context.Context) error {
+	if !r.filter.Empty() {
+		return r.pick(ctx)
+	}
 	for {
-		entries, err := r.app.DB.AuditAfter(ctx, r.organizationID, r.position, page, nil)
+		var entries []*org.AuditLogEntry
+		err := r.app.patiently(ctx, func() (err error) {
+			entries, err = r.app.DB.AuditAfter(ctx, r.organizationID, r.position, page, nil)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("read the log: %w", err)
 		}
@@ -462,6 +483,84 @@ func (r *reader) readOn(ctx context.Context) error {
 		if len(entries) < page {
 			return nil
 		}
+	}
+}
+
+// How often a statement of a watch is tried again that failed without being refused, and how long is waited before: for as long as
+// a failover may take.
+const (
+	faultTries = 20
+	faultPause = 500 * time.Millisecond
+)
+
+// patiently runs what asks the database for those who watch until it does not fail: nothing is told meanwhile, but a broken
+// connection or a moment without a primary ends nobody's watch. A refusal is an answer.
+func (a *App) patiently(ctx context.Context, statement func() error) error {
+	for tries := 1; ; tries++ {
+		err := statement()
+		if refusal := new(org.Error); err == nil || errors.As(err, &refusal) || tries == faultTries || ctx.Err() != nil {
+			return err
+		}
+		a.Log.WarnContext(ctx, "a watch waits for the database", "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(faultPause):
+		}
+	}
+}
+
+// pick is readOn for a filter. The log may be long and little of it fit, so that only this is read, along the filter's index.
+// What is left out may have changed who may watch, so the gate is asked before each page, after it was found where the log ends:
+// whatever changed later comes after that end.
+func (r *reader) pick(ctx context.Context) error {
+	for {
+		var end int
+		err := r.app.patiently(ctx, func() error {
+			ends, err := r.app.DB.AuditSequences(ctx, []string{r.organizationID})
+			end = ends[r.organizationID]
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("find the end of the log: %w", err)
+		}
+		if end <= r.position {
+			return nil
+		}
+		if err := r.ask(ctx); err != nil {
+			return err
+		}
+		var first int
+		var entries []*org.AuditLogEntry
+		err = r.app.patiently(ctx, func() (err error) {
+			if entries, err = r.app.DB.AuditAfter(ctx, r.organizationID, r.position, page, r.filter); err == nil {
+				first, err = r.app.DB.FirstSequence(ctx, r.organizationID) // after the page: that is whole if the log begins before it
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if first > r.position+1 {
+			return errTrimmed(first)
+		}
+		for _, e := range entries {
+			if e.Sequence > end {
+				break
+			}
+			if !r.tell(e.Sequence, e, true) {
+				return errStopped
+			}
+			r.position = e.Sequence
+		}
+		if len(entries) == page && entries[page-1].Sequence <= end {
+			continue
+		}
+		if !r.tell(end, nil, false) {
+			return errStopped
+		}
+		r.position = end
+		return nil
 	}
 }
 

@@ -43,7 +43,10 @@ func TestAskingForManyIsAskingEach(t *testing.T) {
 	}
 	check := func(when string, want map[string]org.ErrorCode) {
 		t.Helper()
-		accesses, refusals := a.readAll(t.Context(), id, org.SeeAudit, lasting)
+		accesses, refusals, err := a.readAll(t.Context(), id, org.SeeAudit, lasting)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, name := range names {
 			access, err := a.read(lasting[i], id, org.SeeAudit)
 			if fmt.Sprint(err) != fmt.Sprint(refusals[i]) {

@@ -310,12 +310,19 @@ func (d *DB) ForgetAuditActors(ctx context.Context) error {
 	return nil
 }
 
+// lockQuickly makes a transaction fail that cannot have a lock within a second: whoever asks for one of the log's waits behind
+// its longest reader, and everybody else behind who waits.
+const lockQuickly = `SET LOCAL lock_timeout = '1s'`
+
+// lockNotAvailable is PostgreSQL's code for that.
+const lockNotAvailable = "55P03"
+
 // KeepAuditMonths makes the log's tables for the months to come and drops those that retention no longer keeps. It gives the
 // names of what was dropped. Where it cannot have the log's locks within a second it fails, rather than to let everybody wait
 // behind it.
 func (d *DB) KeepAuditMonths(ctx context.Context) (dropped []string, err error) {
 	err = d.InTx(ctx, func(tx *Tx) error {
-		if _, err := tx.pg.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
+		if _, err := tx.pg.Exec(ctx, lockQuickly); err != nil {
 			return err
 		}
 		dropped, err = column[string](ctx, tx.pg, `SELECT keep_audit_months()`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -24,7 +25,7 @@ const migrationLock = 0x6d757374
 
 // Migrate brings the database at url to this version's schema: Muster's tables, River's tables, the role muster_app and
 // its grants. Instances that start at once wait for each other. The url's role must own the tables and may create roles.
-// Of the audit logs at least auditMonths are kept from now on, 0 for all; older ones may be gone when it returns.
+// Of the audit logs at least auditMonths are kept from now on, 0 for all; older ones go when KeepAuditMonths is called.
 func Migrate(ctx context.Context, url string, auditMonths int) error {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -76,15 +77,26 @@ func unburden(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// retain says how much of the audit logs is kept, and sees to their months before anybody writes.
+// retain says how much of the audit logs is kept, and sees to their months before anybody writes. Other instances may serve
+// meanwhile: what it waits for with a lock on the log, everybody would wait for, so it drops no month and waits a second at a
+// time.
 func retain(ctx context.Context, conn *pgx.Conn, auditMonths int) error {
 	_, err := conn.Exec(ctx, `
 INSERT INTO retention (audit_months) VALUES ($1) ON CONFLICT (one) DO UPDATE SET audit_months = excluded.audit_months`, auditMonths)
 	if err != nil {
 		return fmt.Errorf("set how much of the audit logs is kept: %w", err)
 	}
-	if _, err := conn.Exec(ctx, `SELECT keep_audit_months()`); err != nil {
-		return fmt.Errorf("keep the audit log's months: %w", err)
+	for range 10 {
+		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, lockQuickly+`; SELECT add_audit_months()`)
+			return err
+		})
+		if refused := new(pgconn.PgError); !errors.As(err, &refused) || refused.Code != lockNotAvailable {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make the audit log's months: %w", err)
 	}
 	return nil
 }

@@ -97,20 +97,50 @@ func TestRetentionDropsWholeMonths(t *testing.T) {
 	exec(t, admin, `INSERT INTO audit_entries SELECT k.* FROM kept k WHERE NOT EXISTS (SELECT FROM audit_entries e WHERE e.id = k.id)`)
 }
 
-// TestRetentionIsSetAtTheStart: a start sets what is kept and acts on it at once.
+// TestRetentionIsSetAtTheStart: a start sets what is kept, and whoever serves then acts on it.
 func TestRetentionIsSetAtTheStart(t *testing.T) {
 	t.Parallel()
-	url := dbtest.URL(t)
-	admin := dbtest.Admin(t, url)
+	d, admin := open(t)
+	url := admin.Config().ConnString()
 	exec(t, admin, `SELECT add_audit_month(clock_timestamp() AT TIME ZONE 'UTC' - interval '5 months')`)
 	old := month(t, admin, -5)
-	must(t, db.Migrate(t.Context(), url, 5))
-	if got := months(t, admin); got[0] != old {
-		t.Errorf("keeping 5 months dropped the fifth: %v", got)
+	for _, step := range []struct {
+		keep  int
+		first string
+	}{{5, old}, {4, month(t, admin, -1)}} {
+		must(t, db.Migrate(t.Context(), url, step.keep))
+		_, err := d.KeepAuditMonths(t.Context())
+		must(t, err)
+		if got := months(t, admin); got[0] != step.first {
+			t.Errorf("keeping %d months left %v", step.keep, got)
+		}
 	}
+}
+
+// TestAStartMakesNobodyWait: while somebody reads the log for long, an instance starts that is to keep less of it. It waits for no
+// lock that others would wait behind.
+func TestAStartMakesNobodyWait(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	url := admin.Config().ConnString()
+	exec(t, admin, `SELECT add_audit_month(clock_timestamp() AT TIME ZONE 'UTC' - interval '5 months')`)
+	reader, err := dbtest.Admin(t, url).Begin(t.Context())
+	must(t, err)
+	_, err = reader.Exec(t.Context(), `SELECT count(*) FROM audit_entries`)
+	must(t, err)
 	must(t, db.Migrate(t.Context(), url, 4))
+	o := addOrganization(t, d, "acme")
+	must(t, log(t.Context(), d, o, &org.AuditLogEntry{Action: org.ActionOrgCreate}))
+	// Whoever serves tries for a second, and leaves it for the next time.
+	if _, err := d.KeepAuditMonths(t.Context()); code(err) != lockNotAvailable {
+		t.Errorf("got %v, want the refusal %s", err, lockNotAvailable)
+	}
+	must(t, reader.Rollback(t.Context()))
+	if _, err := d.KeepAuditMonths(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if got := months(t, admin); got[0] != month(t, admin, -1) {
-		t.Errorf("keeping 4 months left %v", got)
+		t.Errorf("the log has the months %v", got)
 	}
 }
 
@@ -222,6 +252,9 @@ func TestServingRoleDropsNothingThatIsKept(t *testing.T) {
 	}
 }
 
+// lockNotAvailable is PostgreSQL's code for a lock that was not given in time.
+const lockNotAvailable = "55P03"
+
 // TestRetentionMakesNobodyWait: a month that cannot be had within a second is left for the next time.
 func TestRetentionMakesNobodyWait(t *testing.T) {
 	t.Parallel()
@@ -232,7 +265,6 @@ func TestRetentionMakesNobodyWait(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE audit_entries IN SHARE UPDATE EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	const lockNotAvailable = "55P03"
 	if _, err := d.KeepAuditMonths(t.Context()); code(err) != lockNotAvailable {
 		t.Errorf("got %v, want the refusal %s", err, lockNotAvailable)
 	}

@@ -579,17 +579,23 @@ BEGIN
   END IF;
 END $$;
 
--- Makes the log's tables for the months to come and drops those that ended before what is kept; it says which. Whoever
--- serves may call it: it does what is due by the owner's word, and nothing else.
+-- Makes the log's tables for the month that is, the one before and those to come.
+CREATE FUNCTION add_audit_months() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock('audit_entries'::regclass::bigint);
+  FOR i IN -1..3 LOOP
+    PERFORM add_audit_month(date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => i));
+  END LOOP;
+END $$;
+
+-- The same, and drops those that ended before what is kept; it says which. Whoever serves may call it: it does what is due by
+-- the owner's word, and nothing else.
 CREATE FUNCTION keep_audit_months() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   today timestamp := clock_timestamp() AT TIME ZONE 'UTC';
   name  text;
 BEGIN
-  PERFORM pg_advisory_xact_lock('audit_entries'::regclass::bigint);
-  FOR i IN -1..3 LOOP
-    PERFORM add_audit_month(date_trunc('month', today) + make_interval(months => i));
-  END LOOP;
+  PERFORM add_audit_months();
   FOR name IN
     SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, retention r
      WHERE i.inhparent = 'audit_entries'::regclass AND r.audit_months > 0

@@ -13,6 +13,7 @@ type crowd struct {
 	strangers map[netip.Prefix]int // those among them without a session
 	unknown   int                  // those without a session, of all networks
 	accounts  map[string]int       // those of an account, by all its sessions
+	running   map[string]int       // the operations on those
 }
 
 // enter counts a socket by its account, "" for one that is nobody's.
@@ -24,6 +25,35 @@ func (c *crowd) enter(s *socket, account string) {
 		c.accounts = map[string]int{}
 	}
 	c.accounts[account]++
+}
+
+// begin counts an operation by its socket's account, unless that runs as many as one may. Nobody's are bounded by socket.
+func (t *WebSocket) begin(s *socket) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.account == "" {
+		return true
+	}
+	if t.crowd.running[s.account] >= t.MaxAccountOperations {
+		return false
+	}
+	if t.crowd.running == nil {
+		t.crowd.running = map[string]int{}
+	}
+	t.crowd.running[s.account]++
+	return true
+}
+
+// ended takes back what begin has counted.
+func (t *WebSocket) ended(s *socket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.account == "" {
+		return
+	}
+	if t.crowd.running[s.account]--; t.crowd.running[s.account] == 0 {
+		delete(t.crowd.running, s.account)
+	}
 }
 
 // networks are what a client's address is counted by: an IPv4 address by itself, because what shares it is one building

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -201,5 +202,35 @@ func TestRefusalsForNowSayWhen(t *testing.T) {
 	}
 	if status != http.StatusServiceUnavailable || retry != "5" || body.Errors[0].Extensions["retryAfter"] != 5.0 {
 		t.Errorf("one socket too many: got %d, Retry-After %q, %s", status, retry, raw)
+	}
+}
+
+// An account's operations are counted on all its sockets together, and given back by whatever ends them.
+func TestOperationsOfAnAccountAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) {
+		ws.MaxAccountOperations = 3
+		ws.Account = func(context.Context) string { return "ann" }
+	}))
+	first, second := a.connect(t, "here"), a.connect(t, "there")
+	first.follow("1", 0)
+	first.follow("2", 0)
+	second.follow("1", 0)
+	eventually(t, "three run", func() bool { return a.ws.Stats().Operations == 3 })
+	second.follow("2", 0)
+	second.expect("error", "2", `[{"message":"An account runs at most 3 operations at a time, on all its sockets together. Close a page first.",`+
+		`"extensions":{"code":"RATE_LIMITED","retryAfter":5}}]`)
+	first.send(`{"id":"1","type":"complete"}`)
+	eventually(t, "two run", func() bool { return a.ws.Stats().Operations == 2 })
+	second.follow("2", 0)
+	eventually(t, "three run again", func() bool { return a.ws.Stats().Operations == 3 })
+	_ = first.Close()
+	eventually(t, "two run again", func() bool { return a.ws.Stats().Operations == 2 })
+	second.follow("3", 0)
+	a.journal.write(1, false)
+	for range 3 {
+		if m, err := second.next(); err != nil || m.Type != "next" {
+			t.Fatalf("got %+v, %v", m, err)
+		}
 	}
 }

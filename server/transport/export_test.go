@@ -45,3 +45,6 @@ func (t *WebSocket) Members() (n int) {
 	}
 	return n
 }
+
+// Recent is how many bytes of last frames all groups keep.
+func (t *WebSocket) Recent() int64 { return t.recent.Load() }

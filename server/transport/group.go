@@ -23,6 +23,8 @@ const (
 	// recentFrames is how many of its last frames a group keeps, up to twice as many: for those who join, and for those
 	// whose queue is full. Whoever needs an older one reads the table.
 	recentFrames = 256
+	// recentSize is how many bytes these have, up to twice as many.
+	recentSize = 512 << 10
 	// runFrames is how many a group tells at most in one step: the first member must not wait until all are executed.
 	runFrames = maxBatchFrames
 	// paceEvery is after how many frames a group looks whether its members keep up.
@@ -67,6 +69,7 @@ type group struct {
 	members  []*member
 	late     int // of them
 	recent   run // the last frames
+	size     int // their payloads' bytes
 	from     int // they are all frames of entries after this sequence
 }
 
@@ -158,11 +161,14 @@ func dependsOnViewer(set ast.SelectionSet) bool {
 func (s *socket) join(ctx context.Context, op *operation, r *rest) (*frame, *rest) {
 	for {
 		g := s.transport.group(s, r)
-		m := &member{group: g, socket: s, op: op, epoch: r.epoch, position: r.live.Position}
+		m := &member{group: g, socket: s, op: op, index: -1, epoch: r.epoch, position: r.live.Position}
+		// Before it is in: the group may send it on at once, and what goes on then has a cancel and a place of its own.
+		s.mu.Lock()
+		op.member, op.cancel = m, nil
+		s.mu.Unlock()
 		switch g.join(m) {
 		case joined:
 			s.mu.Lock()
-			op.member, op.cancel = m, nil
 			unwanted := s.closed || op.completed()
 			s.mu.Unlock()
 			if unwanted && m.leave() {
@@ -179,7 +185,9 @@ func (s *socket) join(ctx context.Context, op *operation, r *rest) (*frame, *res
 			if refusals[0] != nil {
 				return s.cutOff(ctx, op, nil, refusals[0]), nil
 			}
-			r.live.Scope = scopes[0]
+			live := *r.live // The group that was not joined may have this one, which stays what it is.
+			live.Scope = scopes[0]
+			r.live = &live
 		}
 	}
 }
@@ -227,7 +235,7 @@ func (g *group) join(m *member) joining {
 	switch {
 	case g.over:
 		return ended
-	case m.epoch < g.epoch:
+	case m.stale():
 		return stale
 	case m.position < g.from:
 		return gone
@@ -239,6 +247,10 @@ func (g *group) join(m *member) joining {
 	g.takeUp(m)
 	return joined
 }
+
+// stale says whether the gate has let the member through before the group asked for all: then nothing may reach it. Epochs are
+// counted for all groups, so who has just come may have a later one than the group.
+func (m *member) stale() bool { return m.epoch < m.group.epoch }
 
 // offer queues a run for a member, as far as there is room, and says whether that was all of it.
 func (m *member) offer(r run) bool {
@@ -272,7 +284,7 @@ func (g *group) takeUp(m *member) {
 func (g *group) catchUp(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if m.index >= 0 && m.late && m.epoch == g.epoch { // Else the gate has not answered yet: ask comes back to it.
+	if m.index >= 0 && m.late && !m.stale() { // Else the gate has not answered yet: ask comes back to it.
 		g.takeUp(m)
 	}
 }
@@ -339,7 +351,8 @@ func (s *socket) leaveGroups() {
 // run is the group's goroutine.
 func (g *group) run(ctx context.Context) {
 	defer g.transport.running.Done()
-	defer g.dissolve()
+	alone := true // What could not be executed for all could not be the next time either.
+	defer func() { g.dissolve(alone) }()
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			g.transport.Logger.ErrorContext(ctx, "panic in a group", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
@@ -353,15 +366,18 @@ func (g *group) run(ctx context.Context) {
 	}
 	g.responses, g.executing = g.exec.DispatchOperation(ctx, created)
 	if err := g.live.Follow(ctx, g.position, g.ask, g.tell); err != nil {
-		g.transport.Logger.WarnContext(ctx, "a group's subscriptions go on alone", "err", err)
+		alone = false
+		g.transport.Logger.WarnContext(ctx, "a group's subscriptions go on by themselves and may join again", "err", err)
 	}
 }
 
-// dissolve ends the group: whoever is still in it goes on alone, and stays so.
-func (g *group) dissolve() {
+// dissolve ends the group: whoever is still in it goes on by itself, and where it is to stay alone joins no other.
+func (g *group) dissolve(alone bool) {
 	g.mu.Lock()
 	g.over = true
 	g.cancel()
+	g.transport.recent.Add(-int64(g.size))
+	g.recent, g.size = run{}, 0
 	members := slices.Clone(g.members)
 	for _, m := range members {
 		g.remove(m)
@@ -369,7 +385,7 @@ func (g *group) dissolve() {
 	g.mu.Unlock()
 	g.transport.forgetGroup(g)
 	for _, m := range members {
-		m.goOn(true)
+		m.goOn(alone)
 	}
 }
 
@@ -458,7 +474,7 @@ func (g *group) publish() (crowded bool) {
 		for i := 0; i < len(g.members); i++ {
 			m := g.members[i]
 			switch {
-			case m.epoch < g.epoch, // Its last answer is too old: it goes and asks for itself.
+			case m.stale(), // Its last answer is too old: it goes and asks for itself.
 				m.late && m.position < g.from: // What it missed is in the table alone.
 				g.remove(m)
 				leaving = append(leaving, m)
@@ -481,13 +497,31 @@ func (g *group) publish() (crowded bool) {
 	return crowded
 }
 
-// keep adds a run to the last frames and answers it as it is there.
+// keep adds a run to the last frames and answers it as it is there. Where all groups together keep as much as they may, it is
+// all that this one keeps.
 func (g *group) keep(r run) run {
-	if old := len(g.recent.payloads) - recentFrames; old >= recentFrames {
-		g.from = g.recent.sequences[old-1]
-		g.recent = run{slices.Clone(g.recent.sequences[old:]), slices.Clone(g.recent.payloads[old:])}
+	size := 0
+	for _, payload := range r.payloads {
+		size += len(payload)
 	}
 	n := len(g.recent.payloads)
+	all := g.transport.recent.Add(int64(size))
+	crowded := all > g.transport.MaxRecent
+	if crowded || n >= 2*recentFrames || g.size+size > 2*recentSize {
+		old, dropped := 0, 0
+		for old < n && (crowded || n-old > recentFrames || g.size-dropped > recentSize) {
+			dropped += len(g.recent.payloads[old])
+			old++
+		}
+		if old > 0 {
+			g.from = g.recent.sequences[old-1]
+			g.recent = run{slices.Clone(g.recent.sequences[old:]), slices.Clone(g.recent.payloads[old:])}
+			g.size -= dropped
+			g.transport.recent.Add(-int64(dropped))
+			n -= old
+		}
+	}
+	g.size += size
 	g.recent.sequences = append(g.recent.sequences, r.sequences...)
 	g.recent.payloads = append(g.recent.payloads, r.payloads...)
 	return run{g.recent.sequences[n:], g.recent.payloads[n:]}

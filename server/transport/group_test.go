@@ -378,6 +378,68 @@ func TestASessionEndsInABurst(t *testing.T) {
 // maxInFlight is how many frames are written at once: they may have been on their way.
 const maxInFlight = 16
 
+// Who has once been too slow gets everything that came meanwhile, also where another group has asked the gate since this one did:
+// the epochs are everybody's.
+func TestTheSlowGoOnWhereOthersAsked(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, h *transport.HTTP, l *transport.Limits) {
+		sessions(a, ws, h, l)
+		ws.WriteTimeout, ws.PingInterval = time.Hour, time.Hour
+		a.gate = &gate{open: make(chan struct{})}
+		close(a.gate.open)
+	})
+	ann := a.connect(t, "ann")
+	ann.follow("s", 0)
+	eventually(t, "a group", func() bool { return a.ws.Stats().Groups == 1 })
+	asked := a.journal.write(1, true)
+	ann.expectEntries("s", 1, asked)
+	_ = ann.Close()
+	eventually(t, "it is gone", func() bool { return a.ws.Stats() == transport.Stats{} })
+
+	bob := a.connect(t, "bob")
+	bob.follow("s", asked)
+	eventually(t, "another group", func() bool { return a.ws.Stats().Groups == 1 })
+	a.gate.shut()
+	before := a.journal.executions()
+	last := a.journal.write(150, false)
+	eventually(t, "more is told than a queue holds", func() bool { return a.journal.executions()-before == 150 })
+	close(a.gate.opened())
+	bob.expectEntries("s", asked+1, last)
+}
+
+// What groups keep for those who come later is bounded in bytes, of each and of all, and whoever finds it gone reads the table.
+func TestLastFramesAreBounded(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxRecent = 3_000 }))
+	var clients []*client
+	for i := range 4 { // as many groups, of two each
+		for _, who := range []string{"ann", "bob"} {
+			c := a.connect(t, who)
+			c.send(fmt.Sprintf(`{"id":"s","type":"subscribe","payload":{"query":"subscription Of%d { log(after: 0) }"}}`, i))
+			clients = append(clients, c)
+		}
+	}
+	eventually(t, "four groups", func() bool { return a.ws.Stats().Groups == 4 && a.ws.Stats().Operations == len(clients) })
+	for range 10 {
+		first := a.journal.write(0, false) + 1
+		last := a.journal.write(150, false)
+		for _, c := range clients {
+			c.expectEntries("s", first, last)
+		}
+		// The run that is being told is kept whole.
+		if kept, most := a.ws.Recent(), int64(3_000+4*32*len(`{"data":{"log":1000}}`)); kept > most {
+			t.Errorf("%d bytes are kept, want at most %d", kept, most)
+		}
+	}
+	late := a.connect(t, "eve")
+	late.send(`{"id":"s","type":"subscribe","payload":{"query":"subscription Of1 { log(after: 0) }"}}`)
+	late.expectEntries("s", 1, a.journal.write(0, false))
+	for _, c := range append(clients, late) {
+		_ = c.Close()
+	}
+	eventually(t, "nothing is kept", func() bool { return a.ws.Stats() == transport.Stats{} && a.ws.Recent() == 0 })
+}
+
 // Clients that do not read fall out of the ring, one that does goes on, also where it is alone with that, and they get
 // everything in the end.
 func TestAGroupDoesNotWaitForTheSlow(t *testing.T) {

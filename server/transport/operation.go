@@ -61,12 +61,16 @@ func (s *socket) subscribe(m message) {
 	// An operation that the client has completed may still be on its way out: such ones are
 	// bounded too, by as many again.
 	full := len(s.live) >= s.transport.MaxOperations || s.running >= 2*s.transport.MaxOperations
-	if !duplicate && !full {
+	s.mu.Unlock()
+	// Nothing but this goroutine adds to them.
+	begins := !duplicate && !full && s.transport.begin(s)
+	if begins {
+		s.mu.Lock()
 		s.live[m.id] = op
 		s.running++
 		s.asked++
+		s.mu.Unlock()
 	}
-	s.mu.Unlock()
 
 	switch {
 	case duplicate:
@@ -74,6 +78,9 @@ func (s *socket) subscribe(m message) {
 	case full:
 		s.send(*s.errorFrame(op, gqlerror.List{tooMany(time.Second,
 			"A socket runs at most %d operations at a time. Complete one first.", s.transport.MaxOperations)}))
+	case !begins:
+		s.send(*s.errorFrame(op, gqlerror.List{tooMany(startAgain,
+			"An account runs at most %d operations at a time, on all its sockets together. Close a page first.", s.transport.MaxAccountOperations)}))
 	default:
 		s.transport.operations.Add(1)
 		s.spawn(op, func() { s.run(op, request{payload: m.payload}) })
@@ -127,6 +134,7 @@ func (s *socket) over() {
 	s.mu.Lock()
 	s.running--
 	s.mu.Unlock()
+	s.transport.ended(s)
 	s.transport.operations.Add(-1)
 }
 
@@ -166,7 +174,11 @@ func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
 	if completed {
 		return &frame{}, nil
 	}
-	turn, late := s.transport.turns.take(ctx, cmp.Or(s.account, s.key), s.transport.StartWait)
+	wait := s.transport.StartWait
+	if r.after != nil {
+		wait = 0 // It has begun before, and is not told to come again because others begin.
+	}
+	turn, late := s.transport.turns.take(ctx, cmp.Or(s.account, s.key), wait)
 	if late {
 		return s.errorFrame(op, gqlerror.List{tooMany(startAgain, "Too many subscriptions begin at this moment. Try again in a few seconds.")}), nil
 	}

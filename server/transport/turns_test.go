@@ -87,6 +87,59 @@ func TestAStormBeginsInTurn(t *testing.T) {
 	modest.expect("next", "1", "")
 }
 
+// One account does not take all turns, also where nobody else wants one at that moment: whoever comes finds one.
+func TestOneAccountLeavesTurns(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxStarting = 4 }))
+	gate := &slowGate{next: make(chan struct{})}
+	a.journal.setGate(gate.ask)
+	greedy := a.connect(t, "greedy")
+	for i := range 10 {
+		greedy.follow(fmt.Sprint(i), 0)
+	}
+	eventually(t, "the others wait", func() bool { return a.ws.Stats().Waiting == 9 })
+	modest := a.connect(t, "modest")
+	modest.follow("1", 0)
+	eventually(t, "both are asked about", func() bool { return len(gate.askedAbout()) == 2 })
+	if asked := strings.Join(gate.askedAbout(), " "); asked != "greedy modest" {
+		t.Errorf("the gate was asked about %s", asked)
+	}
+	for range 11 {
+		gate.next <- struct{}{}
+	}
+	eventually(t, "everybody is served", func() bool {
+		return a.ws.Stats() == transport.Stats{Sockets: 2, Operations: 11, Groups: 1}
+	})
+}
+
+// A subscription that has begun and goes on by itself, because its group is over, waits for its turn as long as that takes.
+func TestWhoHasBegunIsNotTurnedAway(t *testing.T) {
+	t.Parallel()
+	const wait = 50 * time.Millisecond
+	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxStarting, ws.StartWait = 1, wait }))
+	gate := &slowGate{next: make(chan struct{})}
+	running := []*client{a.connect(t, "ann"), a.connect(t, "bob")}
+	for _, c := range running {
+		c.send(`{"id":"s","type":"subscribe","payload":{"query":"subscription { log(after: 0, name: \"odd fail\") }"}}`)
+	}
+	eventually(t, "one group", func() bool { return a.ws.Stats().Operations == 2 && a.ws.Stats().Groups == 1 })
+	a.journal.setGate(gate.ask)
+	slow := a.connect(t, "zed")
+	slow.follow("z", 0)
+	eventually(t, "one begins", func() bool { return len(gate.askedAbout()) == 1 })
+	a.journal.write(1, false) // which cannot be executed for all
+	eventually(t, "both wait", func() bool { return a.ws.Stats().Waiting == 2 })
+	// Whoever begins now is told to come again, after those have waited for longer.
+	late := a.connect(t, "eve")
+	late.follow("l", 0)
+	late.expectError("l", "RATE_LIMITED")
+	a.journal.setGate(func(string) (string, error) { return "all", nil })
+	close(gate.next)
+	for _, c := range running {
+		c.expect("next", "s", "")
+	}
+}
+
 // Who cannot begin in time is told to come again, with the code that says so; who waits and wants it no more leaves, and so
 // does whose socket closes.
 func TestWhoCannotBeginInTime(t *testing.T) {

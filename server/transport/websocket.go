@@ -99,6 +99,10 @@ type WebSocket struct {
 	// MaxAccountSockets bounds the sockets of one account, of all its sessions and tokens together (4429). Default 300: three
 	// sessions that are full. With a session for each of them, one account could take the room of all others.
 	MaxAccountSockets int
+	// MaxAccountOperations bounds the operations on these together; one more gets an error frame with the code RATE_LIMITED. Default
+	// 1,500: five for each, more than a dashboard's page has. As many as one socket may have on each would be executed, one by one,
+	// with every entry of a log.
+	MaxAccountOperations int
 	// MaxNetworkSockets bounds the sockets of one IPv4 address or IPv6 /64, and of a /48 to twice as many (HTTP 429).
 	// Default 1,000: an office of some hundred people behind one address does not reach it, and one that does leaves
 	// nine tenths to others.
@@ -110,12 +114,16 @@ type WebSocket struct {
 	StrangerIdle time.Duration
 	// MaxSockets bounds the sockets in all (HTTP 503). Default 10,000.
 	MaxSockets int
+	// MaxRecent bounds the bytes of the last frames that all groups keep together, for those who join and those who fall behind.
+	// Beyond it they read the table. Default 64 MiB.
+	MaxRecent int64
 
 	once       sync.Once
 	upgrader   websocket.Upgrader
 	operations atomic.Int64
 	turns      turns
 	writers    writers
+	recent     atomic.Int64   // bytes of the groups' last frames
 	epoch      atomic.Int64   // counts the moments at which groups learned that rights may have changed
 	running    sync.WaitGroup // one for each socket and group
 
@@ -215,12 +223,14 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.PingInterval, 15*time.Second)
 	orDefault(&t.OperationTimeout, defaultTimeout)
 	orDefault(&t.MaxStarting, 8)
-	t.turns.free = t.MaxStarting
+	t.turns = newTurns(t.MaxStarting)
 	orDefault(&t.StartWait, 30*time.Second)
 	orDefault(&t.MaxMessage, maxMessage)
 	orDefault(&t.MaxOperations, 20)
 	orDefault(&t.MaxSessionSockets, 100)
 	orDefault(&t.MaxAccountSockets, 300)
+	orDefault(&t.MaxAccountOperations, 1500)
+	orDefault(&t.MaxRecent, 64<<20)
 	orDefault(&t.MaxSockets, 10_000)
 	orDefault(&t.MaxNetworkSockets, 1_000)
 	orDefault(&t.MaxStrangers, max(t.MaxSockets/10, 1))
