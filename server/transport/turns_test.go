@@ -122,7 +122,7 @@ func TestWhoHasBegunIsNotTurnedAway(t *testing.T) {
 	for _, c := range running {
 		c.send(`{"id":"s","type":"subscribe","payload":{"query":"subscription { log(after: 0, name: \"odd fail\") }"}}`)
 	}
-	eventually(t, "one group", func() bool { return a.ws.Stats().Operations == 2 && a.ws.Stats().Groups == 1 })
+	eventually(t, "one group", func() bool { return a.ws.Members() == 2 && a.ws.Stats().Groups == 1 })
 	a.journal.setGate(gate.ask)
 	slow := a.connect(t, "zed")
 	slow.follow("z", 0)
