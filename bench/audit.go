@@ -30,7 +30,7 @@ func auditPath(name string, entries int, long bool) path {
 		Name: name,
 		About: fmt.Sprintf("50 entries of one action out of the middle of a log of %d, each time from another cursor; the limit looks up "+
 			"session, membership and requirement in one statement, and the page in another", entries),
-		Long: long, Allocs: 1200, CPU: 1.6,
+		Long: long, Allocs: 520, CPU: 1.6,
 		Goals: []goal{{Figure: "rate", Least: 0.75}},
 	}, auditDocument, "/audit", func(ctx context.Context, a *arena) ([]question, error) {
 		slug, token, err := a.fillLog(ctx, name, entries)

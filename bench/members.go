@@ -28,7 +28,7 @@ func membersPath() path {
 		Name: "members",
 		About: "50 members with role, 2FA state, name and address, signed in and through the gate, each time another organization " +
 			"and cursor; the limit looks the same up in two statements (session, membership and requirement; page)",
-		Allocs: 420, CPU: 1.8,
+		Allocs: 420, CPU: 1.9,
 		Goals: []goal{{Figure: "rate", Least: 0.75}, {Figure: "cpu", Most: 1.33}},
 	}, membersDocument, "/members", membersQuestions)
 }
