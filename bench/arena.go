@@ -38,6 +38,7 @@ type arena struct {
 	postgres *embedded.Server
 	stderr   io.Writer
 	people   *people
+	crowds   map[int]*crowd // by how many they are
 	undo     []func() error
 }
 

@@ -152,6 +152,7 @@ SELECT id, sequence, action, actor_id, actor_label, target_id, target_label, mes
 	if page.PageInfo.HasNextPage = len(page.Nodes) > pageOf; page.PageInfo.HasNextPage {
 		page.Nodes = page.Nodes[:pageOf]
 	}
-	page.PageInfo.EndCursor = cursor(strconv.Itoa(page.Nodes[len(page.Nodes)-1].Sequence))
+	end := cursor(strconv.Itoa(page.Nodes[len(page.Nodes)-1].Sequence))
+	page.PageInfo.EndCursor = &end
 	return answer(w, out)
 }

@@ -29,6 +29,8 @@ type limit struct {
 // handle registers what the paths ask of the limit.
 func (l *limit) handle(mux *http.ServeMux) {
 	mux.HandleFunc("POST /members", answers(l.members))
+	mux.HandleFunc("POST /crowd", answers(l.crowd))
+	mux.HandleFunc("POST /impact", answers(l.impact))
 	mux.HandleFunc("POST /audit", answers(l.audit))
 	mux.HandleFunc("POST /sweep", answers(l.sweep))
 	mux.HandleFunc("GET /live", l.rooms.join)

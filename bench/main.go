@@ -36,7 +36,7 @@ func paths() []path {
 		auditPath("audit-10k", 10_000, false), auditPath("audit-100k", 100_000, false),
 		auditPath("audit-1m", 1_000_000, true), auditPath("audit-10m", 10_000_000, true),
 		sweepPath("sweep", 100_000, false), sweepPath("sweep-1m", 1_000_000, true),
-	}, slices.Concat(livePaths(), mutationPaths(), []path{idlePath()}, startPaths(), instancePaths(), peerPaths())...)
+	}, slices.Concat(crowdPaths("10k", 10_000, true), crowdPaths("1m", 1_000_000, true), livePaths(), mutationPaths(), []path{idlePath()}, startPaths(), instancePaths(), peerPaths())...)
 }
 
 // options are what the command line says.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // pageOf is how many rows a page has.
@@ -74,8 +76,8 @@ type (
 		Email string `json:"email"`
 	}
 	limitPageInfo struct {
-		EndCursor   string `json:"endCursor"`
-		HasNextPage bool   `json:"hasNextPage"`
+		EndCursor   *string `json:"endCursor"`
+		HasNextPage bool    `json:"hasNextPage"`
 	}
 )
 
@@ -101,6 +103,11 @@ SELECT m.id, m.role, u.two_factor, u.id, u.name, u.email FROM members m JOIN use
 	if err != nil {
 		return err
 	}
+	return answerMembers(w, rows)
+}
+
+// answerMembers writes a page of members.
+func answerMembers(w http.ResponseWriter, rows pgx.Rows) error {
 	defer rows.Close()
 	var out limitAnswer
 	page := &out.Data.Organization.Members
@@ -118,7 +125,10 @@ SELECT m.id, m.role, u.two_factor, u.id, u.name, u.email FROM members m JOIN use
 	if page.PageInfo.HasNextPage = len(page.Nodes) > pageOf; page.PageInfo.HasNextPage {
 		page.Nodes = page.Nodes[:pageOf]
 	}
-	page.PageInfo.EndCursor = cursor(page.Nodes[len(page.Nodes)-1].ID)
+	if n := len(page.Nodes); n > 0 {
+		end := cursor(page.Nodes[n-1].ID)
+		page.PageInfo.EndCursor = &end
+	}
 	return answer(w, out)
 }
 

@@ -3,7 +3,10 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"muster/org"
@@ -24,16 +27,58 @@ func (d *DB) LooksForActors(ctx context.Context, organizationID, query string, l
 	return d.looks(ctx, sql, args)
 }
 
+// looks are the most that a plan for these arguments takes, and, where Muster lets PostgreSQL keep one, a plan for any.
 func (d *DB) looks(ctx context.Context, sql string, args []any) (looks int, plan string, err error) {
-	if err := d.pool.QueryRow(ctx, `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) `+sql, args...).Scan(&plan); err != nil {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
 		return 0, "", err
 	}
+	defer conn.Release()
+	const explain = `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) `
+	if err := conn.QueryRow(ctx, explain+sql, args...).Scan(&plan); err != nil {
+		return 0, "", err
+	}
+	if looks, err = looksOf(plan); err != nil {
+		return 0, "", err
+	}
+	if _, anew := args[0].(pgx.QueryExecMode); anew {
+		return looks, plan, nil
+	}
+	var literals []string
+	for _, arg := range args {
+		text := fmt.Sprint(arg)
+		if strings.HasPrefix(text, "[") { // a list of words
+			text = `{"` + strings.ReplaceAll(strings.Trim(text, "[]"), " ", `","`) + `"}`
+		}
+		literals = append(literals, "'"+text+"'")
+	}
+	if _, err := conn.Exec(ctx, `SET plan_cache_mode = force_generic_plan; PREPARE looks AS `+sql); err != nil {
+		return 0, "", err
+	}
+	var generic string
+	if err := conn.QueryRow(ctx, explain+`EXECUTE looks (`+strings.Join(literals, ", ")+`)`).Scan(&generic); err != nil {
+		return 0, "", err
+	}
+	if _, err := conn.Exec(ctx, `DEALLOCATE looks; RESET plan_cache_mode`); err != nil {
+		return 0, "", err
+	}
+	n, err := looksOf(generic)
+	if n > looks {
+		return n, generic, err
+	}
+	return looks, plan, err
+}
+
+func looksOf(plan string) (int, error) {
 	var top []struct {
 		Plan struct {
 			Hit  int `json:"Shared Hit Blocks"`
 			Read int `json:"Shared Read Blocks"`
 		}
 	}
-	err = json.Unmarshal([]byte(plan), &top)
-	return top[0].Plan.Hit + top[0].Plan.Read, plan, err
+	err := json.Unmarshal([]byte(plan), &top)
+	if err != nil || len(top) == 0 {
+		return 0, fmt.Errorf("%w: %s", err, plan)
+	}
+	return top[0].Plan.Hit + top[0].Plan.Read, nil
 }
