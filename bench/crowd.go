@@ -154,9 +154,9 @@ const (
 SELECT w.members - x.members, o.active_count - w.members, x.members, w.owners - x.owners
   FROM organizations o
  CROSS JOIN (SELECT count(*) AS members, count(*) FILTER (WHERE role = 'OWNER') AS owners FROM members m
-              WHERE organization_id = $1 AND status = 'ACTIVE' AND two_factor = 'DISABLED' AND NOT ` + crowdVouched + `) w
+              WHERE organization_id = $1 AND status = 'ACTIVE' AND role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER') AND two_factor = 'DISABLED' AND NOT ` + crowdVouched + `) w
  CROSS JOIN (SELECT count(*) AS members, count(*) FILTER (WHERE role = 'OWNER') AS owners FROM members m JOIN users u ON u.id = m.user_id
-              WHERE organization_id = $1 AND status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND u.email IS NULL AND NOT ` + crowdVouched + `) x
+              WHERE organization_id = $1 AND status = 'ACTIVE' AND role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER') AND m.two_factor = 'DISABLED' AND u.email IS NULL AND NOT ` + crowdVouched + `) x
  WHERE o.id = $1`
 	crowdVouched = `EXISTS (SELECT FROM sso_connections sc JOIN identities si ON (si.organization_id, si.issuer) = (sc.organization_id, sc.issuer)
    WHERE sc.organization_id = m.organization_id AND sc.trust_second_factor AND si.user_id = m.user_id)`
