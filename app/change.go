@@ -256,11 +256,24 @@ func (a *App) callersIn(ctx context.Context, organizationID string, callers []co
 		return nil, nil, fmt.Errorf("find the sessions again: %w", err)
 	}
 	members := map[string]*org.Member{}
+	var services []*org.Session
 	for _, s := range sessions {
-		if !s.Service() {
+		switch {
+		case !s.Service():
 			users = append(users, s.User.ID)
-		} else if members[s.User.ID], err = place(ctx, a.DB.Queries, organizationID, s); err != nil && !errors.Is(err, org.ErrNotFound) {
-			return nil, nil, fmt.Errorf("find a service token's place: %w", err)
+		case *s.Token.OrganizationID == organizationID:
+			services = append(services, s)
+		}
+	}
+	if len(services) > 0 {
+		o, err := a.DB.Organization(ctx, organizationID)
+		if err != nil && !errors.Is(err, org.ErrNotFound) {
+			return nil, nil, fmt.Errorf("find the service tokens' organization: %w", err)
+		}
+		for _, s := range services {
+			if o != nil {
+				members[s.User.ID] = org.TokenMember(s, o)
+			}
 		}
 	}
 	people, err := a.DB.PlacesOf(ctx, organizationID, users)

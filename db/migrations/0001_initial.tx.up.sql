@@ -505,7 +505,8 @@ CREATE TABLE member_teams (
 CREATE INDEX member_teams_team ON member_teams (organization_id, team_id);
 
 -- The log is kept in a table for each month (UTC). Retention drops whole months: an organization's entries are numbered in
--- the order of their times, so what is left has no gap, and nothing is deleted row by row.
+-- the order of their times, so what is left has no gap, and nothing is deleted row by row. That a number is used once is no
+-- constraint of such a table, whose key must have the time in it: numbers come from organizations.audit_seq, under the row's lock.
 CREATE TABLE audit_entries (
   organization_id text NOT NULL REFERENCES organizations,
   sequence        bigint NOT NULL,
