@@ -86,8 +86,8 @@ func (a *App) runSweep(ctx context.Context, id string) (more bool, err error) {
 // where they do not, so that a slow or busy database delays nobody more than a quick one. smallBatch is from how few on they
 // do: a batch of fewer takes as long as its commit.
 const (
-	sweepPace  = 60 * time.Millisecond
-	smallBatch = 50
+	sweepPace  = 90 * time.Millisecond
+	smallBatch = 100
 )
 
 // paced is how many the next batch is to remove at most, after one of size that has held the organization for as long.

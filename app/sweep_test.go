@@ -73,14 +73,14 @@ func TestBatchesKeepTheirPace(t *testing.T) {
 		most int
 		want int
 	}{
-		{500, 120 * time.Millisecond, 500, 250},
-		{200, 50 * time.Millisecond, 500, 240},
-		{200, 60 * time.Millisecond, 500, 200},
+		{500, 120 * time.Millisecond, 500, 375},
+		{200, 50 * time.Millisecond, 500, 360},
+		{200, 90 * time.Millisecond, 500, 200},
 		{200, time.Millisecond, 500, 400},
 		{400, time.Millisecond, 500, 500},
-		{500, 10 * time.Second, 500, 50},
-		{50, 10 * time.Second, 500, 50},
-		{7, time.Millisecond, 500, 50},
+		{500, 10 * time.Second, 500, 100},
+		{100, 10 * time.Second, 500, 100},
+		{7, time.Millisecond, 500, 100},
 		{2, 10 * time.Second, 2, 2},
 		{100, 0, 500, 200},
 	} {
