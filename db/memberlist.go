@@ -27,17 +27,17 @@ type MemberList struct {
 // A search takes whom the index of names and addresses gives, or looks at one member after the other until the page is full,
 // whichever PostgreSQL reckons to be less for the text that is searched for; so it is with teams.
 func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
-	sql, args := l.query()
+	sql, end, args := l.query()
 	if sql == "" {
 		return nil, nil
 	}
 	details := l.Details
 	details.Organization = false
-	return q.membersWith(ctx, details, l.Organization, l.Page.First+1, memberSQL(details).from(sql)+"ORDER BY m.id", args...)
+	return q.membersWith(ctx, details, l.Organization, l.Page.First+1, memberSQL(details).from(sql)+end, args...)
 }
 
-// query is the page, as a table of members; "" where nobody can be on it.
-func (l MemberList) query() (sql string, args []any) {
+// query is the page, as a table of members and what follows the joins; "" where nobody can be on it.
+func (l MemberList) query() (sql, end string, args []any) {
 	// The number is part of the text: as a parameter PostgreSQL takes it for a tenth of the organization when it plans once for all.
 	limit := fmt.Sprintf(" LIMIT %d", l.Page.First+1)
 	args = []any{l.Organization.ID, l.Page.After}
@@ -52,7 +52,7 @@ func (l MemberList) query() (sql string, args []any) {
 	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
 		if statuses = []org.MemberStatus{org.StatusActive}; len(f.Status) > 0 && !slices.Contains(f.Status, org.StatusActive) {
-			return "", nil
+			return "", "", nil
 		}
 	}
 	if l.Affected {
@@ -98,13 +98,19 @@ func (l MemberList) query() (sql string, args []any) {
 		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...) // Planned anew, for what is asked for.
 	}
 	if standings != "" {
-		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id" + limit + ")", args
+		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id" + limit + ")", inOrder, args
 	}
 	if searched {
-		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id" + limit + ")", args
+		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id" + limit + ")", inOrder, args
 	}
-	return page, args
+	if len(f.Teams) > 0 {
+		return page, inOrder, args
+	}
+	// In order, and nothing else: accounts are joined as the page is read, and a small installation's not all at once.
+	return "members", "WHERE " + strings.Join(where, " AND ") + " ORDER BY m.id" + limit, args
 }
+
+const inOrder = "ORDER BY m.id"
 
 // standingsOf are all standings with these statuses, roles and 2FA states, as columns; where none are given, with all. Who is
 // invited has no 2FA state, and nobody else has none.
