@@ -141,18 +141,27 @@ func (b *batches) next(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("count who is left: %w", err)
 	}
-	if impact.RemovedCount > 0 { // came in behind the pass
+	if more = impact.RemovedCount > 0; !more {
+		err = b.app.heldSweep(ctx, b.sweep, b.holder, func(tx *db.Tx) error {
+			// Again: somebody may have got an address or lost a factor since.
+			impact, err := tx.Impact(ctx, b.sweep.OrganizationID)
+			if err != nil {
+				return err
+			}
+			if more = impact.RemovedCount > 0; more {
+				return nil
+			}
+			tx.Wake(b.sweep.OrganizationID)
+			return tx.FinishSweep(ctx, b.sweep.ID, impact.UnmailableCount)
+		})
+		if err != nil {
+			return false, fmt.Errorf("finish the sweep: %w", err)
+		}
+	}
+	if more { // Somebody has come in behind the pass.
 		b.after = ""
-		return true, nil
 	}
-	err = b.app.heldSweep(ctx, b.sweep, b.holder, func(tx *db.Tx) error {
-		tx.Wake(b.sweep.OrganizationID)
-		return tx.FinishSweep(ctx, b.sweep.ID, impact.UnmailableCount)
-	})
-	if err != nil {
-		return false, fmt.Errorf("finish the sweep: %w", err)
-	}
-	return false, nil
+	return more, nil
 }
 
 // heldSweep is one transaction of a sweep, under the organization's lock. Where the sweep is not the holder's any more there is

@@ -63,6 +63,55 @@ func TestSweepAsksUnderTheLock(t *testing.T) {
 	}
 }
 
+// TestSweepEndsWithNobodyLeft: somebody who could not be mailed gets an address after those who are left were counted, and before
+// the sweep has the organization to end. It goes on, and removes them too.
+func TestSweepEndsWithNobodyLeft(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	owner, _ := a.person(t, "olivia", true)
+	made, err := a.CreateOrganization(owner, CreateOrganizationInput{Slug: "acme", Name: "Acme"})
+	must(t, err)
+	id := made.Organization.ID
+	_, ann := a.person(t, "ann", false)
+	a.member(t, id, ann, org.RoleMember)
+	_, err = admin.Exec(t.Context(), `UPDATE users SET email = NULL, email_verified_at = NULL, issuer = 'https://idp.example' WHERE id = $1`, ann.ID)
+	must(t, err)
+	on, err := a.SetRequire2FA(owner, SetRequire2FAInput{OrganizationID: id, Required: true})
+	must(t, err)
+	sweep, err := a.DB.ClaimSweep(t.Context(), on.Sweep.ID, "me")
+	must(t, err)
+
+	held, err := admin.Begin(t.Context())
+	must(t, err)
+	_, err = held.Exec(t.Context(), `SELECT FROM organizations WHERE id = $1 FOR UPDATE`, id)
+	must(t, err)
+	_, err = held.Exec(t.Context(), `UPDATE users SET email = 'ann@example.com', email_verified_at = now() WHERE id = $1`, ann.ID)
+	must(t, err)
+	b := batches{app: a, sweep: sweep, holder: "me", size: 50}
+	goesOn, failed := false, make(chan error)
+	go func() {
+		var err error
+		goesOn, err = b.next(t.Context())
+		failed <- err
+	}()
+	for waits := 0; waits == 0; {
+		must(t, held.QueryRow(t.Context(), `
+SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid) WHERE NOT l.granted AND s.datname = current_database()`).Scan(&waits))
+	}
+	must(t, held.Commit(t.Context()))
+	must(t, <-failed)
+	if !goesOn {
+		t.Fatal("the sweep has ended with somebody to remove")
+	}
+	for goesOn {
+		goesOn, err = b.next(t.Context())
+		must(t, err)
+	}
+	if now, err := a.DB.Sweep(t.Context(), sweep.ID); err != nil || now.State != org.SweepDone || now.Done != 1 || now.Failed != 0 {
+		t.Errorf("the sweep is %+v, %v; want it done with one", now, err)
+	}
+}
+
 // TestBatchesKeepTheirPace: a batch that held the organization for too long is followed by a smaller one, a quick one by one
 // that is larger, up to what the operator allows and by no more than double.
 func TestBatchesKeepTheirPace(t *testing.T) {
