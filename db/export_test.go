@@ -17,8 +17,8 @@ func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 
 // Looks are how many pages of tables and indexes PostgreSQL looks at for a page of members.
 func (d *DB) Looks(ctx context.Context, l MemberList) (looks int, plan string, err error) {
-	sql, end, args := l.query()
-	return d.looks(ctx, memberSQL(org.MemberDetails{}).from(sql)+end, args)
+	sql, args := l.query()
+	return d.looks(ctx, memberSQL(org.MemberDetails{}).page(sql)+inOrder, args)
 }
 
 // LooksForActors are Looks for those who did what a log tells.

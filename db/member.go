@@ -119,6 +119,12 @@ func (q memberQuery) from(members string) string {
 	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT JOIN users u ON u.id = m.user_id" + q.joins + "\n"
 }
 
+// page is the query for a page of members, whose accounts are looked up one after the other: PostgreSQL does not know how short a
+// page is, and would read everybody's.
+func (q memberQuery) page(members string) string {
+	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT JOIN LATERAL (SELECT * FROM users WHERE id = m.user_id LIMIT 1) u ON true" + q.joins + "\n"
+}
+
 // memberSQL is the query for members with these details.
 func memberSQL(want org.MemberDetails) memberQuery {
 	if made, ok := memberQueries.Load(want); ok {

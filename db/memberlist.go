@@ -27,17 +27,17 @@ type MemberList struct {
 // A search takes whom the index of names and addresses gives, or looks at one member after the other until the page is full,
 // whichever PostgreSQL reckons to be less for the text that is searched for; so it is with teams.
 func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
-	sql, end, args := l.query()
+	sql, args := l.query()
 	if sql == "" {
 		return nil, nil
 	}
 	details := l.Details
 	details.Organization = false
-	return q.membersWith(ctx, details, l.Organization, l.Page.First+1, memberSQL(details).from(sql)+end, args...)
+	return q.membersWith(ctx, details, l.Organization, l.Page.First+1, memberSQL(details).page(sql)+inOrder, args...)
 }
 
-// query is the page, as a table of members and what follows the joins; "" where nobody can be on it.
-func (l MemberList) query() (sql, end string, args []any) {
+// query is the page, as a table of members; "" where nobody can be on it.
+func (l MemberList) query() (sql string, args []any) {
 	// The number is part of the text: as a parameter PostgreSQL takes it for a tenth of the organization when it plans once for all.
 	limit := fmt.Sprintf(" LIMIT %d", l.Page.First+1)
 	args = []any{l.Organization.ID, l.Page.After}
@@ -52,7 +52,7 @@ func (l MemberList) query() (sql, end string, args []any) {
 	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
 		if statuses = []org.MemberStatus{org.StatusActive}; len(f.Status) > 0 && !slices.Contains(f.Status, org.StatusActive) {
-			return "", "", nil
+			return "", nil
 		}
 	}
 	if l.Affected {
@@ -74,6 +74,12 @@ func (l MemberList) query() (sql, end string, args []any) {
 		by = `m.id COLLATE "C"`
 	}
 	where = append(where, by+" > $2")
+	searched := f.Query != nil && *f.Query != ""
+	if standings == "" && !searched && len(f.Teams) == 0 {
+		// A plain page has one plan, whatever is asked for. PostgreSQL keeps it only where it looks cheaper than what it plans for each
+		// page, which it does by the tenth that it takes a parameter for.
+		limit = fmt.Sprintf(" LIMIT $%d::bigint", given(l.Page.First+1))
+	}
 	if len(f.Teams) > 0 {
 		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = $1 AND mt.team_id = ANY($%d))", given(f.Teams)))
 	}
@@ -81,7 +87,7 @@ func (l MemberList) query() (sql, end string, args []any) {
 		return "(SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ") + " ORDER BY " + by + limit + ")"
 	}
 	const people = "members m JOIN users u ON u.id = m.user_id"
-	page, searched := pages("members m"), f.Query != nil && *f.Query != ""
+	page := pages("members m")
 	switch {
 	case l.Affected && l.Unmailable:
 		page = pages(people, "NOT "+vouched, "u.email IS NULL")
@@ -98,16 +104,12 @@ func (l MemberList) query() (sql, end string, args []any) {
 		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...) // Planned anew, for what is asked for.
 	}
 	if standings != "" {
-		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id" + limit + ")", inOrder, args
+		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id" + limit + ")", args
 	}
 	if searched {
-		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id" + limit + ")", inOrder, args
+		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id" + limit + ")", args
 	}
-	if len(f.Teams) > 0 {
-		return page, inOrder, args
-	}
-	// In order, and nothing else: accounts are joined as the page is read, and a small installation's not all at once.
-	return "members", "WHERE " + strings.Join(where, " AND ") + " ORDER BY m.id" + limit, args
+	return page, args
 }
 
 const inOrder = "ORDER BY m.id"

@@ -120,6 +120,22 @@ func TestCheck(t *testing.T) {
 			sql:  `INSERT INTO o VALUES (1, 0, 1, 0, 0, 0); INSERT INTO d VALUES (1, '2026-01-02', 2, 0, 0); INSERT INTO m VALUES (1, 'a', 'ACTIVE')`,
 			says: "its newest day says 2 active, 0 removed, 0 with 2FA",
 		},
+		"a copy that is behind": {
+			sql: `INSERT INTO o VALUES (1, 0, 1, 0, 0, 1); INSERT INTO d VALUES (1, '2026-01-02', 1, 1, 0); INSERT INTO u VALUES ('a', 'SECURE');
+				INSERT INTO m VALUES (1, 'a', 'ACTIVE', 'DISABLED')`,
+			says: "the member mem_1 of 1 has a copy that says DISABLED where the account says SECURE",
+		},
+		"actors by their newest label": {
+			sql: `INSERT INTO o VALUES (1, 2); INSERT INTO e VALUES (1, 1, 'a', 'Ann'), (1, 2, 'a', 'Anna'); INSERT INTO a VALUES (1, 'a', 'Anna')`,
+		},
+		"an actor's old label": {
+			sql:  `INSERT INTO o VALUES (1, 2); INSERT INTO e VALUES (1, 1, 'a', 'Ann'), (1, 2, 'a', 'Anna'); INSERT INTO a VALUES (1, 'a', 'Ann')`,
+			says: "a is kept as Ann among those in the log of 1, which says Anna",
+		},
+		"an actor who is not kept": {
+			sql:  `INSERT INTO o VALUES (1, 1); INSERT INTO e VALUES (1, 1, 'a', 'Ann')`,
+			says: "a is kept as  among those in the log of 1, which says Ann",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -131,10 +147,13 @@ func TestCheck(t *testing.T) {
 				CREATE SCHEMA small; SET search_path = small;
 				CREATE TABLE o (id int, audit_seq bigint, active_count bigint DEFAULT 0, invited_count bigint DEFAULT 0,
 					removed_count bigint DEFAULT 0, two_factor_count bigint DEFAULT 0, slug text DEFAULT 'acme');
-				CREATE TABLE e (organization_id int, sequence bigint); CREATE TABLE m (organization_id int, user_id text, status text);
+				CREATE TABLE e (organization_id int, sequence bigint, actor_id text, actor_label text); CREATE TABLE a (organization_id int, actor_id text, label text);
+				CREATE TABLE m (organization_id int, user_id text, status text, two_factor text, id text DEFAULT 'mem_1');
 				CREATE TABLE d (organization_id int, day date, active bigint, two_factor bigint, removed bigint);
 				CREATE TABLE u (id text, two_factor text);
 				`+test.sql+`;
+				UPDATE m SET two_factor = coalesce((SELECT u.two_factor FROM u WHERE u.id = m.user_id), '') WHERE two_factor IS NULL;
+				ALTER TABLE a RENAME TO audit_actors;
 				ALTER TABLE o RENAME TO organizations; ALTER TABLE e RENAME TO audit_entries; ALTER TABLE m RENAME TO members;
 				ALTER TABLE d RENAME TO compliance_days; ALTER TABLE u RENAME TO users`)
 			if err != nil {
