@@ -171,6 +171,18 @@ async function questions(page, problems, shoot) {
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100))));
   if ((await stepUp.count()) > 0) throw new Error('somebody is asked to prove themselves for a screen that they have left');
 
+  // One that is open goes with the screen that has asked it.
+  await page.goto(`${base}/settings/notifications`);
+  await at('My notifications');
+  const open = await refuse(page, 'UpdateNotificationSettings');
+  await membership.click();
+  await open.arrived(1);
+  await open.answer();
+  await stepUp.waitFor();
+  await page.evaluate((to) => window.history.pushState(null, '', to), `${base}/teams`);
+  await stepUp.waitFor({ state: 'detached' });
+  await at('Teams');
+
   // Two at once: one is asked for, the other waits, and is asked for only where that did not do for it.
   await page.goto('/account/security');
   await at('Account security');
