@@ -63,10 +63,15 @@ func LoopbackHost(hostport string) bool {
 		}
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
+		return !strings.ContainsFunc(host, notInName)
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// notInName says of a character that no host's name has it. What is no name is nobody's, and how others read it is not known.
+func notInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 }
 
 // LoopbackOnly answers only requests whose Host names this machine, and 403 to others. A page of another site can make

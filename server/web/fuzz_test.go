@@ -43,6 +43,7 @@ func FuzzLoopbackHost(f *testing.F) {
 	for _, seed := range []string{
 		"localhost", "LOCALHOST:80", "a.localhost", "127.0.0.1", "127.0.0.1.evil.example", "[::1]:8080", "::1", "[::ffff:127.0.0.1]", "localhost.", "localhost..",
 		"localhost:80:80", "evil.example#localhost", "evil.example:80.localhost", "0.0.0.0", "127.1", "[localhost", "[::1", "",
+		"0[:.localhost", "evil.example#.localhost", "evil.example/.localhost",
 	} {
 		f.Add(seed)
 	}
