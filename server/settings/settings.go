@@ -99,8 +99,8 @@ type Settings struct {
 	SessionMax time.Duration `name:"session-max" setting:"MUSTER_SESSION_MAX" placeholder:"DURATION" default:"24h" help:"A session ends this long after its sign-in, used or not."`
 	// StepUp is how long a session stays fresh; above zero.
 	StepUp time.Duration `name:"step-up" setting:"MUSTER_STEP_UP" placeholder:"DURATION" default:"10m" help:"How long after a proof of its owner a session may change factors, the requirement, single sign-on and who is an owner."`
-	// SweepBatch is how many members a sweep removes in one transaction, 1 to 10000.
-	SweepBatch int `name:"sweep-batch" setting:"MUSTER_SWEEP_BATCH" placeholder:"N" default:"500" help:"Members that a sweep removes in one transaction, 1 to 10000."`
+	// SweepBatch is how many members a sweep removes in one transaction at most, 1 to 10000.
+	SweepBatch int `name:"sweep-batch" setting:"MUSTER_SWEEP_BATCH" placeholder:"N" default:"500" help:"Members that a sweep removes in one transaction at most, 1 to 10000."`
 
 	// AuditMonths is how many months of the audit logs are kept at least; 0 keeps all of them.
 	AuditMonths int `name:"audit-months" setting:"MUSTER_AUDIT_MONTHS" placeholder:"N" default:"0" help:"Months for which audit logs are kept at least; whole months older than that are dropped for good. 0 keeps everything."`
