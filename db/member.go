@@ -114,9 +114,9 @@ var memberQueries sync.Map
 // memberQuery is a query for members, up to its WHERE: the columns, and what they are joined with.
 type memberQuery struct{ columns, joins string }
 
-// from is the query for members of a table or a query.
-func (q memberQuery) from(members string) string {
-	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT JOIN users u ON u.id = m.user_id" + q.joins + "\n"
+// from is the query for members, whoever they are.
+func (q memberQuery) from() string {
+	return "SELECT " + q.columns + "\n  FROM members m LEFT JOIN users u ON u.id = m.user_id" + q.joins + "\n"
 }
 
 // page is the query for a page of members, whose accounts are looked up one after the other: PostgreSQL does not know how short a
@@ -275,14 +275,14 @@ func (q Queries) member(ctx context.Context, where string, args ...any) (*org.Me
 
 func (q Queries) memberWith(ctx context.Context, want org.MemberDetails, where string, args ...any) (*org.Member, error) {
 	var row memberRow
-	if err := q.pg.QueryRow(ctx, memberSQL(want).from("members")+where, args...).Scan(row.columnsOf(want)...); err != nil {
+	if err := q.pg.QueryRow(ctx, memberSQL(want).from()+where, args...).Scan(row.columnsOf(want)...); err != nil {
 		return nil, notFound(err)
 	}
 	return row.store(&storedMember{}, want, nil), nil
 }
 
 func (q Queries) members(ctx context.Context, where string, args ...any) ([]*org.Member, error) {
-	return q.membersWith(ctx, org.EveryDetail, nil, 0, memberSQL(org.EveryDetail).from("members")+where, args...)
+	return q.membersWith(ctx, org.EveryDetail, nil, 0, memberSQL(org.EveryDetail).from()+where, args...)
 }
 
 // membersWith are members with these details, of this organization where it is given, that a query of memberSQL's gives. There are
@@ -335,7 +335,7 @@ func (q Queries) PlaceBySlug(ctx context.Context, slug, userID string) (*org.Mem
 // PlacesOf is PlaceOf for several users; a stranger is left out.
 func (q Queries) PlacesOf(ctx context.Context, organizationID string, userIDs []string) ([]*org.Member, error) {
 	return q.membersWith(ctx, org.GateDetails, nil, len(userIDs),
-		memberSQL(org.GateDetails).from("members")+`WHERE m.organization_id = $1 AND m.user_id = ANY($2)`, organizationID, userIDs)
+		memberSQL(org.GateDetails).from()+`WHERE m.organization_id = $1 AND m.user_id = ANY($2)`, organizationID, userIDs)
 }
 
 // MemberByEmail finds who has an address in an organization, as an account's or as an invitation's.

@@ -137,8 +137,8 @@ func (q Queries) SessionByCookie(ctx context.Context, hash []byte, slug string) 
 const sessionAndPlace = `SELECT ` + sessionColumns + `, place.*` + sessionJoins + ` LEFT JOIN LATERAL (%s WHERE o.slug = $2 AND m.user_id = s.user_id) place ON true WHERE `
 
 var (
-	sessionByToken  = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from("members")) + `s.token_hash = $1`
-	sessionByCookie = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from("members")) + `s.cookie_hash = $1`
+	sessionByToken  = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from()) + `s.token_hash = $1`
+	sessionByCookie = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from()) + `s.cookie_hash = $1`
 )
 
 func (q Queries) sessionAndPlace(ctx context.Context, sql string, hash []byte, slug string) (*org.Session, *org.Member, error) {
