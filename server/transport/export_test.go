@@ -48,3 +48,16 @@ func (t *WebSocket) Members() (n int) {
 
 // Recent is how many bytes of last frames all groups keep.
 func (t *WebSocket) Recent() int64 { return t.recent.Load() }
+
+// Entering lets tests hold a subscription up where it enters its group: before it does, and when it is in. It is called before
+// the first request.
+func (t *WebSocket) Entering(before, in func(id string)) {
+	t.enter = func(g *group, m *member) joining {
+		before(m.op.id)
+		how := g.join(m)
+		if how == joined {
+			in(m.op.id)
+		}
+		return how
+	}
+}

@@ -166,7 +166,7 @@ func (s *socket) join(ctx context.Context, op *operation, r *rest) (*frame, *res
 		s.mu.Lock()
 		op.member, op.cancel = m, nil
 		s.mu.Unlock()
-		switch g.join(m) {
+		switch s.transport.enter(g, m) {
 		case joined:
 			s.mu.Lock()
 			unwanted := s.closed || op.completed()

@@ -126,6 +126,8 @@ type WebSocket struct {
 	recent     atomic.Int64   // bytes of the groups' last frames
 	epoch      atomic.Int64   // counts the moments at which groups learned that rights may have changed
 	running    sync.WaitGroup // one for each socket and group
+	// enter is [group.join]. A test may take its time before and after it.
+	enter func(*group, *member) joining
 
 	mu       sync.Mutex // guards what follows; held for moments, never while writing
 	shutDown bool
@@ -237,6 +239,9 @@ func (t *WebSocket) prepare() {
 	orDefault(&t.StrangerIdle, time.Minute)
 	if t.Logger == nil {
 		t.Logger = slog.Default()
+	}
+	if t.enter == nil {
+		t.enter = (*group).join
 	}
 	t.upgrader = websocket.Upgrader{
 		HandshakeTimeout: t.WriteTimeout,
