@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -110,27 +109,17 @@ type (
 
 // audit is the limit of a page of the log.
 func (l *limit) audit(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Variables struct{ Slug, After, Action string }
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return err
-	}
-	after, err := key(in.Variables.After)
+	in, err := l.admit(r)
 	if err != nil {
 		return err
 	}
-	before, err := strconv.Atoi(after)
-	if err != nil {
-		return err
-	}
-	organizationID, err := l.admit(r, in.Variables.Slug)
+	before, err := strconv.Atoi(in.After)
 	if err != nil {
 		return err
 	}
 	rows, err := l.pool.Query(r.Context(), `
 SELECT id, sequence, action, actor_id, actor_label, target_id, target_label, message, ip_address, created_at FROM audit_entries
- WHERE organization_id = $1 AND action = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4`, organizationID, in.Variables.Action, before, pageOf+1)
+ WHERE organization_id = $1 AND action = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4`, in.organizationID, in.Action, before, pageOf+1)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"os/exec"
-	"syscall"
-)
+import "syscall"
 
 // endWithUs has the kernel kill the child when the thread that starts it ends: nobody is left then who would wait for more.
-func endWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+func endWithUs(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }

@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		keep()
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == limitArgument {
+		main()
+		return
+	}
 	os.Exit(m.Run())
 }
 

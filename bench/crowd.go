@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -164,28 +163,12 @@ SELECT w.members - x.members, o.active_count - w.members, x.members, w.owners - 
 
 // crowd is the limit of a page of a crowd.
 func (l *limit) crowd(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Variables struct {
-			Slug, After string
-			Filter      struct {
-				Query           string
-				Role, TwoFactor []string
-			}
-		}
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return err
-	}
-	after, err := key(in.Variables.After)
+	in, err := l.admit(r)
 	if err != nil {
 		return err
 	}
-	organizationID, err := l.admit(r, in.Variables.Slug)
-	if err != nil {
-		return err
-	}
-	sql, args := crowdOfAll, []any{organizationID, after}
-	switch f := in.Variables.Filter; {
+	sql, args := crowdOfAll, []any{in.organizationID, in.After}
+	switch f := in.Filter; {
 	case f.Query != "":
 		sql, args = crowdByText, append([]any{pgx.QueryExecModeCacheDescribe}, append(args, "%"+f.Query+"%")...)
 	case len(f.Role) > 0:
@@ -202,11 +185,7 @@ func (l *limit) crowd(w http.ResponseWriter, r *http.Request) error {
 
 // impact is the limit of the impact's figures.
 func (l *limit) impact(w http.ResponseWriter, r *http.Request) error {
-	var in struct{ Variables struct{ Slug string } }
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return err
-	}
-	organizationID, err := l.admit(r, in.Variables.Slug)
+	in, err := l.admit(r)
 	if err != nil {
 		return err
 	}
@@ -223,7 +202,7 @@ func (l *limit) impact(w http.ResponseWriter, r *http.Request) error {
 		} `json:"data"`
 	}
 	i := &out.Data.Organization.Impact
-	if err := l.pool.QueryRow(r.Context(), crowdImpact, organizationID).Scan(&i.Removed, &i.Compliant, &i.Unmailable, &i.Owners); err != nil {
+	if err := l.pool.QueryRow(r.Context(), crowdImpact, in.organizationID).Scan(&i.Removed, &i.Compliant, &i.Unmailable, &i.Owners); err != nil {
 		return err
 	}
 	return answer(w, out)

@@ -83,23 +83,13 @@ type (
 
 // members is the limit of the members page.
 func (l *limit) members(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Variables struct{ Slug, After string }
-	}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return err
-	}
-	after, err := key(in.Variables.After)
-	if err != nil {
-		return err
-	}
-	organizationID, err := l.admit(r, in.Variables.Slug)
+	in, err := l.admit(r)
 	if err != nil {
 		return err
 	}
 	rows, err := l.pool.Query(r.Context(), `
 SELECT m.id, m.role, u.two_factor, u.id, u.name, u.email FROM members m JOIN users u ON u.id = m.user_id
- WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT $3`, organizationID, after, pageOf+1)
+ WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT $3`, in.organizationID, in.After, pageOf+1)
 	if err != nil {
 		return err
 	}
@@ -140,8 +130,29 @@ func key(cursor string) (string, error) {
 	return strings.TrimPrefix(string(raw), "c:"), err
 }
 
-// admit is the gate by hand, in one statement: the session, the membership and the requirement.
-func (l *limit) admit(r *http.Request, slug string) (organizationID string, err error) {
+// asked is what any page is asked with, by somebody whom the gate has let into the organization.
+type asked struct {
+	organizationID string
+	Slug           string
+	After          string // a cursor, and then the key that it stands for
+	Action         string // of entries of the log
+	Filter         struct {
+		Query           string
+		Role, TwoFactor []string
+	}
+}
+
+// admit reads what is asked, and is the gate by hand, in one statement: the session, the membership and the requirement.
+func (l *limit) admit(r *http.Request) (*asked, error) {
+	var in struct{ Variables asked }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return nil, err
+	}
+	a := &in.Variables
+	var err error
+	if a.After, err = key(a.After); err != nil {
+		return nil, err
+	}
 	var twoFactor, role, status string
 	var expires, used time.Time
 	var ended, proved, frozen *time.Time
@@ -149,16 +160,16 @@ func (l *limit) admit(r *http.Request, slug string) (organizationID string, err 
 	err = l.pool.QueryRow(r.Context(), `
 SELECT s.expires_at, s.used_at, s.ended_at, s.proved_at, u.two_factor, u.frozen_since, o.id, o.require2fa, m.role, m.status
   FROM sessions s JOIN users u ON u.id = s.user_id JOIN organizations o ON o.slug = $2 JOIN members m ON m.organization_id = o.id AND m.user_id = s.user_id
- WHERE s.token_hash = $1`, bearerHash(r), slug).
-		Scan(&expires, &used, &ended, &proved, &twoFactor, &frozen, &organizationID, &required, &role, &status)
+ WHERE s.token_hash = $1`, bearerHash(r), a.Slug).
+		Scan(&expires, &used, &ended, &proved, &twoFactor, &frozen, &a.organizationID, &required, &role, &status)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if now := time.Now(); ended != nil || now.After(expires) || now.Sub(used) > time.Hour || frozen != nil {
-		return "", errRefused
+		return nil, errRefused
 	}
 	if status != "ACTIVE" || required && (twoFactor == "DISABLED" || proved == nil) || role != "MANAGER" && role != "OWNER" {
-		return "", errRefused
+		return nil, errRefused
 	}
-	return organizationID, nil
+	return a, nil
 }

@@ -48,16 +48,15 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// startServer starts a program and waits until it answers that it is ready.
+// startServer starts a program and waits until it answers that it is ready. Where the run is interrupted it goes on until it is
+// stopped, as everything else that the run has made.
 func startServer(ctx context.Context, name, logFile, address string, env []string, program string, args ...string) (*server, error) {
 	said, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = said.Close() }() // the process has its own
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 15 * time.Second
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = env, said, said, filepath.Dir(logFile)
 	exited, err := launch(cmd)
 	if err != nil {
