@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -38,17 +39,23 @@ func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, erro
 
 // query is the page, as a table of members; "" where nobody can be on it.
 func (l MemberList) query() (sql string, args []any) {
-	// The number is part of the text: as a parameter PostgreSQL takes it for a tenth of the organization when it plans once for all.
-	limit := fmt.Sprintf(" LIMIT %d", l.Page.First+1)
-	args = []any{l.Organization.ID, l.Page.After}
-	given := func(value any) int {
-		args = append(args, value)
-		return len(args)
-	}
 	f := l.Filter
 	if f == nil {
 		f = &org.MemberFilter{}
 	}
+	searched := f.Query != nil && *f.Query != ""
+	anew := searched || len(f.Teams) > 0 || l.Affected // planned for what is asked for: how many there are decides on the way to them
+	given := func(kind string, value any) string {
+		args = append(args, value)
+		parameter := fmt.Sprintf("$%d::%s", len(args), kind)
+		if anew {
+			return parameter
+		}
+		// PostgreSQL keeps a plan for any page where it looks as cheap as those that it has made for one. What a SELECT gives it
+		// knows of neither, so they are the same.
+		return "(SELECT " + parameter + ")"
+	}
+	organization, after, limit := given("text", l.Organization.ID), given("text", l.Page.After), given("bigint", l.Page.First+1)
 	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
 		if statuses = []org.MemberStatus{org.StatusActive}; len(f.Status) > 0 && !slices.Contains(f.Status, org.StatusActive) {
@@ -60,31 +67,31 @@ func (l MemberList) query() (sql string, args []any) {
 	}
 	// Each standing has its members in order in an index of its own collation, which no other one has: else PostgreSQL takes
 	// the index of all members, and believes that the next of a standing will be among the first of them.
-	where, by, standings := []string{"m.organization_id = $1"}, "m.id", ""
+	where, by, standings := []string{"m.organization_id = " + organization}, "m.id", ""
 	switch {
 	case len(f.Role) > 0 || len(states) > 0:
 		status, role, twoFactor := standingsOf(statuses, f.Role, states)
-		standings = fmt.Sprintf("unnest($%d::text[], $%d::text[], $%d::text[]) s (status, role, two_factor)", given(status), given(role), given(twoFactor))
+		standings = fmt.Sprintf("unnest(%s, %s, %s) s (status, role, two_factor)", given("text[]", status), given("text[]", role), given("text[]", twoFactor))
 		where = append(where, "m.status = s.status", "m.role = s.role", "m.two_factor = s.two_factor")
 	case len(statuses) > 0:
-		standings = fmt.Sprintf("unnest($%d::text[]) s (status)", given(slices.Compact(slices.Sorted(slices.Values(statuses)))))
+		standings = fmt.Sprintf("unnest(%s) s (status)", given("text[]", slices.Compact(slices.Sorted(slices.Values(statuses)))))
 		where = append(where, "m.status = s.status")
 	}
 	if standings != "" {
 		by = `m.id COLLATE "C"`
 	}
-	where = append(where, by+" > $2")
-	searched := f.Query != nil && *f.Query != ""
-	if standings == "" && !searched && len(f.Teams) == 0 {
-		// A plain page has one plan, whatever is asked for. PostgreSQL keeps it only where it looks cheaper than what it plans for each
-		// page, which it does by the tenth that it takes a parameter for.
-		limit = fmt.Sprintf(" LIMIT $%d::bigint", given(l.Page.First+1))
-	}
+	where = append(where, by+" > "+after)
 	if len(f.Teams) > 0 {
-		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = $1 AND mt.team_id = ANY($%d))", given(f.Teams)))
+		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = %s AND mt.team_id = ANY(%s))",
+			organization, given("text[]", f.Teams)))
 	}
+	first := func(of, limit string) string { return "(" + of + " ORDER BY " + by + " LIMIT " + limit + ")" }
 	pages := func(of string, also ...string) string {
-		return "(SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ") + " ORDER BY " + by + limit + ")"
+		page := "SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ")
+		if !anew { // The number says to the plan for any page how short a page is; PostgreSQL takes a tenth of the organization for one.
+			page = "SELECT * FROM " + first(page, strconv.Itoa(org.MaxPage+1)) + " m"
+		}
+		return first(page, limit)
 	}
 	const people = "members m JOIN users u ON u.id = m.user_id"
 	page := pages("members m")
@@ -94,20 +101,20 @@ func (l MemberList) query() (sql string, args []any) {
 	case l.Affected:
 		page = pages("members m", "NOT "+vouched)
 	case searched && l.Manager:
-		pattern := given(containing(*f.Query))
-		page = pages(people, fmt.Sprintf("(u.name ILIKE $%[1]d OR u.email ILIKE $%[1]d)", pattern)) + " UNION ALL " +
-			pages("members m", "m.status = 'INVITED'", fmt.Sprintf("m.email ILIKE $%d", pattern))
+		pattern := given("text", containing(*f.Query))
+		page = pages(people, fmt.Sprintf("(u.name ILIKE %[1]s OR u.email ILIKE %[1]s)", pattern)) + " UNION ALL " +
+			pages("members m", "m.status = 'INVITED'", "m.email ILIKE "+pattern)
 	case searched:
-		page = pages(people, fmt.Sprintf("u.name ILIKE $%d", given(containing(*f.Query))))
+		page = pages(people, "u.name ILIKE "+given("text", containing(*f.Query)))
 	}
-	if searched || len(f.Teams) > 0 {
-		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...) // Planned anew, for what is asked for.
+	if anew {
+		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
 	}
 	if standings != "" {
-		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id" + limit + ")", args
+		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", args
 	}
 	if searched {
-		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id" + limit + ")", args
+		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", args
 	}
 	return page, args
 }

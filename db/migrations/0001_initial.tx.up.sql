@@ -342,7 +342,8 @@ CREATE TABLE members (
   CHECK ((status = 'REMOVED_FOR_2FA') = (removed_at IS NOT NULL)),
   CHECK ((status = 'REMOVED_FOR_2FA') = (reinstatable_until IS NOT NULL))
 );
-CREATE INDEX members_id ON members (id);
+-- By its hash: an index in the order of ids would be taken for pages of members, past those of all other organizations.
+CREATE INDEX members_id ON members USING hash (id);
 -- The collation of the last column is what keeps PostgreSQL to these two where a page is read in their order.
 CREATE INDEX members_status ON members (organization_id, status, id COLLATE "C");
 CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id COLLATE "C");
@@ -503,6 +504,8 @@ CREATE TABLE member_teams (
   FOREIGN KEY (organization_id, team_id) REFERENCES teams
 );
 CREATE INDEX member_teams_team ON member_teams (organization_id, team_id);
+-- A team is of one organization: else PostgreSQL takes it for as much smaller as the organization is than all, and reads large ones.
+CREATE STATISTICS member_teams_of_one (dependencies) ON organization_id, team_id FROM member_teams;
 
 -- The log is kept in a table for each month (UTC). Retention drops whole months: an organization's entries are numbered in
 -- the order of their times, so what is left has no gap, and nothing is deleted row by row. That a number is used once is no
