@@ -4,6 +4,7 @@ go 1.26.8
 
 // npm's packages bring Go files of their own, which are none of ours.
 ignore (
+	./bench/peers/node_modules
 	./dashboard/node_modules
 	./server/transport/audit/node_modules
 )

@@ -57,6 +57,7 @@ func livePaths() []path {
 			Limit: func(ctx context.Context, a *arena, m *meter) error {
 				return l.paced(ctx, a, m, &l.limit, l.publish)
 			},
+			Finish: l.leave,
 		})
 	}
 	return paths
@@ -70,8 +71,18 @@ type live struct {
 	weight        float64 // KB for each of Muster's sockets, where they were weighed
 }
 
+// dialect is how the client tells a server's deliveries from all else, where it does not speak graphql-transport-ws.
+type dialect struct {
+	delivery string // stands in a message once for each entry
+	longest  int    // bytes that a message may have
+}
+
+// graphQL is what Muster speaks. A message is one delivery, and no longer in what tells it from others.
+var graphQL = dialect{delivery: `"type":"next"`, longest: 1 << 10}
+
 // audience is the sockets of one side.
 type audience struct {
+	speaks      dialect // zero is graphQL
 	connections []*websocket.Conn
 	received    atomic.Int64
 	wanted      atomic.Int64
@@ -121,6 +132,13 @@ func (l *live) enter(ctx context.Context, a *arena, s *server, au *audience) err
 		func(int) int64 { return 0 })
 }
 
+// leave closes all sockets: they would be a part of what is measured after them.
+func (l *live) leave() error {
+	l.muster.close()
+	l.limit.close()
+	return nil
+}
+
 // fill makes an organization with an account for every eighty sockets, and a hundred entries in its log.
 func (l *live) fill(ctx context.Context, a *arena, name string) (tokens []string, err error) {
 	userID, token, err := a.addViewer(ctx, name)
@@ -168,6 +186,9 @@ func (l *live) publish(ctx context.Context, a *arena, n int) error {
 
 // open opens sockets, lets all of them ask at once what they have to ask, and waits until each has what it missed.
 func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin func(i int) (page string, says []string), missed func(i int) int64) error {
+	if au.speaks == (dialect{}) {
+		au.speaks = graphQL
+	}
 	au.done = make(chan struct{}, 1)
 	au.connections = make([]*websocket.Conn, n)
 	var backlog int64
@@ -239,16 +260,19 @@ func (au *audience) say(connection *websocket.Conn, what string) error {
 
 // listen counts what arrives on a socket until it ends. Who is told to come again asks again.
 func (au *audience) listen(connection *websocket.Conn, ask string) error {
-	var buffer [1 << 10]byte
+	buffer, delivery := make([]byte, au.speaks.longest), []byte(au.speaks.delivery)
 	for {
 		_, r, err := connection.NextReader()
 		if err != nil {
 			return err
 		}
-		size, _ := io.ReadFull(r, buffer[:]) // what is longer is cut
-		switch message := buffer[:size]; {
-		case bytes.Contains(message, []byte(`"type":"next"`)):
-			au.count()
+		size, _ := io.ReadFull(r, buffer) // what is longer is cut
+		message := buffer[:size]
+		if n := bytes.Count(message, delivery); n > 0 {
+			au.count(n)
+			continue
+		}
+		switch {
 		case bytes.Contains(message, []byte(`"type":"ping"`)):
 			if err := au.say(connection, `{"type":"pong"}`); err != nil {
 				return err
@@ -265,13 +289,17 @@ func (au *audience) listen(connection *websocket.Conn, ask string) error {
 	}
 }
 
-func (au *audience) count() {
+// count takes down n deliveries.
+func (au *audience) count(n int) {
 	au.mu.Lock()
 	if !au.sent.IsZero() {
-		au.took = append(au.took, time.Since(au.sent))
+		took := time.Since(au.sent)
+		for range n {
+			au.took = append(au.took, took)
+		}
 	}
 	au.mu.Unlock()
-	if au.received.Add(1) == au.wanted.Load() {
+	if au.received.Add(int64(n)) == au.wanted.Load() {
 		au.wakeUp()
 	}
 }
@@ -291,15 +319,18 @@ func (au *audience) wakeUp() {
 	}
 }
 
-// await waits until as much was received as is wanted.
+// await waits until as much was received as is wanted, for as long as something comes within a minute.
 func (au *audience) await(ctx context.Context) error {
 	for au.received.Load() < au.wanted.Load() {
+		before := au.received.Load()
 		select {
 		case <-au.done:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(time.Minute):
-			return fmt.Errorf("%d of %d deliveries have come in a minute", au.received.Load(), au.wanted.Load())
+			if now := au.received.Load(); now == before {
+				return fmt.Errorf("nothing has come for a minute after %d of %d deliveries", now, au.wanted.Load())
+			}
 		}
 		if err := au.failed.Load(); err != nil {
 			return *err

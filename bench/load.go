@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -143,8 +144,8 @@ func (a *arena) load(ctx context.Context, m *meter, requests [][]byte) error {
 	return nil
 }
 
-// same says whether both servers answer a request with the same JSON.
-func same(ctx context.Context, muster, limit *server, ofMuster, ofLimit []byte) error {
+// same says whether both servers answer a request with the same JSON, but for members of these names, which are each server's own.
+func same(ctx context.Context, muster, limit *server, ofMuster, ofLimit []byte, own ...string) error {
 	var values [2]any
 	var texts [2][]byte
 	for i, side := range []struct {
@@ -158,6 +159,7 @@ func same(ctx context.Context, muster, limit *server, ofMuster, ofLimit []byte) 
 		if err := json.Unmarshal(text, &values[i]); err != nil {
 			return fmt.Errorf("%s: %w", side.name, err)
 		}
+		forget(values[i], own)
 		if texts[i], err = json.Marshal(values[i]); err != nil {
 			return err
 		}
@@ -166,4 +168,22 @@ func same(ctx context.Context, muster, limit *server, ofMuster, ofLimit []byte) 
 		return fmt.Errorf("the two do not answer the same:\nMuster: %.1000s\nlimit:  %.1000s", texts[0], texts[1])
 	}
 	return nil
+}
+
+// forget takes members out of what was decoded from JSON, wherever they stand.
+func forget(value any, names []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if slices.Contains(names, name) {
+				delete(v, name)
+				continue
+			}
+			forget(member, names)
+		}
+	case []any:
+		for _, element := range v {
+			forget(element, names)
+		}
+	}
 }

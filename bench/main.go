@@ -79,7 +79,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.Rounds, "rounds", 5, "how often each side is asked")
 	flags.DurationVar(&o.Each, "each", 5*time.Second, "how long each side is asked in one round; with --quick 500ms where it is not given")
 	flags.StringVar(&o.Only, "only", "", "measure only the paths whose names begin so, as a regular expression; sweep$ is that one alone: "+strings.Join(names(paths()), ", "))
-	flags.BoolVar(&o.Peers, "peers", false, "measure against programs from npm too, which needs Node, npm and a network")
+	flags.BoolVar(&o.Peers, "peers", false, "measure against other people's programs too, which needs Node.js with npm for all but peer-centrifuge, and a network")
 	flags.StringVar(&o.Profile, "profile", "", "write Muster's CPU and allocation profiles of each path into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -94,11 +94,14 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	chosen := slices.DeleteFunc(paths(), func(p path) bool {
 		// Quickly, and with nothing named, only what is held to a bound: that is what CI asks.
 		free := o.Only == "" && p.Allocs == 0 && p.CPU == 0
-		return !only.MatchString(p.Name) || o.Quick && (p.Long || free) || p.Peer && !o.Peers
+		return !only.MatchString(p.Name) || o.Quick && (p.Long || free) || p.Peer != "" && !o.Peers
 	})
 	if len(chosen) == 0 {
 		return fmt.Errorf("nothing to measure: --only takes one of %s, of which --quick leaves out what takes long, and what begins with peer needs --peers",
 			strings.Join(names(paths()), ", "))
+	}
+	if err := peersCanRun(chosen); err != nil {
+		return err
 	}
 	results, err := measureAll(ctx, o, chosen, stderr)
 	if err != nil {
@@ -151,6 +154,9 @@ func measureAll(ctx context.Context, o options, chosen []path, stderr io.Writer)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
+	if err := a.installPeers(ctx, chosen); err != nil { // not after an hour of measuring
+		return nil, err
+	}
 	out := newReport(o)
 	for _, p := range chosen {
 		began := time.Now()

@@ -15,12 +15,15 @@ type path struct {
 	About string // what is asked, and what the limit is, in a sentence
 	Op    string // what one operation is, such as "page"
 	Long  bool   // not for --quick
-	Peer  bool   // only with --peers
+	Peer  string // the program of peers/ that stands in the limit's place; only with --peers
 
 	// Prepare fills the database; both servers run already. It may check that both sides answer the same.
 	Prepare func(ctx context.Context, a *arena) error
 	// Muster and Limit do one round each: the same work.
 	Muster, Limit func(ctx context.Context, a *arena, m *meter) error
+	// Finish, where there is one, ends what Prepare has started and later paths would feel. Of paths that share a preparation
+	// the last one has it.
+	Finish func() error
 
 	Goals []goal
 	// Allocs and CPU are what --quick lets pass: allocations an operation, and the ratio of CPU times. 0 asserts nothing.
@@ -125,7 +128,10 @@ func (a *arena) measure(ctx context.Context, p path) (*result, error) {
 		}
 	}
 	out.finish()
-	return out, a.profile(ctx, p)
+	if err := a.profile(ctx, p); err != nil || p.Finish == nil {
+		return out, err
+	}
+	return out, p.Finish()
 }
 
 func (a *arena) side(ctx context.Context, s *server, run func(context.Context, *arena, *meter) error) (sample, error) {

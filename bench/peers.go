@@ -3,131 +3,130 @@ package main
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 )
 
-//go:embed peers/package.json peers/*.mjs
+// Other people's programs, which stand where the limit stands in other paths, under the same load. Those from npm are scripts
+// of peers/, at the versions of its lock file, which has the Node that runs them too: figures do not depend on the machine's.
+// Go's are modules of their own, so that Muster's has nothing of them.
+
+//go:embed peers/package.json peers/package-lock.json peers/.npmrc peers/*.mjs
 var peerSources embed.FS
 
-// peerPaths compare Muster with programs from npm, at the versions of peers/package.json: they stand where the limit stands in
-// other paths, under the same load. They need Node 20, npm and a network.
+// peerPaths compare Muster with its peers.
 func peerPaths() []path {
-	paths := []path{mercuriusPath()}
-	l := &live{sockets: 1000}
-	var peer *server
-	prepare := func(ctx context.Context, a *arena) (err error) {
-		if peer != nil {
-			return nil
+	return slices.Concat(mercuriusPaths(), postgraphilePaths(), peerLivePaths())
+}
+
+// fromNPM says whether a peer is one of npm's.
+func fromNPM(peer string) bool {
+	_, err := fs.Stat(peerSources, "peers/"+peer+".mjs")
+	return err == nil
+}
+
+// peersCanRun refuses, before anything is built or filled, what this machine lacks the programs for.
+func peersCanRun(chosen []path) error {
+	for _, p := range chosen {
+		if p.Peer == "" || !fromNPM(p.Peer) {
+			continue
 		}
-		if peer, err = a.startPeer(ctx, "graphql-ws"); err != nil {
-			return err
+		for _, program := range []string{"node", "npm"} {
+			if _, err := exec.LookPath(program); err != nil {
+				return fmt.Errorf("%s compares with a program from npm, and %s is not on the PATH: install Node.js 20 or newer with npm, "+
+					"or leave such peers out (--only peer-centrifuge needs neither)", p.Name, program)
+			}
 		}
-		tokens, err := l.fill(ctx, a, "peer-live")
-		if err != nil {
-			return err
-		}
-		if err := l.follow(ctx, a, a.muster, &l.muster, tokens, func(i int) int { return i % 100 }); err != nil {
-			return err
-		}
-		return l.limit.open(ctx, a, peer, l.sockets, func(i int) (string, []string) {
-			return "/graphql", []string{`{"type":"connection_init"}`, fmt.Sprintf(
-				`{"id":"%d","type":"subscribe","payload":{"query":%q,"variables":{"organizationId":"1"}}}`, i, liveDocument,
-			)}
-		}, func(int) int64 { return 0 })
 	}
-	publish := func(ctx context.Context, _ *arena, n int) error {
-		_, err := fetch(ctx, peer.URL(fmt.Sprintf("/live/publish?n=%d", n)))
+	return nil
+}
+
+// installPeers makes the peers of these paths ready to be started, in the arena's folder.
+func (a *arena) installPeers(ctx context.Context, chosen []path) error {
+	done := map[string]bool{}
+	for _, p := range chosen {
+		program := p.Peer
+		if program != "" && fromNPM(program) {
+			program = "npm" // which installs all of its own at once
+		}
+		if program == "" || done[program] {
+			continue
+		}
+		done[program] = true
+		install := a.compilePeer
+		if program == "npm" {
+			install = a.installNPM
+		}
+		if err := install(ctx, program); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// installNPM installs what the lock file says, without running any of it.
+func (a *arena) installNPM(ctx context.Context, _ string) error {
+	sources, err := fs.Sub(peerSources, "peers")
+	if err != nil {
 		return err
 	}
-	for _, kind := range []struct {
-		name string
-		run  func(context.Context, *arena, *meter, *audience, func(context.Context, *arena, int) error) error
-	}{{"burst", l.burst}, {"paced", l.paced}} {
-		paths = append(paths, path{
-			Name: "peer-live-1k-" + kind.name, Op: "delivery", Long: true, Peer: true, Prepare: prepare,
-			About: "as live-1k-" + kind.name + "; in the limit's place is graphql-ws on ws, without a database",
-			Goals: []goal{{Figure: "rate", Least: 1}, {Figure: "cpu", Most: 1}},
-			Muster: func(ctx context.Context, a *arena, m *meter) error {
-				return kind.run(ctx, a, m, &l.muster, l.wake)
-			},
-			Limit: func(ctx context.Context, a *arena, m *meter) error {
-				m.server = peer
-				return kind.run(ctx, a, m, &l.limit, publish)
-			},
-		})
-	}
-	return paths
-}
-
-// mercuriusPath is the members page against Mercurius.
-func mercuriusPath() path {
-	var peer *server
-	var requests [][]byte
-	return path{
-		Name: "peer-members", Op: "page", Long: true, Peer: true,
-		About: "as members; in the limit's place is Mercurius with its JIT, with the limit's statements, prepared, on as large a pool",
-		Goals: []goal{{Figure: "rate", Least: 1}},
-		Prepare: func(ctx context.Context, a *arena) (err error) {
-			if peer, err = a.startPeer(ctx, "mercurius"); err != nil {
-				return err
-			}
-			asked, err := membersQuestions(ctx, a)
-			if err != nil {
-				return err
-			}
-			for i, q := range asked {
-				r, err := request("/graphql", q.token, map[string]any{"query": membersDocument, "variables": q.variables})
-				if err != nil {
-					return err
-				}
-				if i < compared {
-					if err := same(ctx, a.muster, peer, r, r); err != nil {
-						return err
-					}
-				}
-				requests = append(requests, r)
-			}
-			return nil
-		},
-		Muster: func(ctx context.Context, a *arena, m *meter) error { return a.load(ctx, m, requests) },
-		Limit: func(ctx context.Context, a *arena, m *meter) error {
-			m.server = peer
-			return a.load(ctx, m, requests)
-		},
-	}
-}
-
-// startPeer starts a program of peers/. What they need is installed once, into the arena's folder.
-func (a *arena) startPeer(ctx context.Context, name string) (*server, error) {
 	dir := filepath.Join(a.dir, "peers")
-	if _, err := os.Stat(dir); err != nil {
-		sources, err := fs.Sub(peerSources, "peers")
-		if err != nil {
-			return nil, err
-		}
-		if err := os.CopyFS(dir, sources); err != nil {
-			return nil, err
-		}
-		a.say("installing the peers by npm")
-		npm := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts")
-		npm.Dir = dir
-		if out, err := output(npm); err != nil {
-			return nil, fmt.Errorf("npm install: %w\n%s", err, out)
-		}
+	if err := os.CopyFS(dir, sources); err != nil {
+		return err
 	}
+	a.say("installing the peers by npm: half a gigabyte, which goes again with this run")
+	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
+	npm.Dir = dir
+	if out, err := output(npm); err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("npm ci, which needs a network unless npm's cache has everything: %w\n%s", err, out))
+	}
+	return nil
+}
+
+// compilePeer builds a Go peer from its module.
+func (a *arena) compilePeer(ctx context.Context, name string) error {
+	program := filepath.Join(a.dir, name)
+	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("bench", "peers", name), "-mod=readonly", "-o", program, ".")
+	if out, err := output(build); err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("build ./bench/peers/%s (run this from the top of the repository, with a network the first time): %w\n%s", name, err, out))
+	}
+	return nil
+}
+
+// startPeer starts a peer that is installed. The arena ends it at the latest.
+func (a *arena) startPeer(ctx context.Context, name string) (*server, error) {
 	address, database, err := a.place(ctx)
 	if err != nil {
 		return nil, err
 	}
-	script := filepath.Join(dir, name+".mjs")
-	peer, err := startServer(ctx, name, script+".log", address, environment("NODE_ENV=production"), "node", script, address, database)
+	log := filepath.Join(a.dir, name+".log")
+	var peer *server
+	if fromNPM(name) {
+		dir := filepath.Join(a.dir, "peers")
+		env := environment("NODE_ENV=production", "GRAPHILE_ENV=production")
+		peer, err = startServer(ctx, name, log, address, env, nodeIn(dir), filepath.Join(dir, name+".mjs"), address, database)
+	} else {
+		peer, err = startServer(ctx, name, log, address, environment(), filepath.Join(a.dir, name), address)
+	}
 	if err != nil {
 		return nil, err
 	}
 	a.undo = append(a.undo, peer.stop)
 	return peer, nil
+}
+
+// nodeIn is the Node that came with the peers, or the machine's where npm has none for it.
+func nodeIn(dir string) string {
+	architecture := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+	node := filepath.Join(dir, "node_modules", "node-"+runtime.GOOS+"-"+architecture, "bin", "node")
+	if _, err := os.Stat(node); err != nil {
+		return "node"
+	}
+	return node
 }

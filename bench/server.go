@@ -24,6 +24,7 @@ type server struct {
 	cmd     *exec.Cmd
 	log     string // the file of its output
 	exited  <-chan struct{}
+	stopped bool      // by stop
 	beside  []*server // others of its kind that share its load
 }
 
@@ -87,11 +88,12 @@ func (s *server) await(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-// stop ends the process as an operator would.
+// stop ends the process as an operator would, where that was not done before.
 func (s *server) stop() error {
-	if s == nil {
+	if s == nil || s.stopped {
 		return nil
 	}
+	s.stopped = true
 	select {
 	case <-s.exited:
 		return fmt.Errorf("%s had ended by itself: see %s", s.name, s.log)
