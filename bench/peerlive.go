@@ -24,6 +24,9 @@ type livePeer struct {
 	live   live // Muster's sockets, and in the limit's place the peer's
 }
 
+// centrifugeJSON is centrifuge's protocol: up to 16 entries, of 400 bytes, are in one message.
+var centrifugeJSON = dialect{delivery: `"pub":{`, longest: 16 << 10}
+
 // peerLivePaths are the live log with the peers in the limit's place.
 func peerLivePaths() []path {
 	var paths []path
@@ -36,8 +39,7 @@ func peerLivePaths() []path {
 			says: func(int, string) []string {
 				return []string{`{"id":1,"connect":{}}`, `{"id":2,"subscribe":{"channel":"log"}}`}
 			},
-			speaks: dialect{delivery: `"pub":{`, longest: 16 << 10},
-			tell:   tellByRequest,
+			speaks: centrifugeJSON, tell: tellByRequest,
 		}
 		paths = append(paths, p.paths(n)...)
 	}
@@ -132,7 +134,8 @@ func (p *livePeer) subscribed(ctx context.Context) error {
 // subscribeGraphQL is what a socket says in graphql-transport-ws.
 func subscribeGraphQL(socket int, organizationID string) []string {
 	return []string{`{"type":"connection_init"}`, fmt.Sprintf(
-		`{"id":"%d","type":"subscribe","payload":{"query":%q,"variables":{"organizationId":%q}}}`, socket, liveDocument, organizationID)}
+		`{"id":"%d","type":"subscribe","payload":{"query":%q,"variables":{"organizationId":%q}}}`, socket, liveDocument, organizationID,
+	)}
 }
 
 // tellByRequest has the peer make up entries as large as Muster's.

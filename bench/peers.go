@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -83,8 +82,10 @@ func (a *arena) installNPM(ctx context.Context, _ string) error {
 	a.say("installing the peers by npm: half a gigabyte, which goes again with this run")
 	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
 	npm.Dir = dir
-	if out, err := output(npm); err != nil {
-		return errors.Join(ctx.Err(), fmt.Errorf("npm ci, which needs a network unless npm's cache has everything: %w\n%s", err, out))
+	if out, err := output(npm); ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
+		return fmt.Errorf("npm ci, which needs a network unless npm's cache has everything: %w\n%s", err, out)
 	}
 	return nil
 }
@@ -93,8 +94,10 @@ func (a *arena) installNPM(ctx context.Context, _ string) error {
 func (a *arena) compilePeer(ctx context.Context, name string) error {
 	program := filepath.Join(a.dir, name)
 	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("bench", "peers", name), "-mod=readonly", "-o", program, ".")
-	if out, err := output(build); err != nil {
-		return errors.Join(ctx.Err(), fmt.Errorf("build ./bench/peers/%s (run this from the top of the repository, with a network the first time): %w\n%s", name, err, out))
+	if out, err := output(build); ctx.Err() != nil {
+		return context.Cause(ctx)
+	} else if err != nil {
+		return fmt.Errorf("build ./bench/peers/%s (run this from the top of the repository, with a network the first time): %w\n%s", name, err, out)
 	}
 	return nil
 }
