@@ -51,18 +51,19 @@ func deviceHash(value, organizationID string) []byte {
 }
 
 // program is what an account knows a program by: its name and network. It is no plain hash: nobody can send a cookie that is
-// taken for it.
-func (a *App) program(r *Request, userID string) []byte {
-	return a.Keys.CodeHash(r.UserAgent+"\n"+r.network(), userID)
+// taken for it. The account's part in it is what its passwords are counted by, for which nobody has to look up the account; one
+// whose address changes comes to know its programs anew.
+func (a *App) program(r *Request, key string) []byte {
+	return a.Keys.CodeHash(r.UserAgent+"\n"+r.network(), key)
 }
 
 // forgetOtherDevices forgets with what somebody has signed in to an account, but for the browser or program that asks.
-func (a *App) forgetOtherDevices(ctx context.Context, tx *db.Tx, r *Request, userID string) error {
-	this := [][]byte{a.program(r, userID)}
+func (a *App) forgetOtherDevices(ctx context.Context, tx *db.Tx, r *Request, user *org.User) error {
+	this := [][]byte{a.program(r, passwordKey(user))}
 	if r.Browser {
 		this = r.deviceHashes()
 	}
-	if err := tx.ForgetDevices(ctx, userID, this...); err != nil {
+	if err := tx.ForgetDevices(ctx, user.ID, this...); err != nil {
 		return fmt.Errorf("forget the other devices: %w", err)
 	}
 	return nil
@@ -83,7 +84,7 @@ func (a *App) noteDevice(ctx context.Context, tx *db.Tx, r *Request, via *org.Ro
 	if err != nil || via.Confined && user.Email == nil {
 		return "", err
 	}
-	device := a.program(r, userID+organizationID)
+	device := a.program(r, passwordKey(user)+organizationID)
 	if r.Browser {
 		values := r.devices()
 		device, err = tx.KnownDevice(ctx, userID, r.deviceHashesAt(organizationID))

@@ -113,7 +113,7 @@ func (a *App) ChangePassword(ctx context.Context, in ChangePasswordInput) (*Chan
 		if err := tx.EndOtherAccess(ctx, user.ID, r.session.ID); err != nil {
 			return nil, err
 		}
-		if err := a.forgetOtherDevices(ctx, tx, r, user.ID); err != nil {
+		if err := a.forgetOtherDevices(ctx, tx, r, user); err != nil {
 			return nil, err
 		}
 		return a.alert(ctx, tx, r, user, org.EventPasswordChanged, "Changed the password; all other sessions ended.")
@@ -135,22 +135,20 @@ type RequestPasswordResetInput struct{ Email string }
 type RequestPasswordResetPayload struct{ Ok bool }
 
 // RequestPasswordReset mails the way to a new password to an address that has an account. Whether it has one is told by
-// nothing: not by the answer, not by a budget, and not by the time, since the same statements run for an account that is
-// not there. What the mail says is decided when it is sent.
+// nothing: not by the answer, not by a budget, and not by the time, since who asks too often is refused before anybody looks
+// who has the address, and the same statements run for an account that is not there. What the mail says is decided when it is sent.
 func (a *App) RequestPasswordReset(ctx context.Context, in RequestPasswordResetInput) (*RequestPasswordResetPayload, error) {
 	r := request(ctx)
 	email, err := org.ParseEmail("email", in.Email)
 	if err != nil {
 		return nil, err
 	}
-	user, err := a.DB.UserByEmail(ctx, email)
-	if errors.Is(err, org.ErrNotFound) {
-		user = &org.User{ID: db.NewID(db.UserID)} // nobody: what follows finds nothing to do
-	} else if err != nil {
-		return nil, fmt.Errorf("find the account: %w", err)
-	}
 	address := addressKey(email)
-	if err := a.countReset(ctx, r, user.ID, address); err != nil {
+	if err := a.countReset(ctx, r, address); err != nil {
+		return nil, err
+	}
+	user, err := a.userOrNobody(ctx, email)
+	if err != nil {
 		return nil, err
 	}
 	done := &RequestPasswordResetPayload{Ok: true}
@@ -176,8 +174,8 @@ func (a *App) RequestPasswordReset(ctx context.Context, in RequestPasswordResetI
 
 // countReset counts that a new password is asked for: by browser where the account knows it, else by network, and by address and
 // network. A neighbour who asks for very many keeps no known browser from its own.
-func (a *App) countReset(ctx context.Context, r *Request, userID, address string) error {
-	c, err := a.claim(ctx, r, userID, address)
+func (a *App) countReset(ctx context.Context, r *Request, address string) error {
+	c, err := a.claim(ctx, r, address)
 	if err != nil {
 		return err
 	}

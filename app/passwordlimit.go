@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -63,10 +64,35 @@ var (
 
 // claimed is the account that somebody gives a password for, which may not be there, and how well it knows them.
 type claimed struct {
-	userID  string // of nobody, where there is no such account: what is asked about it finds nothing, by the same statements
 	key     string // what its passwords are counted by
 	browser string // by which the account knows the browser, "" where it does not
 	known   bool   // whether it knows the browser, or the program in this network
+	// find looks the account up, which nobody does before a try is counted; user is what it has found.
+	find func(ctx context.Context) (*org.User, error)
+	user *org.User
+}
+
+// look finds the account.
+func (c *claimed) look(ctx context.Context) (err error) {
+	if c.user == nil {
+		c.user, err = c.find(ctx)
+	}
+	return err
+}
+
+// nobody has no account: what is asked about them finds nothing, by the same statements as of somebody.
+func nobody(context.Context) (*org.User, error) { return &org.User{ID: db.NewID(db.UserID)}, nil }
+
+// userOrNobody is who has an address.
+func (a *App) userOrNobody(ctx context.Context, email string) (*org.User, error) {
+	user, err := a.DB.UserByEmail(ctx, email)
+	if errors.Is(err, org.ErrNotFound) {
+		return nobody(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the account: %w", err)
+	}
+	return user, nil
 }
 
 // passwordKey is what an account's passwords are counted by.
@@ -77,21 +103,25 @@ func passwordKey(user *org.User) string {
 	return addressKey(*user.Email)
 }
 
-// claim looks up how well an account knows who asks, by the same statement whether it is there or not.
-func (a *App) claim(ctx context.Context, r *Request, userID, key string) (*claimed, error) {
-	c, hashes := &claimed{userID: userID, key: key}, r.deviceHashes()
-	program := a.program(r, userID)
+// claim looks up how well the account that passwords are counted by key for knows who asks. It looks at what they send and not at
+// the account: for a stranger there is nothing to find, whether the account is there or not.
+func (a *App) claim(ctx context.Context, r *Request, key string) (*claimed, error) {
+	c, hashes := &claimed{key: key}, r.deviceHashes()
+	program := a.program(r, key)
 	if !r.Browser {
 		hashes = append(hashes, program)
 	}
-	devices, err := a.DB.KnownDevices(ctx, userID, hashes)
+	devices, err := a.DB.Devices(ctx, hashes)
 	if err != nil {
 		return nil, fmt.Errorf("look for an earlier sign-in: %w", err)
 	}
 	for _, device := range devices {
+		if passwordKey(&org.User{ID: device.UserID, Email: device.Email}) != key {
+			continue // of somebody else who uses the browser
+		}
 		c.known = true
-		if c.browser == "" && !slices.Equal(device, program) {
-			c.browser = hex.EncodeToString(device)
+		if c.browser == "" && !slices.Equal(device.TokenHash, program) {
+			c.browser = hex.EncodeToString(device.TokenHash)
 		}
 	}
 	r.known = c.browser != ""
@@ -147,7 +177,9 @@ func (a *App) tryPassword(ctx context.Context, r *Request, c *claimed, password 
 	if err != nil {
 		return "", err
 	}
-	encoded, err = a.DB.PasswordHash(ctx, c.userID)
+	if err = c.look(ctx); err == nil {
+		encoded, err = a.DB.PasswordHash(ctx, c.user.ID)
+	}
 	if err != nil {
 		tries.forgive(ctx)
 		return "", fmt.Errorf("find the credentials: %w", err)
@@ -165,10 +197,11 @@ func (a *App) tryPassword(ctx context.Context, r *Request, c *claimed, password 
 
 // checkPassword is tryPassword for an account that is there.
 func (a *App) checkPassword(ctx context.Context, r *Request, user *org.User, password string) (encoded string, err error) {
-	c, err := a.claim(ctx, r, user.ID, passwordKey(user))
+	c, err := a.claim(ctx, r, passwordKey(user))
 	if err != nil {
 		return "", err
 	}
+	c.user = user
 	return a.tryPassword(ctx, r, c, password)
 }
 
@@ -198,11 +231,14 @@ func (a *App) warnOfPasswords(ctx context.Context, r *Request, c *claimed, messa
 	case err != nil:
 		return err
 	}
+	if err := c.look(ctx); err != nil {
+		return err
+	}
 	err := a.DB.InTx(ctx, func(tx *db.Tx) error {
-		if err := tx.AddSecurityEventIfThere(ctx, event(c.userID, r, org.EventPasswordsExhausted, message)); err != nil {
+		if err := tx.AddSecurityEventIfThere(ctx, event(c.user.ID, r, org.EventPasswordsExhausted, message)); err != nil {
 			return fmt.Errorf("write the account's log: %w", err)
 		}
-		return tx.Enqueue(ctx, accountMail(r, c.userID, message, a.Now()))
+		return tx.Enqueue(ctx, accountMail(r, c.user.ID, message, a.Now()))
 	})
 	if err != nil {
 		return fmt.Errorf("warn the owner of an account: %w", err)

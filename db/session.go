@@ -329,22 +329,34 @@ ON CONFLICT (user_id, token_hash) DO UPDATE SET used_at = clock_timestamp() RETU
 	return first, err
 }
 
-// KnownDevices are those of some hashes that the user has signed in with before, last used first.
-func (q Queries) KnownDevices(ctx context.Context, userID string, tokenHashes [][]byte) ([][]byte, error) {
+// KnownDevice is the one of some hashes that the user has signed in with last, nil where there is none.
+func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHashes [][]byte) ([]byte, error) {
 	if len(tokenHashes) == 0 {
 		return nil, nil
 	}
-	return column[[]byte](ctx, q.pg, `
-SELECT token_hash FROM devices WHERE user_id = $1 AND token_hash = ANY($2) ORDER BY used_at DESC`, userID, tokenHashes)
-}
-
-// KnownDevice is the last used of them, nil where there is none.
-func (q Queries) KnownDevice(ctx context.Context, userID string, tokenHashes [][]byte) ([]byte, error) {
-	known, err := q.KnownDevices(ctx, userID, tokenHashes)
+	known, err := column[[]byte](ctx, q.pg, `
+SELECT token_hash FROM devices WHERE user_id = $1 AND token_hash = ANY($2) ORDER BY used_at DESC LIMIT 1`, userID, tokenHashes)
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}
 	return known[0], nil
+}
+
+// Device is a browser or program that a user has signed in with.
+type Device struct {
+	TokenHash []byte
+	UserID    string
+	Email     *string // the user's
+}
+
+// Devices are those of some hashes that anybody has signed in with before, last used first.
+func (q Queries) Devices(ctx context.Context, tokenHashes [][]byte) ([]*Device, error) {
+	if len(tokenHashes) == 0 {
+		return nil, nil
+	}
+	return all[Device](ctx, q.pg, `
+SELECT d.token_hash, d.user_id, u.email FROM devices d JOIN users u ON u.id = d.user_id
+ WHERE d.token_hash = ANY($1) ORDER BY d.used_at DESC`, tokenHashes)
 }
 
 // KnownToAnybody is the one of some hashes that any user has signed in with before, nil where there is none; of several always
