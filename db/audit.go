@@ -142,60 +142,57 @@ func scanEntries(rows pgx.Rows, want org.AuditDetails, expected int) ([]*org.Aud
 
 // AuditBefore are at most limit entries of an organization below a sequence (0 for all), newest first, with these details.
 func (q Queries) AuditBefore(ctx context.Context, organizationID string, before, limit int, f *org.AuditLogFilter, want org.AuditDetails) ([]*org.AuditLogEntry, error) {
-	position := "e.sequence < $%d"
+	position := "e.sequence < "
 	if before == 0 {
-		position = "e.sequence > $%d" // all: none has the number 0
+		position = "e.sequence > " // all: none has the number 0
 	}
 	return q.audit(ctx, organizationID, position, before, "DESC", limit, f, want)
 }
 
 // AuditAfter are at most limit entries of an organization above a sequence, oldest first.
 func (q Queries) AuditAfter(ctx context.Context, organizationID string, after, limit int, f *org.AuditLogFilter) ([]*org.AuditLogEntry, error) {
-	return q.audit(ctx, organizationID, "e.sequence > $%d", after, "ASC", limit, f, org.EveryAuditDetail)
+	return q.audit(ctx, organizationID, "e.sequence > ", after, "ASC", limit, f, org.EveryAuditDetail)
 }
 
-// audit reads along an index, from where the page begins: what it costs does not grow with the log. An index on an action gives
-// its entries in order; with several actions a page is taken of each, and the page of them all is the first of those.
+// audit reads along an index, from where the page begins: what it costs does not grow with the log.
 func (q Queries) audit(ctx context.Context, organizationID, position string, sequence int, order string, limit int, f *org.AuditLogFilter, want org.AuditDetails) ([]*org.AuditLogEntry, error) {
-	where := []string{"e.organization_id = $1"}
-	args := []any{organizationID}
-	and := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf(condition, len(args)))
-	}
-	and(position, sequence)
-	from := "%s"
-	if f != nil {
-		if actions := slices.Compact(slices.Sorted(slices.Values(f.Actions))); len(actions) > 0 {
-			args = append(args, actions)
-			where = append(where, "e.action = wanted.action")
-			from = fmt.Sprintf("unnest($%d::text[]) wanted (action) CROSS JOIN LATERAL %%s", len(args))
-		}
-		if f.Actor != nil {
-			and("e.actor_id = $%d", *f.Actor)
-		}
-		if f.Target != nil {
-			and("e.target_id = $%d", *f.Target)
-		}
-		if f.Since != nil {
-			and("e.created_at >= $%d", microsecond(*f.Since))
-		}
-		if f.Until != nil {
-			and("e.created_at < $%d", microsecond(*f.Until))
-		}
-	}
-	args = append(args, limit)
-	end := fmt.Sprintf(" ORDER BY e.sequence %s LIMIT $%d", order, len(args))
-	rows, err := q.pg.Query(ctx, pageSQL(want, from, strings.Join(where, " AND "), end), args...)
+	sql, args := auditPage(organizationID, position, sequence, order, limit, f, want)
+	rows, err := q.pg.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
 	return scanEntries(rows, want, limit)
 }
 
-// pageSQL is the query for a page of entries with these details: the page is found first, and then what belongs to it.
-func pageSQL(want org.AuditDetails, from, where, end string) string {
-	return auditSQL(want, fmt.Sprintf(from, fmt.Sprintf("(SELECT * FROM audit_entries e WHERE %s%s)", where, end))) + end
+// auditPage is the query for a page. An index on an action gives its entries in order; with several actions a page is taken of each, and
+// the page of them all is the first of those.
+func auditPage(organizationID, position string, sequence int, order string, limit int, f *org.AuditLogFilter, want org.AuditDetails) (sql string, args []any) {
+	if f == nil {
+		f = &org.AuditLogFilter{}
+	}
+	a := arguments{anew: f.Actor != nil || f.Target != nil || f.Since != nil || f.Until != nil}
+	from, where := "", []string{"e.organization_id = " + a.add("text", organizationID)}
+	and := func(condition, kind string, value any) { where = append(where, condition+a.add(kind, value)) }
+	and(position, "bigint", sequence)
+	if actions := slices.Compact(slices.Sorted(slices.Values(f.Actions))); len(actions) > 0 {
+		where = append(where, "e.action = wanted.action")
+		from = "unnest(" + a.add("text[]", actions) + ") wanted (action) CROSS JOIN LATERAL "
+	}
+	if f.Actor != nil {
+		and("e.actor_id = ", "text", *f.Actor)
+	}
+	if f.Target != nil {
+		and("e.target_id = ", "text", *f.Target)
+	}
+	if f.Since != nil {
+		and("e.created_at >= ", "timestamptz", microsecond(*f.Since))
+	}
+	if f.Until != nil {
+		and("e.created_at < ", "timestamptz", microsecond(*f.Until))
+	}
+	rows := a.limit(limit)
+	page := a.first("SELECT * FROM audit_entries e WHERE "+strings.Join(where, " AND "), "sequence "+order, rows)
+	return auditSQL(want, from+page) + " ORDER BY e.sequence " + order + " LIMIT " + rows, a.given()
 }
 
 // AuditSince are the entries of several organizations' logs, of each at most limit above a sequence, oldest first: one look for
@@ -205,9 +202,9 @@ func (q Queries) AuditSince(ctx context.Context, after map[string]int, limit int
 	for id, sequence := range after {
 		ids, sequences = append(ids, id), append(sequences, sequence)
 	}
-	page := pageSQL(org.EveryAuditDetail, "%s", "e.organization_id = w.id AND e.sequence > w.after", fmt.Sprintf(" ORDER BY e.sequence LIMIT %d", limit))
+	page := auditSQL(org.EveryAuditDetail, fmt.Sprintf("(SELECT * FROM audit_entries e WHERE e.organization_id = w.id AND e.sequence > w.after ORDER BY e.sequence LIMIT %d)", limit))
 	rows, err := q.pg.Query(ctx, `
-SELECT p.* FROM unnest($1::text[], $2::bigint[]) w (id, after) CROSS JOIN LATERAL (`+page+`) p ORDER BY p.organization_id, p.sequence`, ids, sequences)
+SELECT p.* FROM unnest($1::text[], $2::bigint[]) w (id, after) CROSS JOIN LATERAL (`+page+` ORDER BY e.sequence) p ORDER BY p.organization_id, p.sequence`, ids, sequences)
 	if err != nil {
 		return nil, err
 	}

@@ -127,6 +127,57 @@ func TestAuditEntriesComeBack(t *testing.T) {
 	}
 }
 
+// TestPagesOfTheLogDoNotGrow: what PostgreSQL looks at for a page out of a log of sixty thousand is about the same as out of one of nine
+// hundred, however few entries are meant, and pages of everything or of some actions have one plan.
+func TestPagesOfTheLogDoNotGrow(t *testing.T) {
+	t.Parallel()
+	d, admin := openWith(t, "pool_max_conns=1")
+	small, large := addOrganization(t, d, "small"), addOrganization(t, d, "large")
+	for o, n := range map[string]int{small: 900, large: 60_000} { // spread over last month and this one
+		exec(t, admin, `
+INSERT INTO audit_entries (organization_id, sequence, id, action, actor_id, actor_label, target_id, target_label, message, created_at)
+SELECT $1, n, 'aud_' || $1 || n, CASE WHEN n = $2 / 2 THEN 'org.edit' WHEN n % 10 = 0 THEN 'member.edit' ELSE 'member.invite' END,
+       'usr_' || CASE WHEN n = $2 / 3 THEN 'rare' ELSE 'common' END, 'Somebody', 'mem_' || n, '', '',
+       m.begin + (clock_timestamp() - m.begin) * (n::float8 / $2)
+  FROM (SELECT date_trunc('month', now() - interval '1 month') AS begin) m CROSS JOIN generate_series(1, $2::int) n`, o, n)
+		exec(t, admin, `UPDATE organizations SET audit_seq = $2 WHERE id = $1`, o, n)
+	}
+	exec(t, admin, `VACUUM ANALYZE`)
+	for name, f := range map[string]*org.AuditLogFilter{
+		"all":                        nil,
+		"one action in ten":          {Actions: []string{"member.edit"}},
+		"a rare action":              {Actions: []string{"org.edit"}},
+		"two actions, one of nobody": {Actions: []string{"member.edit", "team.create"}},
+		"a common actor":             {Actor: ptr("usr_common")},
+		"a rare actor":               {Actor: ptr("usr_rare")},
+		"a target":                   {Target: ptr("mem_77")},
+		"nobody":                     {Actor: ptr("usr_nobody")},
+	} {
+		for o, n := range map[string]int{small: 900, large: 60_000} {
+			looks, plan, err := d.LooksForAudit(t.Context(), o, n-n/10, f)
+			must(t, err)
+			t.Logf("%s: %d looks of %d", name, looks, n)
+			if looks > 200 {
+				t.Errorf("%s takes %d looks: %s", name, looks, plan)
+			}
+			for i := range 10 {
+				_, err := d.AuditBefore(t.Context(), o, n-i*n/100, 1+i, f, org.AuditDetails{})
+				must(t, err)
+			}
+		}
+		if f != nil && len(f.Actions) == 0 {
+			continue
+		}
+		var anew, kept int
+		must(t, d.Pool().QueryRow(t.Context(), `
+SELECT coalesce(max(custom_plans), 0), coalesce(max(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT e.id%'`).Scan(&anew, &kept))
+		if anew != 5 || kept != 15 {
+			t.Errorf("%s was planned %d times, and %d times a kept plan was taken", name, anew, kept)
+		}
+		d.Pool().Reset()
+	}
+}
+
 // TestAuditActorsDoNotGrow: who has done something is found without reading the log, or past everybody in it: of twenty thousand who
 // have, a page or a part of a label takes as much as of three hundred.
 func TestAuditActorsDoNotGrow(t *testing.T) {

@@ -21,6 +21,12 @@ func (d *DB) Looks(ctx context.Context, l MemberList) (looks int, plan string, e
 	return d.looks(ctx, memberSQL(org.MemberDetails{}).page(sql)+inOrder, args)
 }
 
+// LooksForAudit are Looks for a page of fifty entries of a log, below a sequence.
+func (d *DB) LooksForAudit(ctx context.Context, organizationID string, before int, f *org.AuditLogFilter) (looks int, plan string, err error) {
+	sql, args := auditPage(organizationID, "e.sequence < ", before, "DESC", 51, f, org.AuditDetails{})
+	return d.looks(ctx, sql, args)
+}
+
 // LooksForActors are Looks for those who did what a log tells.
 func (d *DB) LooksForActors(ctx context.Context, organizationID, query string, limit int) (looks int, plan string, err error) {
 	sql, args := auditActors(organizationID, query, limit)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 
 	"muster/org"
 )
@@ -44,18 +41,8 @@ func (l MemberList) query() (sql string, args []any) {
 		f = &org.MemberFilter{}
 	}
 	searched := f.Query != nil && *f.Query != ""
-	anew := searched || len(f.Teams) > 0 || l.Affected // planned for what is asked for: how many there are decides on the way to them
-	given := func(kind string, value any) string {
-		args = append(args, value)
-		parameter := fmt.Sprintf("$%d::%s", len(args), kind)
-		if anew {
-			return parameter
-		}
-		// PostgreSQL keeps a plan for any page where it looks as cheap as those that it has made for one. What a SELECT gives it
-		// knows of neither, so they are the same.
-		return "(SELECT " + parameter + ")"
-	}
-	organization, after, limit := given("text", l.Organization.ID), given("text", l.Page.After), given("bigint", l.Page.First+1)
+	a := arguments{anew: searched || len(f.Teams) > 0 || l.Affected}
+	organization, after, limit := a.add("text", l.Organization.ID), a.add("text", l.Page.After), a.limit(l.Page.First+1)
 	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
 		if statuses = []org.MemberStatus{org.StatusActive}; len(f.Status) > 0 && !slices.Contains(f.Status, org.StatusActive) {
@@ -71,10 +58,10 @@ func (l MemberList) query() (sql string, args []any) {
 	switch {
 	case len(f.Role) > 0 || len(states) > 0:
 		status, role, twoFactor := standingsOf(statuses, f.Role, states)
-		standings = fmt.Sprintf("unnest(%s, %s, %s) s (status, role, two_factor)", given("text[]", status), given("text[]", role), given("text[]", twoFactor))
+		standings = fmt.Sprintf("unnest(%s, %s, %s) s (status, role, two_factor)", a.add("text[]", status), a.add("text[]", role), a.add("text[]", twoFactor))
 		where = append(where, "m.status = s.status", "m.role = s.role", "m.two_factor = s.two_factor")
 	case len(statuses) > 0:
-		standings = fmt.Sprintf("unnest(%s) s (status)", given("text[]", slices.Compact(slices.Sorted(slices.Values(statuses)))))
+		standings = fmt.Sprintf("unnest(%s) s (status)", a.add("text[]", slices.Compact(slices.Sorted(slices.Values(statuses)))))
 		where = append(where, "m.status = s.status")
 	}
 	if standings != "" {
@@ -83,15 +70,10 @@ func (l MemberList) query() (sql string, args []any) {
 	where = append(where, by+" > "+after)
 	if len(f.Teams) > 0 {
 		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = %s AND mt.team_id = ANY(%s))",
-			organization, given("text[]", f.Teams)))
+			organization, a.add("text[]", f.Teams)))
 	}
-	first := func(of, limit string) string { return "(" + of + " ORDER BY " + by + " LIMIT " + limit + ")" }
 	pages := func(of string, also ...string) string {
-		page := "SELECT m.* FROM " + of + " WHERE " + strings.Join(slices.Concat(where, also), " AND ")
-		if !anew { // The number says to the plan for any page how short a page is; PostgreSQL takes a tenth of the organization for one.
-			page = "SELECT * FROM " + first(page, strconv.Itoa(org.MaxPage+1)) + " m"
-		}
-		return first(page, limit)
+		return a.first("SELECT m.* FROM "+of+" WHERE "+strings.Join(slices.Concat(where, also), " AND "), by, limit)
 	}
 	const people = "members m JOIN users u ON u.id = m.user_id"
 	page := pages("members m")
@@ -101,22 +83,19 @@ func (l MemberList) query() (sql string, args []any) {
 	case l.Affected:
 		page = pages("members m", "NOT "+vouched)
 	case searched && l.Manager:
-		pattern := given("text", containing(*f.Query))
+		pattern := a.add("text", containing(*f.Query))
 		page = pages(people, fmt.Sprintf("(u.name ILIKE %[1]s OR u.email ILIKE %[1]s)", pattern)) + " UNION ALL " +
 			pages("members m", "m.status = 'INVITED'", "m.email ILIKE "+pattern)
 	case searched:
-		page = pages(people, "u.name ILIKE "+given("text", containing(*f.Query)))
-	}
-	if anew {
-		args = append([]any{pgx.QueryExecModeCacheDescribe}, args...)
+		page = pages(people, "u.name ILIKE "+a.add("text", containing(*f.Query)))
 	}
 	if standings != "" {
-		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", args
+		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", a.given()
 	}
 	if searched {
-		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", args
+		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", a.given()
 	}
-	return page, args
+	return page, a.given()
 }
 
 const inOrder = "ORDER BY m.id"

@@ -125,7 +125,7 @@ func TestPagesOfMembersKeepTheirPlan(t *testing.T) {
 			_, err := d.Members(t.Context(), l)
 			must(t, err)
 		}
-		const made = `SELECT coalesce(max(custom_plans), 0), coalesce(max(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE '%members m%'`
+		const made = `SELECT coalesce(max(custom_plans), 0), coalesce(max(generic_plans), 0) FROM pg_prepared_statements WHERE statement LIKE 'SELECT m.id%'`
 		var anew, kept int
 		must(t, d.Pool().QueryRow(t.Context(), made).Scan(&anew, &kept))
 		if anew != 5 || kept != 15 {
