@@ -33,6 +33,11 @@ func (d *DB) LooksForActors(ctx context.Context, organizationID, query string, l
 	return d.looks(ctx, sql, args)
 }
 
+// LooksForSweep are Looks for the members whom a sweep is to remove next.
+func (d *DB) LooksForSweep(ctx context.Context, organizationID, after string, limit int) (looks int, plan string, err error) {
+	return d.looks(ctx, nonCompliant, []any{organizationID, after, limit})
+}
+
 // looks are the most that a plan for these arguments takes, and, where Muster lets PostgreSQL keep one, a plan for any.
 func (d *DB) looks(ctx context.Context, sql string, args []any) (looks int, plan string, err error) {
 	conn, err := d.pool.Acquire(ctx)

@@ -116,8 +116,7 @@ func (q Queries) Projects(ctx context.Context, organizationID, memberID string) 
 // Impact counts what requiring 2FA would do now. What it costs grows with those who are without 2FA, and with nobody else: those who
 // meet the requirement are the kept figure without them.
 func (q Queries) Impact(ctx context.Context, organizationID string) (*org.Require2FAImpact, error) {
-	// All roles there are: so the index of standings leads to those without 2FA, and not past everybody.
-	const without = `m.organization_id = $1 AND m.status = 'ACTIVE' AND m.role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER') AND m.two_factor = 'DISABLED' AND NOT ` + vouched
+	const without = `m.organization_id = $1 AND m.status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND NOT ` + vouched
 	return one[org.Require2FAImpact](ctx, q.pg, `
 SELECT o.id AS organization_id, o.reminded_at, (w.members - x.members)::int AS removed_count, (o.active_count - w.members)::int AS compliant_count,
        x.members::int AS unmailable_count, (w.owners - x.owners)::int AS owners_removed_count

@@ -127,13 +127,17 @@ SELECT r.*, coalesce(array_agg(t.slug ORDER BY t.slug) FILTER (WHERE t.slug IS N
 }
 
 // NonCompliant are the ids of at most limit of an organization's members, by id and above a given one, who do not meet the
-// requirement and can be removed for it.
+// requirement and can be removed for it. They are read along an index of their own; what is asked about each of them is a
+// subquery, since PostgreSQL, when it does not know how many they are, joins the organization with all accounts instead.
 func (q Queries) NonCompliant(ctx context.Context, organizationID, after string, limit int) ([]string, error) {
-	return column[string](ctx, q.pg, `
-SELECT m.id FROM members m JOIN users u ON u.id = m.user_id
- WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND m.id > $2 AND NOT `+compliant+` AND u.email IS NOT NULL ORDER BY m.id LIMIT $3`,
-		organizationID, after, limit)
+	return column[string](ctx, q.pg, nonCompliant, organizationID, after, limit)
 }
+
+const nonCompliant = `
+SELECT m.id FROM members m
+ WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND m.id COLLATE "C" > $2
+   AND NOT (SELECT ` + vouched + `) AND (SELECT u.email IS NOT NULL FROM users u WHERE u.id = m.user_id)
+ ORDER BY m.id COLLATE "C" LIMIT $3`
 
 // RemoveNonCompliant removes those of an organization's members with these ids who do not meet the requirement. The
 // organization must be locked. The ids go through a SELECT: else each batch is planned anew with a look at every one of them.

@@ -347,6 +347,8 @@ CREATE INDEX members_id ON members USING hash (id);
 -- The collation of the last column is what keeps PostgreSQL to these two where a page is read in their order.
 CREATE INDEX members_status ON members (organization_id, status, id COLLATE "C");
 CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id COLLATE "C");
+-- Whom a sweep would remove: a removal takes its member out, and writes nothing to it.
+CREATE INDEX members_without ON members (organization_id, id COLLATE "C") WHERE status = 'ACTIVE' AND two_factor = 'DISABLED';
 CREATE INDEX members_invited_search ON members USING gin (email gin_trgm_ops) WHERE status = 'INVITED';
 CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
@@ -356,7 +358,8 @@ CREATE INDEX members_window ON members (reinstatable_until) WHERE status = 'REMO
 -- Kept figures instead of count(*): in the organization's row, which whoever changes a membership's standing has locked
 -- anyway, and by the database, so that no writer can forget them. One update for a statement, however many rows it changes;
 -- none where it changes nobody's standing, since those who only note a visit hold no lock. Who brings a person in holds the
--- person's lock: no factor comes or goes between the look at it and the commit.
+-- person's lock: no factor comes or goes between the look at it and the commit. What was and what is are added up rather than
+-- compared row by row: a plan that was made for one row and kept would compare each of a sweep's rows with all of them.
 CREATE TYPE member_move AS (organization_id text, user_id text, status text, n integer);
 CREATE FUNCTION keep_member_counts() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -368,10 +371,11 @@ BEGIN
   WHEN 'DELETE' THEN
     SELECT array_agg((organization_id, user_id, status, -1)::member_move) INTO moves FROM before;
   ELSE
-    SELECT array_agg(v::member_move) INTO moves
-      FROM after a JOIN before b USING (id)
-      CROSS JOIN LATERAL (VALUES (a.organization_id, a.user_id, a.status, 1), (b.organization_id, b.user_id, b.status, -1)) v
-     WHERE (a.organization_id, a.user_id, a.status) IS DISTINCT FROM (b.organization_id, b.user_id, b.status);
+    SELECT array_agg(m::member_move) INTO moves
+      FROM (SELECT organization_id, user_id, status, sum(n)::integer
+              FROM (SELECT organization_id, user_id, status, 1 AS n FROM after
+                    UNION ALL SELECT organization_id, user_id, status, -1 FROM before) v
+             GROUP BY organization_id, user_id, status HAVING sum(n) <> 0) m;
   END CASE;
   UPDATE organizations o
      SET active_count = active_count + c.active, invited_count = invited_count + c.invited,
@@ -380,8 +384,8 @@ BEGIN
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'ACTIVE'), 0) AS active,
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'INVITED'), 0) AS invited,
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'REMOVED_FOR_2FA'), 0) AS removed,
-                 coalesce(sum(m.n) FILTER (WHERE m.status = 'ACTIVE' AND u.two_factor <> 'DISABLED'), 0) AS two_factor
-            FROM unnest(moves) m LEFT JOIN users u ON u.id = m.user_id GROUP BY 1) c
+                 coalesce(sum(m.n) FILTER (WHERE u.two_factor <> 'DISABLED'), 0) AS two_factor
+            FROM unnest(moves) m LEFT JOIN users u ON u.id = m.user_id AND m.status = 'ACTIVE' GROUP BY 1) c
    WHERE o.id = c.organization_id;
   RETURN NULL;
 END $$;
