@@ -288,6 +288,9 @@ func (a *App) freeze(ctx context.Context, c *accountChange, since time.Time) err
 		if err := a.moveWayBack(ctx, c); err != nil {
 			return err
 		}
+		if err := a.removeAsSweep(ctx, c, canBeMailed); err != nil {
+			return err
+		}
 	}
 	// A link that waits already, to a new password or to another address, may be in the wrong hands. Its owner's own comes at
 	// once, also where a stranger has just used up the mails to the address.

@@ -86,7 +86,7 @@ func (a *App) OperatorSetEmail(ctx context.Context, who, email string) (*org.Use
 			c.log(m, org.ActionMemberEmail, "gave "+m.Label()+" the address "+email, nil)
 		}
 		c.jobs = append(c.jobs, accountMail(c.request, c.User.ID, "Whoever runs this Muster gave the account this address on the command line.", a.Now()))
-		return nil
+		return a.removeAsSweep(ctx, c, canBeMailed)
 	})
 	return user, err
 }

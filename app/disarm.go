@@ -75,6 +75,16 @@ func (a *App) lockOut(ctx context.Context, c *accountChange) error {
 	if err := c.checkLockOut(ctx, func(string) bool { return true }); err != nil {
 		return err
 	}
+	return a.removeAsSweep(ctx, c, "has no second factor any more and was removed until they set one up")
+}
+
+// canBeMailed is why an account is removed that has got an address.
+const canBeMailed = "can be mailed now and was removed until they set up two-factor authentication"
+
+// removeAsSweep removes a person without a second factor from every organization that requires one, as a sweep would, with the
+// link and the mail that bring them back. It says why. It is also for an account that had no address to be mailed at, which
+// sweeps pass over, and has one now.
+func (a *App) removeAsSweep(ctx context.Context, c *accountChange, why string) error {
 	removed, err := c.Tx.LockOut(ctx, c.User.ID)
 	if err != nil {
 		return fmt.Errorf("remove the person from the organizations: %w", err)
@@ -84,7 +94,7 @@ func (a *App) lockOut(ctx context.Context, c *accountChange) error {
 		return err
 	}
 	for _, m := range removed {
-		c.write(m.OrganizationID, pendingEntry(m, m.Label()+" has no second factor any more and was removed until they set one up"))
+		c.write(m.OrganizationID, pendingEntry(m, m.Label()+" "+why))
 	}
 	c.jobs = append(c.jobs, mails...)
 	return nil

@@ -91,11 +91,19 @@ func CheckChangeEmail(u *User, memberships []*Member) error {
 		switch {
 		case m.Status == StatusRemovedFor2FA:
 			return Refuse(CodeConflict, "Your address stays as it is while you can come back into %s: the way back leads through it. Set up two-factor authentication first.", m.Organization.Name)
+		case m.Status == StatusActive && m.Organization.Enforced && !u.Compliant() && u.Email == nil:
+			return refuseUnmailable(CodeConflict, m)
 		case m.Status == StatusActive && m.Organization.Enforced && !u.Compliant():
 			return Refuse(CodeConflict, "%s requires two-factor authentication, and the mail that lets you set it up goes to your present address. Set it up first.", m.Organization.Name)
 		}
 	}
 	return nil
+}
+
+// refuseUnmailable refuses an account without an address that can only be let back in by a mail: what its session gave it would be
+// no better than the password that the session was begun with.
+func refuseUnmailable(code ErrorCode, m *Member) error {
+	return Refuse(code, "%s requires two-factor authentication, and the mail that lets you set it up has nowhere to go: your account has no address. Ask whoever runs this Muster to give it one.", m.Organization.Name)
 }
 
 // AddressFrozen says whether the account's address stays where it is: the way back into an organization leads through it.

@@ -202,7 +202,11 @@ func CheckFirstEnrollment(s *Session, memberships []*Member, now time.Time) (pro
 		return nil, nil
 	}
 	for _, m := range memberships {
-		if m.WindowOpen(now) || m.Status == StatusActive && m.Organization.Enforced {
+		asks := m.WindowOpen(now) || m.Status == StatusActive && m.Organization.Enforced
+		if asks && s.User.Email == nil {
+			return m, refuseUnmailable(CodeMailboxProofRequired, m)
+		}
+		if asks {
 			return m, Refuse(CodeMailboxProofRequired, "You need two-factor authentication to get into %s. To set it up, open the link in the mail titled “Mandatory: Enable Two-Factor Authentication” in this browser; it has just been sent again unless it was sent a moment ago.", m.Organization.Name)
 		}
 	}

@@ -69,9 +69,24 @@ func (h *hijack) locked(t testing.TB, email string) {
 	}
 }
 
-// comesBack is Vera's way in by the mails to her address, as far as her place; the thief is mailed none of them.
+// place fails where the account's place in the organization is another, or the log tells otherwise of why it was lost.
+func (h *hijack) place(t testing.TB, status, entries string) {
+	t.Helper()
+	if got := h.find(t, `SELECT status FROM members WHERE user_id = $1`, h.id); got != status {
+		t.Errorf("her place is %s, want %s", got, status)
+	}
+	const told = `SELECT coalesce(string_agg(a.actor_label || ' ' || a.message, '; '), '') FROM audit_entries a JOIN members m ON m.id = a.target_id
+	 WHERE m.user_id = $1 AND a.action = 'member.pending'`
+	if got := h.find(t, told, h.id); got != entries {
+		t.Errorf("the log tells of the removal %q, want %q", got, entries)
+	}
+}
+
+// comesBack is Vera's way in by the mails to her address, as far as her place: the organization requires 2FA by now, and no sweep
+// has removed her, whom it could not mail, so she is removed as soon as it can. The thief is mailed none of them.
 func (h *hijack) comesBack(t testing.TB) {
 	t.Helper()
+	h.link(t, h.vera.Email, mandatory)
 	h.vera.Password = "her own new password"
 	h.reset(t, h.vera.resetLink(t), h.vera.Password).expect(t, "", "the reset")
 	h.exec(t, `DELETE FROM rate_limits`)
@@ -80,6 +95,9 @@ func (h *hijack) comesBack(t testing.TB) {
 	h.vera.do(t, acceptInvite, vars{"t": h.link(t, h.vera.Email, mandatory)}, nil)
 	h.vera.enroll(t)
 	h.vera.do(t, projects, vars{"s": h.o.Slug}, nil)
+	if got := h.find(t, `SELECT role || ' ' || status FROM members WHERE user_id = $1`, h.id); got != "MANAGER ACTIVE" {
+		t.Errorf("she has come back as %s", got)
+	}
 	if mails := h.mails(h.thief.Email); slices.Contains(mails, mandatory) || slices.Contains(mails, titleReset) {
 		t.Errorf("the thief was mailed %q", mails)
 	}
@@ -103,8 +121,10 @@ func TestThiefAnswersAReport(t *testing.T) {
 	h.afresh.do(t, verifyEmail, vars{"t": h.link(t, "afresh@people.example", titleConfirm)}, nil)
 	h.report(t, h.thiefs, true)
 	h.locked(t, "none")
+	h.place(t, "ACTIVE", "")
 	h.report(t, h.veras, false)
 	h.locked(t, h.vera.Email)
+	h.place(t, "REMOVED_FOR_2FA", "Vera Vera <"+h.vera.Email+"> can be mailed now and was removed until they set up two-factor authentication")
 	h.comesBack(t)
 }
 
@@ -128,6 +148,7 @@ func TestOperatorGivesALockedAccountAnAddress(t *testing.T) {
 		}
 	}
 	h.vera.Email = "new@people.example"
+	h.place(t, "REMOVED_FOR_2FA", "operator (command line) Vera <mistake@people.example> can be mailed now and was removed until they set up two-factor authentication")
 	h.comesBack(t)
 	if _, err := h.App.OperatorSetEmail(t.Context(), h.id, "other@people.example"); err == nil {
 		t.Error("an account that is open was given another address")

@@ -384,7 +384,20 @@ func TestImpactAndReminder(t *testing.T) {
 		t.Errorf("who cannot be mailed is %+v", got)
 	}
 	unmailable.refused(t, "TWO_FACTOR_REQUIRED", projects, vars{"s": o.Slug})
-	unmailable.refused(t, "MAILBOX_PROOF_REQUIRED", enrollTOTP, nil)
+	for query, code := range map[string]string{enrollTOTP: "MAILBOX_PROOF_REQUIRED", changeEmail: "CONFLICT"} {
+		if got := unmailable.refused(t, code, query, vars{"e": "own@people.example"}); !strings.Contains(got.says(), "your account has no address") {
+			t.Errorf("who cannot be mailed is told %q", got.says())
+		}
+	}
+	// Once they can be, they are removed as the sweep would have, and mailed the way back.
+	given := "given@people.example"
+	if _, err := m.App.OperatorSetEmail(t.Context(), m.find(t, `SELECT user_id FROM members WHERE id = $1`, lostID), given); err != nil {
+		t.Fatal(err)
+	}
+	m.link(t, given, mandatory)
+	if got := m.find(t, `SELECT status || ' ' || role FROM members WHERE id = $1`, lostID); got != "REMOVED_FOR_2FA MEMBER" {
+		t.Errorf("who can be mailed now is %s", got)
+	}
 }
 
 func TestMembersAndNodes(t *testing.T) {
