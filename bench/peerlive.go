@@ -33,9 +33,9 @@ func peerLivePaths() []path {
 	for _, n := range []int{1000, 5000} {
 		p := &livePeer{
 			name: "centrifuge",
-			about: "centrifuge with its defaults: a channel without history, which nobody asks a gate or a database about; the entry " +
+			about: "centrifuge with its defaults: a channel without history, about which nobody asks a gate or a database; the entry " +
 				"is one piece of JSON, and as many as are queued, up to 16, share a message",
-			page: "/connection/websocket?cf_ws_frame_ping_pong=true",
+			page: "/connection/websocket",
 			says: func(int, string) []string {
 				return []string{`{"id":1,"connect":{}}`, `{"id":2,"subscribe":{"channel":"log"}}`}
 			},

@@ -49,5 +49,7 @@ const server = createServer((request, response) => {
   }
   response.end(url.pathname === '/subscribers' ? String(subscribers.size) : '');
 });
-useServer({ schema, roots: { subscription: { auditLog: follow } } }, new WebSocketServer({ server, path: '/graphql' }));
+// Nobody is asked whether they are still there, and nobody is cut off: a server that is behind would cut off everybody.
+const keepAlive = 0;
+useServer({ schema, roots: { subscription: { auditLog: follow } } }, new WebSocketServer({ server, path: '/graphql' }), keepAlive);
 server.listen(Number(port), host);

@@ -50,7 +50,8 @@ const instance = postgraphile({
     // The owner of the tables is asked what they are; a connection of its own listens.
     pool, superuserConnectionString: database, schemas: ['public'], pgSubscriber: new Counting(new pg.Pool({ connectionString: database, max: 1 })),
   })],
-  grafserv: { graphiql: false, watch: false, websockets: true },
+  // Nobody is asked whether they are still there, and nobody is cut off: a server that is behind would cut off everybody.
+  grafserv: { graphiql: false, watch: false, websockets: true, websocketKeepalive: 0 },
   grafast: {
     explain: false,
     // Of requests over HTTP; sockets come without one.

@@ -43,7 +43,9 @@ func serve(address string) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /connection/websocket", centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{}))
+	// Nobody is asked whether they are still there, and nobody is cut off: on a machine that is behind everybody would be.
+	patient := centrifuge.WebsocketConfig{WriteTimeout: time.Minute, PingPongConfig: centrifuge.PingPongConfig{PingInterval: -1}}
+	mux.Handle("GET /connection/websocket", centrifuge.NewWebsocketHandler(node, patient))
 	mux.HandleFunc("GET /live/publish", func(w http.ResponseWriter, r *http.Request) {
 		if err := publish(node, r.URL.Query().Get("n")); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
