@@ -142,8 +142,8 @@ const (
 	crowdColumns = `SELECT m.id, m.role, u.two_factor, u.id, u.name, u.email FROM `
 	crowdOfAll   = crowdColumns + `members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT $limit`
 	crowdOfSome  = crowdColumns + `(SELECT page.* FROM unnest(ARRAY['ACTIVE', 'REMOVED_FOR_2FA']) s CROSS JOIN unnest($3::text[]) r CROSS JOIN unnest($4::text[]) t
- CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.organization_id = $1 AND m.status = s AND m.role = r AND m.two_factor = t AND m.id COLLATE "C" > $2
-                      ORDER BY m.id COLLATE "C" LIMIT $limit) page ORDER BY page.id LIMIT $limit) m JOIN users u ON u.id = m.user_id ORDER BY m.id`
+ CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.organization_id = $1 AND m.status = s AND m.role = r AND m.two_factor = t AND m.id COLLATE "POSIX" > $2
+                      ORDER BY m.id COLLATE "POSIX" LIMIT $limit) page ORDER BY page.id LIMIT $limit) m JOIN users u ON u.id = m.user_id ORDER BY m.id`
 	crowdByText = crowdColumns + `(SELECT page.* FROM (
  (SELECT m.* FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.id > $2 AND (u.name ILIKE $3 OR u.email ILIKE $3) ORDER BY m.id LIMIT $limit)
  UNION ALL

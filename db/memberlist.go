@@ -52,8 +52,8 @@ func (l MemberList) query() (sql string, args []any) {
 	if l.Affected {
 		states = []org.TwoFactorState{org.TwoFactorDisabled}
 	}
-	// Each standing has its members in order in an index of its own collation, which no other one has: else PostgreSQL takes
-	// the index of all members, and believes that the next of a standing will be among the first of them.
+	// Each standing has its members in the order of their ids in an index that calls this order POSIX, as no other one does: else
+	// PostgreSQL takes the index of all members, and believes that the next of a standing will be among the first of them.
 	where, by, standings := []string{"m.organization_id = " + organization}, "m.id", ""
 	switch {
 	case len(f.Role) > 0 || len(states) > 0:
@@ -65,7 +65,7 @@ func (l MemberList) query() (sql string, args []any) {
 		where = append(where, "m.status = s.status")
 	}
 	if standings != "" {
-		by = `m.id COLLATE "C"`
+		by = `m.id COLLATE "POSIX"`
 	}
 	where = append(where, by+" > "+after)
 	if len(f.Teams) > 0 {

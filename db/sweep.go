@@ -135,9 +135,9 @@ func (q Queries) NonCompliant(ctx context.Context, organizationID, after string,
 
 const nonCompliant = `
 SELECT m.id FROM members m
- WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND m.id COLLATE "C" > $2
+ WHERE m.organization_id = $1 AND m.status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND m.id COLLATE "POSIX" > $2
    AND NOT (SELECT ` + vouched + `) AND (SELECT u.email IS NOT NULL FROM users u WHERE u.id = m.user_id)
- ORDER BY m.id COLLATE "C" LIMIT $3`
+ ORDER BY m.id COLLATE "POSIX" LIMIT $3`
 
 // RemoveNonCompliant removes those of an organization's members with these ids who do not meet the requirement. The
 // organization must be locked. The ids go through a SELECT: else each batch is planned anew with a look at every one of them.

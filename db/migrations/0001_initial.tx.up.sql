@@ -1,3 +1,6 @@
+-- Ids are ordered by their bytes, which is the order of their times, whatever language the database is in: some sort z before t,
+-- or ch after h.
+
 -- One row: by what the database knows the key again that its secrets are sealed with, which it does not have.
 CREATE TABLE installation (
   one      boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -6,7 +9,7 @@ CREATE TABLE installation (
 
 -- People. The address is a claim until email_verified_at; it is null once somebody else has proved that it is theirs.
 CREATE TABLE users (
-  id                text PRIMARY KEY,
+  id                text COLLATE "C" PRIMARY KEY,
   name              text NOT NULL,
   email             text,
   email_verified_at timestamptz,
@@ -28,7 +31,7 @@ ALTER TABLE users ALTER name SET STATISTICS 400, ALTER email SET STATISTICS 400;
 
 -- Secrets have rows of their own, so that no query for a user can ever return them.
 CREATE TABLE credentials (
-  user_id       text PRIMARY KEY REFERENCES users,
+  user_id       text COLLATE "C" PRIMARY KEY REFERENCES users,
   password_hash text NOT NULL,
   set_by_mail   boolean NOT NULL DEFAULT false, -- it proves no more than the mailbox, until a second factor was proved with it
   changed_at    timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -37,7 +40,7 @@ CREATE TABLE credentials (
 -- The one living link of an account for each purpose, for one address. Its token is derived from the nonce with a key that
 -- the database does not have.
 CREATE TABLE account_links (
-  user_id    text NOT NULL REFERENCES users,
+  user_id    text COLLATE "C" NOT NULL REFERENCES users,
   purpose    text NOT NULL CHECK (purpose IN ('RESET', 'VERIFY', 'CHANGE')),
   email      text NOT NULL,
   nonce      bytea NOT NULL,
@@ -48,12 +51,12 @@ CREATE TABLE account_links (
 );
 
 CREATE TABLE authenticators (
-  id           text PRIMARY KEY,
-  user_id      text NOT NULL REFERENCES users,
+  id           text COLLATE "C" PRIMARY KEY,
+  user_id      text COLLATE "C" NOT NULL REFERENCES users,
   kind         text NOT NULL CHECK (kind IN ('TOTP', 'PHONE', 'SECURITY_KEY')),
   name         text NOT NULL,
-  session_id   text, -- the session that started the set-up, while it is unconfirmed
-  replaces_id  text REFERENCES authenticators ON DELETE SET NULL, -- what confirming it removes
+  session_id   text COLLATE "C", -- the session that started the set-up, while it is unconfirmed
+  replaces_id  text COLLATE "C" REFERENCES authenticators ON DELETE SET NULL, -- what confirming it removes
   confirmed_at timestamptz,
   last_used_at timestamptz,
   created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -68,18 +71,18 @@ CREATE INDEX authenticators_user ON authenticators (user_id);
 CREATE UNIQUE INDEX authenticators_pending ON authenticators (session_id, kind) WHERE confirmed_at IS NULL;
 
 CREATE TABLE totp_seeds (
-  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  authenticator_id text COLLATE "C" PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
   sealed           bytea NOT NULL,
   last_step        bigint NOT NULL DEFAULT 0
 );
 
 CREATE TABLE phone_numbers (
-  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  authenticator_id text COLLATE "C" PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
   number           text NOT NULL
 );
 
 CREATE TABLE security_keys (
-  authenticator_id text PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
+  authenticator_id text COLLATE "C" PRIMARY KEY REFERENCES authenticators ON DELETE CASCADE,
   credential_id    bytea NOT NULL,
   public_key       bytea NOT NULL,
   sign_count       bigint NOT NULL,
@@ -121,7 +124,7 @@ CREATE TRIGGER keep_two_factor AFTER INSERT OR DELETE OR UPDATE OF confirmed_at 
   FOR EACH ROW EXECUTE FUNCTION keep_two_factor();
 
 CREATE TABLE recovery_codes (
-  user_id    text NOT NULL REFERENCES users,
+  user_id    text COLLATE "C" NOT NULL REFERENCES users,
   hash       bytea NOT NULL,
   used_at    timestamptz,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -131,18 +134,18 @@ CREATE TABLE recovery_codes (
 );
 
 CREATE TABLE sessions (
-  id                   text PRIMARY KEY,
-  user_id              text NOT NULL REFERENCES users,
+  id                   text COLLATE "C" PRIMARY KEY,
+  user_id              text COLLATE "C" NOT NULL REFERENCES users,
   token_hash           bytea NOT NULL UNIQUE,
   cookie_hash          bytea UNIQUE,
-  organization_id      text, -- of a session that began at a provider: it is good for this organization only
+  organization_id      text COLLATE "C", -- of a session that began at a provider: it is good for this organization only
   began_by             text NOT NULL,
   proved_at            timestamptz, -- when it last proved a second factor
   proved_with          text, -- and which authenticator; null for a recovery code
   fresh_at             timestamptz NOT NULL DEFAULT clock_timestamp(), -- when it last showed that its owner is there
   fresh_by             text NOT NULL, -- and by what
   mailbox_proved_at    timestamptz, -- when an emailed link of this account was used in it
-  invitation_member_id text, -- the invitation that confirming an authenticator completes
+  invitation_member_id text COLLATE "C", -- the invitation that confirming an authenticator completes
   invitation_hash      bytea,
   ip_address           text NOT NULL DEFAULT '',
   user_agent           text NOT NULL DEFAULT '',
@@ -157,7 +160,7 @@ CREATE INDEX sessions_organization ON sessions (organization_id) WHERE organizat
 
 -- The browsers that an account has signed in with: wrong passwords from elsewhere never keep them out.
 CREATE TABLE devices (
-  user_id    text NOT NULL REFERENCES users,
+  user_id    text COLLATE "C" NOT NULL REFERENCES users,
   token_hash bytea NOT NULL,
   used_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (user_id, token_hash)
@@ -165,8 +168,8 @@ CREATE TABLE devices (
 CREATE INDEX devices_token ON devices (token_hash);
 
 CREATE TABLE challenges (
-  id         text PRIMARY KEY,
-  user_id    text NOT NULL REFERENCES users,
+  id         text COLLATE "C" PRIMARY KEY,
+  user_id    text COLLATE "C" NOT NULL REFERENCES users,
   token_hash bytea NOT NULL UNIQUE,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   expires_at timestamptz NOT NULL
@@ -174,11 +177,11 @@ CREATE TABLE challenges (
 
 -- A code that was sent by text message: to answer one challenge, or for one session, which confirms a phone or who is there.
 CREATE TABLE phone_codes (
-  id               text PRIMARY KEY,
-  user_id          text NOT NULL REFERENCES users,
-  authenticator_id text NOT NULL REFERENCES authenticators ON DELETE CASCADE,
-  challenge_id     text REFERENCES challenges ON DELETE CASCADE,
-  session_id       text REFERENCES sessions ON DELETE CASCADE,
+  id               text COLLATE "C" PRIMARY KEY,
+  user_id          text COLLATE "C" NOT NULL REFERENCES users,
+  authenticator_id text COLLATE "C" NOT NULL REFERENCES authenticators ON DELETE CASCADE,
+  challenge_id     text COLLATE "C" REFERENCES challenges ON DELETE CASCADE,
+  session_id       text COLLATE "C" REFERENCES sessions ON DELETE CASCADE,
   code_hash        bytea NOT NULL,
   guesses          integer NOT NULL DEFAULT 0,
   created_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -196,19 +199,19 @@ CREATE INDEX rate_limits_expires ON rate_limits (expires_at);
 
 -- How many codes in a row were tried for an account since a second factor last came right, and when that was too many.
 CREATE TABLE wrong_codes (
-  user_id text PRIMARY KEY REFERENCES users,
+  user_id text COLLATE "C" PRIMARY KEY REFERENCES users,
   tries   integer NOT NULL,
   off_at  timestamptz
 );
 
 CREATE TABLE security_events (
-  id         text PRIMARY KEY,
-  user_id    text NOT NULL REFERENCES users,
+  id         text COLLATE "C" PRIMARY KEY,
+  user_id    text COLLATE "C" NOT NULL REFERENCES users,
   action     text NOT NULL,
   message    text NOT NULL,
   ip_address text,
   user_agent text,
-  organization_id text, -- of whose provider it tells, for some
+  organization_id text COLLATE "C", -- of whose provider it tells, for some
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX security_events_user ON security_events (user_id, id DESC);
@@ -216,9 +219,9 @@ CREATE INDEX security_events_user ON security_events (user_id, id DESC);
 -- The mails about changes to how an account is protected. Each has a link by which its owner says that it was not them; its
 -- token is derived from the nonce with a key that the database does not have.
 CREATE TABLE account_alerts (
-  event_id    text PRIMARY KEY, -- the line of the account's log: what changed, when and from where
-  user_id     text NOT NULL REFERENCES users,
-  session_id  text, -- that made the change, if one did
+  event_id    text COLLATE "C" PRIMARY KEY, -- the line of the account's log: what changed, when and from where
+  user_id     text COLLATE "C" NOT NULL REFERENCES users,
+  session_id  text COLLATE "C", -- that made the change, if one did
   email       text NOT NULL, -- the account's before the change: whom to tell, and where to go back to
   verified    boolean NOT NULL, -- whether the address was, then: the account goes back to no other
   nonce       bytea, -- null where the address was never verified and the account has left it: its holder may know, and not undo
@@ -230,7 +233,7 @@ CREATE TABLE account_alerts (
 CREATE INDEX account_alerts_user ON account_alerts (user_id, since);
 
 CREATE TABLE organizations (
-  id           text PRIMARY KEY,
+  id           text COLLATE "C" PRIMARY KEY,
   slug         text NOT NULL UNIQUE,
   name         text NOT NULL,
   require2fa   boolean NOT NULL DEFAULT false,
@@ -247,7 +250,7 @@ CREATE TABLE organizations (
 
 -- The kept figures as each day (UTC) with a change left them.
 CREATE TABLE compliance_days (
-  organization_id text NOT NULL REFERENCES organizations,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
   day             date NOT NULL,
   active          bigint NOT NULL,
   two_factor      bigint NOT NULL,
@@ -268,9 +271,9 @@ CREATE TRIGGER keep_compliance_day AFTER UPDATE OF active_count, two_factor_coun
 
 -- API tokens: an organization's service tokens where it is named, else the personal tokens of who made them.
 CREATE TABLE api_tokens (
-  id              text PRIMARY KEY,
-  user_id         text NOT NULL REFERENCES users, -- who made it
-  organization_id text REFERENCES organizations,
+  id              text COLLATE "C" PRIMARY KEY,
+  user_id         text COLLATE "C" NOT NULL REFERENCES users, -- who made it
+  organization_id text COLLATE "C" REFERENCES organizations,
   name            text NOT NULL,
   token_hash      bytea NOT NULL UNIQUE,
   scopes          text[] NOT NULL,
@@ -284,9 +287,9 @@ CREATE INDEX api_tokens_user ON api_tokens (user_id);
 CREATE INDEX api_tokens_organization ON api_tokens (organization_id);
 
 CREATE TABLE sso_connections (
-  organization_id text PRIMARY KEY REFERENCES organizations,
+  organization_id text COLLATE "C" PRIMARY KEY REFERENCES organizations,
   issuer          text NOT NULL,
-  client_id       text NOT NULL,
+  client_id       text COLLATE "C" NOT NULL,
   sealed_secret   bytea NOT NULL,
   trust_second_factor boolean NOT NULL DEFAULT false, -- its word that somebody used a second factor counts as one
   allowed_domains text[] NOT NULL DEFAULT '{}', -- whom it names is let in from these only; from all where there is none
@@ -298,11 +301,11 @@ CREATE TABLE sso_connections (
 
 -- Whom a provider means: an issuer's subject, within one organization. No address stands here, since none is believed.
 CREATE TABLE identities (
-  id              text NOT NULL,
-  organization_id text NOT NULL REFERENCES organizations,
+  id              text COLLATE "C" NOT NULL,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
   issuer          text NOT NULL,
   subject         text NOT NULL,
-  user_id         text NOT NULL REFERENCES users,
+  user_id         text COLLATE "C" NOT NULL REFERENCES users,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (organization_id, issuer, subject)
 );
@@ -314,21 +317,21 @@ CREATE INDEX identities_id ON identities (id);
 CREATE TABLE sso_attempts (
   state_hash      bytea PRIMARY KEY,
   browser_hash    bytea NOT NULL,
-  organization_id text NOT NULL REFERENCES organizations,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
   issuer          text NOT NULL,
-  client_id       text NOT NULL,
-  session_id      text, -- of the account that asked to be linked
+  client_id       text COLLATE "C" NOT NULL,
+  session_id      text COLLATE "C", -- of the account that asked to be linked
   expires_at      timestamptz NOT NULL
 );
 
 CREATE TABLE members (
-  id                 text NOT NULL,
-  organization_id    text NOT NULL REFERENCES organizations,
-  user_id            text REFERENCES users,
+  id                 text COLLATE "C" NOT NULL,
+  organization_id    text COLLATE "C" NOT NULL REFERENCES organizations,
+  user_id            text COLLATE "C" REFERENCES users,
   email              text, -- of an invitation; afterwards the user's own counts
   role               text NOT NULL CHECK (role IN ('OWNER', 'MANAGER', 'ADMIN', 'MEMBER')),
   status             text NOT NULL CHECK (status IN ('ACTIVE', 'INVITED', 'REMOVED_FOR_2FA')),
-  invited_by_id      text REFERENCES users,
+  invited_by_id      text COLLATE "C" REFERENCES users,
   two_factor         text NOT NULL DEFAULT '', -- the account's, so that lists can be filtered along an index; '' of an invitation
   notify_membership  boolean NOT NULL DEFAULT true,
   notify_security    boolean NOT NULL DEFAULT true,
@@ -344,11 +347,11 @@ CREATE TABLE members (
 );
 -- By its hash: an index in the order of ids would be taken for pages of members, past those of all other organizations.
 CREATE INDEX members_id ON members USING hash (id);
--- The collation of the last column is what keeps PostgreSQL to these two where a page is read in their order.
-CREATE INDEX members_status ON members (organization_id, status, id COLLATE "C");
-CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id COLLATE "C");
+-- Their last column has the other name of the ids' order, which keeps PostgreSQL to these two where a page is read along them.
+CREATE INDEX members_status ON members (organization_id, status, id COLLATE "POSIX");
+CREATE INDEX members_standing ON members (organization_id, status, role, two_factor, id COLLATE "POSIX");
 -- Whom a sweep would remove: a removal takes its member out, and writes nothing to it.
-CREATE INDEX members_without ON members (organization_id, id COLLATE "C") WHERE status = 'ACTIVE' AND two_factor = 'DISABLED';
+CREATE INDEX members_without ON members (organization_id, id COLLATE "POSIX") WHERE status = 'ACTIVE' AND two_factor = 'DISABLED';
 CREATE INDEX members_invited_search ON members USING gin (email gin_trgm_ops) WHERE status = 'INVITED';
 CREATE INDEX members_owners ON members (organization_id) WHERE role = 'OWNER' AND status = 'ACTIVE';
 CREATE UNIQUE INDEX members_user ON members (user_id, organization_id);
@@ -429,15 +432,15 @@ CREATE TRIGGER copy_two_factor_on AFTER UPDATE OF two_factor ON users FOR EACH R
 
 -- The one living link of a member. Its token is derived from the nonce with a key that the database does not have.
 CREATE TABLE invitations (
-  organization_id text NOT NULL,
-  member_id  text NOT NULL,
+  organization_id text COLLATE "C" NOT NULL,
+  member_id  text COLLATE "C" NOT NULL,
   reason     text NOT NULL CHECK (reason IN ('INVITED', 'REMOVED_FOR_2FA')),
   nonce      bytea NOT NULL,
   token_hash bytea NOT NULL UNIQUE,
   expires_at timestamptz NOT NULL,
   delivery   text NOT NULL DEFAULT 'QUEUED' CHECK (delivery IN ('QUEUED', 'SENT', 'FAILED')),
-  sent_by_id   text REFERENCES users, -- who answers for an invitation, since it stands only while they could send it; null for a service token
-  sent_with_id text, -- the API token that it was sent with, if any
+  sent_by_id   text COLLATE "C" REFERENCES users, -- who answers for an invitation, since it stands only while they could send it; null for a service token
+  sent_with_id text COLLATE "C", -- the API token that it was sent with, if any
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (organization_id, member_id),
   FOREIGN KEY (organization_id, member_id) REFERENCES members ON DELETE CASCADE
@@ -447,10 +450,10 @@ CREATE INDEX invitations_sent_by ON invitations (organization_id, sent_by_id) WH
 -- Requests to reset somebody's second factor, which wait for those who have to agree. One at a time for a person in an organization:
 -- one tenant's must not keep another's out.
 CREATE TABLE two_factor_resets (
-  id                 text PRIMARY KEY,
-  user_id            text NOT NULL REFERENCES users,
-  organization_id    text NOT NULL REFERENCES organizations, -- where it was asked for
-  requested_by_id    text NOT NULL REFERENCES users,
+  id                 text COLLATE "C" PRIMARY KEY,
+  user_id            text COLLATE "C" NOT NULL REFERENCES users,
+  organization_id    text COLLATE "C" NOT NULL REFERENCES organizations, -- where it was asked for
+  requested_by_id    text COLLATE "C" NOT NULL REFERENCES users,
   requested_by_label text NOT NULL,
   reason             text NOT NULL,
   state              text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'DONE', 'DECLINED', 'WITHDRAWN', 'EXPIRED', 'VOID')),
@@ -466,17 +469,17 @@ CREATE UNIQUE INDEX two_factor_resets_pending ON two_factor_resets (user_id, org
 CREATE INDEX two_factor_resets_expires ON two_factor_resets (expires_at) WHERE state = 'PENDING';
 
 CREATE TABLE two_factor_reset_approvals (
-  reset_id          text NOT NULL REFERENCES two_factor_resets ON DELETE CASCADE,
-  organization_id   text NOT NULL REFERENCES organizations,
-  approved_by_id    text NOT NULL REFERENCES users,
+  reset_id          text COLLATE "C" NOT NULL REFERENCES two_factor_resets ON DELETE CASCADE,
+  organization_id   text COLLATE "C" NOT NULL REFERENCES organizations,
+  approved_by_id    text COLLATE "C" NOT NULL REFERENCES users,
   approved_by_label text NOT NULL,
   created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (reset_id, organization_id)
 );
 
 CREATE TABLE teams (
-  id              text NOT NULL,
-  organization_id text NOT NULL REFERENCES organizations,
+  id              text COLLATE "C" NOT NULL,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
   slug            text NOT NULL,
   name            text NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -486,9 +489,9 @@ CREATE TABLE teams (
 CREATE INDEX teams_id ON teams (id);
 
 CREATE TABLE projects (
-  id              text NOT NULL,
-  organization_id text NOT NULL REFERENCES organizations,
-  team_id         text NOT NULL,
+  id              text COLLATE "C" NOT NULL,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
+  team_id         text COLLATE "C" NOT NULL,
   slug            text NOT NULL,
   name            text NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -500,9 +503,9 @@ CREATE INDEX projects_id ON projects (id);
 CREATE INDEX projects_team ON projects (organization_id, team_id);
 
 CREATE TABLE member_teams (
-  organization_id text NOT NULL,
-  member_id       text NOT NULL,
-  team_id         text NOT NULL,
+  organization_id text COLLATE "C" NOT NULL,
+  member_id       text COLLATE "C" NOT NULL,
+  team_id         text COLLATE "C" NOT NULL,
   PRIMARY KEY (organization_id, member_id, team_id),
   FOREIGN KEY (organization_id, member_id) REFERENCES members ON DELETE CASCADE,
   FOREIGN KEY (organization_id, team_id) REFERENCES teams
@@ -515,13 +518,13 @@ CREATE STATISTICS member_teams_of_one (dependencies) ON organization_id, team_id
 -- the order of their times, so what is left has no gap, and nothing is deleted row by row. That a number is used once is no
 -- constraint of such a table, whose key must have the time in it: numbers come from organizations.audit_seq, under the row's lock.
 CREATE TABLE audit_entries (
-  organization_id text NOT NULL REFERENCES organizations,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
   sequence        bigint NOT NULL,
-  id              text NOT NULL,
+  id              text COLLATE "C" NOT NULL,
   action          text NOT NULL,
-  actor_id        text,
+  actor_id        text COLLATE "C",
   actor_label     text NOT NULL,
-  target_id       text,
+  target_id       text COLLATE "C",
   target_label    text NOT NULL,
   message         text NOT NULL,
   ip_address      text,
@@ -546,8 +549,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries
 -- Who has done something that an organization's log tells, by their newest label: found without reading the log. Who writes the
 -- log has locked the organization, so that nobody is added twice. Those whose entries retention has dropped are of no account.
 CREATE TABLE audit_actors (
-  organization_id text NOT NULL REFERENCES organizations,
-  actor_id        text NOT NULL,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
+  actor_id        text COLLATE "C" NOT NULL,
   label           text NOT NULL,
   PRIMARY KEY (organization_id, actor_id)
 );
@@ -619,9 +622,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON security_event
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 
 CREATE TABLE sweeps (
-  id              text NOT NULL,
-  organization_id text NOT NULL REFERENCES organizations,
-  actor_id        text NOT NULL REFERENCES users,
+  id              text COLLATE "C" NOT NULL,
+  organization_id text COLLATE "C" NOT NULL REFERENCES organizations,
+  actor_id        text COLLATE "C" NOT NULL REFERENCES users,
   actor_label     text NOT NULL,
   ip_address      text,
   user_agent      text,
