@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"muster/db"
+	"muster/org"
 )
 
 func TestNetwork(t *testing.T) {
@@ -104,6 +106,85 @@ func TestOnlyAtCountsByNetwork(t *testing.T) {
 		if seen[name] == 0 {
 			t.Errorf("nothing asks for the %s: the test sees nothing", name)
 		}
+	}
+}
+
+// Wrong passwords are counted by network, and what is refused before anybody looks is none: of a hundred sign-ins with a stale
+// password ten are looked at in a quarter of an hour and counted, and neither the neighbours in the network nor the account's
+// owner elsewhere find their budgets used up by the other ninety. Where all of them are guesses the network's is.
+func TestRefusedTriesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	signIn := func(network, name, password string) error {
+		ctx := WithRequest(t.Context(), &Request{IPAddress: network, UserAgent: "test"})
+		_, err := a.SignIn(ctx, SignInInput{Email: name + "@example.com", Password: password})
+		return err
+	}
+	hash, err := a.Passwords.Hash(t.Context(), (&Request{IPAddress: "203.0.113.9"}).place(), "the right password")
+	must(t, err)
+	for _, name := range []string{"olivia", "nina"} {
+		_, u := a.person(t, name, false)
+		a.tx(t, func(tx *db.Tx) error { return tx.SetPassword(t.Context(), u.ID, hash) })
+	}
+	counted := func(key string) int {
+		return count(t, admin, `SELECT coalesce(sum(cardinality(array_remove(hits, NULL))), 0) FROM rate_limits WHERE key = $1`, key)
+	}
+	for _, c := range []struct{ who, at, network, block string }{
+		{"olivia", "198.51.100.7", "198.51.100.0/24", ""},
+		{"nobody", "2001:db8:1::7", "2001:db8:1::/64", "2001:db8:1::/48"},
+	} {
+		lookedAt := 0
+		for range 100 {
+			switch err := signIn(c.at, c.who, "a stale one"); {
+			case errors.Is(err, org.ErrCredentials):
+				lookedAt++
+			case !limited(err):
+				t.Fatal(err)
+			}
+		}
+		if lookedAt != 10 {
+			t.Errorf("%s: %d of 100 were looked at, want 10", c.at, lookedAt)
+		}
+		for _, key := range []string{
+			"password-network " + c.network, "password-network " + c.block, "password-account " + addressKey(c.who+"@example.com"),
+		} {
+			if n := counted(key); n != 10 && !strings.HasSuffix(key, " ") {
+				t.Errorf("%s: %d are counted, want the 10 that were looked at", key, n)
+			}
+		}
+		must(t, signIn(c.at, "nina", "the right password"))
+	}
+	must(t, signIn("203.0.113.7", "olivia", "the right password"))
+
+	// Nine more accounts' worth of guesses are the network's hundred.
+	for i := range 90 {
+		if err := signIn("198.51.100.7", fmt.Sprintf("other%d", i/10), "a guess"); !errors.Is(err, org.ErrCredentials) {
+			t.Fatalf("guess %d: %v, want INVALID_CREDENTIALS", i+1, err)
+		}
+	}
+	if err := signIn("198.51.100.7", "nina", "the right password"); !limited(err) {
+		t.Errorf("after a hundred guesses: %v, want RATE_LIMITED", err)
+	}
+}
+
+// Nor is a right password whose sign-in the account's budget refuses: the network that went on trying is let in again with the
+// others.
+func TestRefusedSignInsAreNotCounted(t *testing.T) {
+	t.Parallel()
+	a, admin := open(t, "")
+	_, u := a.person(t, "olivia", false)
+	key := passwordKey(u)
+	_, err := admin.Exec(t.Context(), `INSERT INTO rate_limits (key, hits, expires_at) VALUES ($1, array_fill(clock_timestamp(), ARRAY[60]), clock_timestamp() + interval '1 day')`,
+		"sign-in-account "+key)
+	must(t, err)
+	for range 40 {
+		_, err := a.spendSignIn(t.Context(), a.anybody(t), &claimed{key: key, user: u})
+		if refusal := new(org.Error); !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Message, "Too many sign-ins to this account from browsers") {
+			t.Fatalf("got %v, want the account's refusal", err)
+		}
+	}
+	if n := count(t, admin, `SELECT cardinality(array_remove(hits, NULL)) FROM rate_limits WHERE key = $1`, "sign-in "+key+" 203.0.113.0/24"); n != 0 {
+		t.Errorf("%d are counted, want none", n)
 	}
 }
 

@@ -151,7 +151,8 @@ func (t *tally) forgive(ctx context.Context) { t.app.forgiveAll(ctx, t.hits) }
 
 // spendPassword counts a try of a password: by network, by account and network, and by account. Where that is used up,
 // a browser that the account knows, which its device cookie says, has a budget of its own that nobody else can spend: an
-// attacker cannot lock a victim out.
+// attacker cannot lock a victim out. A try that is refused has been counted by nothing: nobody looks at it, so it is no wrong
+// password, and a program that goes on with an old one does not use up what its whole network has.
 func (a *App) spendPassword(ctx context.Context, r *Request, c *claimed) (*tally, error) {
 	t := &tally{app: a}
 	err := t.spend(ctx, r.at(limitPasswordNetwork, "")...)
@@ -167,7 +168,11 @@ func (a *App) spendPassword(ctx context.Context, r *Request, c *claimed) (*tally
 	if limited(err) && c.browser != "" {
 		err = t.spend(ctx, hit{limitPasswordKnown, c.key + " " + c.browser})
 	}
-	return t, err
+	if err != nil {
+		t.forgive(ctx)
+		return nil, err
+	}
+	return t, nil
 }
 
 // tryPassword compares a password, having counted the try, and gives the hash that it was found right by. Only a wrong one stays
@@ -219,7 +224,11 @@ func (a *App) spendSignIn(ctx context.Context, r *Request, c *claimed) (*tally, 
 				"not you, change your password.", err)
 		}
 	}
-	return t, err
+	if err != nil { // nobody was signed in
+		t.forgive(ctx)
+		return nil, err
+	}
+	return t, nil
 }
 
 // warnOfPasswords tells the owner of an account, once a day, that one of its budgets is used up, and gives the refusal. Nobody is
