@@ -91,12 +91,17 @@ func (a *App) Authenticate(ctx context.Context, r *Request) (context.Context, st
 	return ctx, s.ID, a.use(ctx, s)
 }
 
-// AccountOf is whose session a context of Authenticate's is; "" for nobody's, and for a service token, which is no person's.
+// AccountOf is whose session a context of Authenticate's is: the account's id, the organization's of a service token, which is
+// no person's, and "" for nobody's.
 func AccountOf(ctx context.Context) string {
-	if s := request(ctx).session; s != nil && !s.Service() {
+	switch s := request(ctx).session; {
+	case s == nil:
+		return ""
+	case s.Service():
+		return *s.Token.OrganizationID
+	default:
 		return s.User.ID
 	}
-	return ""
 }
 
 // Resume is Authenticate for each operation of a socket: the session that the socket began with, read again. The context

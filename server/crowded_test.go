@@ -44,13 +44,16 @@ func TestOneNetworkTakesNotAllSockets(t *testing.T) {
 	}
 }
 
-// An account's sockets are counted together, whichever of its sessions and tokens they are of; a service token is counted by itself.
+// An account's sockets are counted together, whichever of its sessions and tokens they are of, and so are those of an
+// organization's service tokens, however many it makes.
 func TestOneAccountTakesNotAllSockets(t *testing.T) {
 	t.Parallel()
 	m := start(t)
 	m.Sockets.MaxAccountSockets, m.Sockets.MaxSessionSockets = 2, 3
 	vera, otto := m.someone(t, "Vera"), m.signUp(t, "Otto")
-	service := vera.serviceToken(t, vera.organization(t), "audit:read").Token
+	mine, other := vera.organization(t), vera.organization(t)
+	screen, wall := vera.serviceToken(t, mine, "audit:read").Token, vera.serviceToken(t, mine, "audit:read").Token
+	elsewheres := vera.serviceToken(t, other, "audit:read").Token
 	elsewhere := *vera
 	elsewhere.signIn(t)
 	code := func(token string) int {
@@ -75,10 +78,11 @@ func TestOneAccountTakesNotAllSockets(t *testing.T) {
 		{vera.Token, 4429},
 		{elsewhere.Token, 4429},
 		{otto.Token, 0},
-		{service, 0},
-		{service, 0},
-		{service, 0},
-		{service, 4429},
+		{screen, 0},
+		{wall, 0},
+		{screen, 4429},
+		{wall, 4429},
+		{elsewheres, 0},
 	} {
 		if got := code(step.token); got != step.want {
 			t.Errorf("socket %d: got %d, want %d", i+1, got, step.want)

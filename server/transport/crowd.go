@@ -12,7 +12,7 @@ type crowd struct {
 	networks  map[netip.Prefix]int
 	strangers map[netip.Prefix]int // those among them without a session
 	unknown   int                  // those without a session, of all networks
-	accounts  map[string]int       // those of an account, by all its sessions
+	accounts  map[string]int       // those of an account by all its sessions, of an organization by all its service tokens
 	running   map[string]int       // the operations on those
 }
 

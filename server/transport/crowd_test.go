@@ -218,7 +218,7 @@ func TestOperationsOfAnAccountAreBounded(t *testing.T) {
 	second.follow("1", 0)
 	eventually(t, "three run", func() bool { return a.ws.Stats().Operations == 3 })
 	second.follow("2", 0)
-	second.expect("error", "2", `[{"message":"An account runs at most 3 operations at a time, on all its sockets together. Close a page first.",`+
+	second.expect("error", "2", `[{"message":"An account, or an organization by its tokens, runs at most 3 operations at a time, on all sockets together. Close a page or program first.",`+
 		`"extensions":{"code":"RATE_LIMITED","retryAfter":5}}]`)
 	first.send(`{"id":"1","type":"complete"}`)
 	eventually(t, "two run", func() bool { return a.ws.Stats().Operations == 2 })

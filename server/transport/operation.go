@@ -80,7 +80,7 @@ func (s *socket) subscribe(m message) {
 			"A socket runs at most %d operations at a time. Complete one first.", s.transport.MaxOperations)}))
 	case !begins:
 		s.send(*s.errorFrame(op, gqlerror.List{tooMany(startAgain,
-			"An account runs at most %d operations at a time, on all its sockets together. Close a page first.", s.transport.MaxAccountOperations)}))
+			"An account, or an organization by its tokens, runs at most %d operations at a time, on all sockets together. Close a page or program first.", s.transport.MaxAccountOperations)}))
 	default:
 		s.transport.operations.Add(1)
 		s.spawn(op, func() { s.run(op, request{payload: m.payload}) })

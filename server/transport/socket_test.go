@@ -132,13 +132,14 @@ func TestSocketsOfASessionAreBounded(t *testing.T) {
 	a.connect(t, "ann")
 }
 
-// An account has so many sockets in all its sessions together; another account, and what is nobody's, has its own.
+// An account has so many sockets in all its sessions together; another account has its own, and what no account is named for
+// has as many as its session.
 func TestSocketsOfAnAccountAreBounded(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(a *api, ws *transport.WebSocket, http *transport.HTTP, limits *transport.Limits) {
 		sessions(a, ws, http, limits)
 		ws.MaxSessionSockets, ws.MaxAccountSockets = 3, 4
-		ws.Account = func(ctx context.Context) string { // sessions are named "account/number", service tokens "token"
+		ws.Account = func(ctx context.Context) string { // sessions are named "account/number", one of no account "token"
 			account, _, person := strings.Cut(strings.TrimPrefix(ctx.Value(userKey{}).(string), "user of "), "/")
 			if !person {
 				return ""
@@ -157,8 +158,8 @@ func TestSocketsOfAnAccountAreBounded(t *testing.T) {
 		a.connect(t, session)
 	}
 	refused("ann/1", "Too many sockets of this session: at most 3")
-	refused("ann/2", "Too many sockets of this account: at most 4. Close some tabs or programs")
-	refused("ann/3", "Too many sockets of this account: at most 4. Close some tabs or programs")
+	refused("ann/2", "Too many sockets of this account, or of this organization's tokens: at most 4. Close some tabs or programs")
+	refused("ann/3", "Too many sockets of this account, or of this organization's tokens: at most 4. Close some tabs or programs")
 	for _, session := range []string{"bob/1", "bob/1", "token", "token", "token"} {
 		a.connect(t, session)
 	}
@@ -166,7 +167,7 @@ func TestSocketsOfAnAccountAreBounded(t *testing.T) {
 	_ = first.Close()
 	eventually(t, "the place is free", func() bool { return a.ws.Stats().Sockets == 8 })
 	a.connect(t, "ann/3")
-	refused("ann/2", "Too many sockets of this account: at most 4. Close some tabs or programs")
+	refused("ann/2", "Too many sockets of this account, or of this organization's tokens: at most 4. Close some tabs or programs")
 	if got := a.ws.Sessions(); !slices.Equal(got, []string{"ann/1", "ann/2", "ann/3", "bob/1", "token"}) {
 		t.Errorf("got %q", got)
 	}

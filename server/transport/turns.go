@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// turns lets operations begin a few at a time, those of each account in turn. After a restart thousands subscribe in the same
+// turns lets operations begin a few at a time, those of each account in turn; an organization's service tokens are one. After a restart thousands subscribe in the same
 // second, and each has its session looked up, the gate asked and the table read: all at once they would wait for the
 // database together until none is served in time, and everybody else's requests with them.
 //

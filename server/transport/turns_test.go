@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -87,29 +88,46 @@ func TestAStormBeginsInTurn(t *testing.T) {
 	modest.expect("next", "1", "")
 }
 
-// One account does not take all turns, also where nobody else wants one at that moment: whoever comes finds one.
+// One account does not take all turns, by however many sessions or tokens it asks, also where nobody else wants one at that
+// moment: whoever comes finds one.
 func TestOneAccountLeavesTurns(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.MaxStarting = 4 }))
-	gate := &slowGate{next: make(chan struct{})}
-	a.journal.setGate(gate.ask)
-	greedy := a.connect(t, "greedy")
-	for i := range 10 {
-		greedy.follow(fmt.Sprint(i), 0)
+	for _, sessions := range [][]string{
+		{"greedy"},
+		{"greedy/1", "greedy/2", "greedy/3", "greedy/4", "greedy/5"},
+	} {
+		t.Run(fmt.Sprintf("of %d sessions", len(sessions)), func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, config(func(ws *transport.WebSocket) {
+				ws.MaxStarting = 4
+				ws.Account = func(ctx context.Context) string {
+					account, _, _ := strings.Cut(strings.TrimPrefix(ctx.Value(userKey{}).(string), "user of "), "/")
+					return account
+				}
+			}))
+			gate := &slowGate{next: make(chan struct{})}
+			a.journal.setGate(gate.ask)
+			for _, session := range sessions {
+				greedy := a.connect(t, session)
+				for i := range 10 / len(sessions) {
+					greedy.follow(fmt.Sprint(i), 0)
+				}
+			}
+			eventually(t, "the others wait", func() bool { return a.ws.Stats().Waiting == 9 })
+			modest := a.connect(t, "modest")
+			modest.follow("1", 0)
+			eventually(t, "both are asked about", func() bool { return len(gate.askedAbout()) == 2 })
+			if asked := gate.askedAbout(); !strings.HasPrefix(asked[0], "greedy") || asked[1] != "modest" {
+				t.Errorf("the gate was asked about %s", asked)
+			}
+			for range 11 {
+				gate.next <- struct{}{}
+			}
+			eventually(t, "everybody is served", func() bool {
+				return a.ws.Stats() == transport.Stats{Sockets: len(sessions) + 1, Operations: 11, Groups: 1}
+			})
+		})
 	}
-	eventually(t, "the others wait", func() bool { return a.ws.Stats().Waiting == 9 })
-	modest := a.connect(t, "modest")
-	modest.follow("1", 0)
-	eventually(t, "both are asked about", func() bool { return len(gate.askedAbout()) == 2 })
-	if asked := strings.Join(gate.askedAbout(), " "); asked != "greedy modest" {
-		t.Errorf("the gate was asked about %s", asked)
-	}
-	for range 11 {
-		gate.next <- struct{}{}
-	}
-	eventually(t, "everybody is served", func() bool {
-		return a.ws.Stats() == transport.Stats{Sockets: 2, Operations: 11, Groups: 1}
-	})
 }
 
 // A subscription that has begun and goes on by itself, because its group is over, waits for its turn as long as that takes.

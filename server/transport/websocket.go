@@ -53,8 +53,9 @@ type WebSocket struct {
 	// socket with 4403. The context that it gets ends with the socket, or after OperationTimeout
 	// if it has not answered by then; the one that it answers must come from it. It may be nil.
 	Authenticate func(ctx context.Context, r *http.Request, payload map[string]any) (context.Context, string, error)
-	// Account answers whose session a context of Authenticate's is, "" for nobody's: what MaxAccountSockets counts by. It may
-	// be nil.
+	// Account answers whose session a context of Authenticate's is, "" for nobody's: an account's, or an organization's, whose
+	// service tokens together are one account here. MaxAccountSockets and MaxAccountOperations count by it, and it has a
+	// quarter of the turns of MaxStarting. It may be nil.
 	Account func(ctx context.Context) string
 	// Begin is called before each operation and answers the operation's context: what was
 	// true of the socket at connection_init may have ended since. An error ends the operation
@@ -315,7 +316,7 @@ func (t *WebSocket) join(s *socket, key, account string) (full string) {
 	case len(group) >= t.MaxSessionSockets:
 		return fmt.Sprintf("Too many sockets of this session: at most %d", t.MaxSessionSockets)
 	case account != "" && t.crowd.accounts[account] >= t.MaxAccountSockets:
-		return fmt.Sprintf("Too many sockets of this account: at most %d. Close some tabs or programs", t.MaxAccountSockets)
+		return fmt.Sprintf("Too many sockets of this account, or of this organization's tokens: at most %d. Close some tabs or programs", t.MaxAccountSockets)
 	}
 	if group == nil {
 		group = map[*socket]struct{}{}
