@@ -110,8 +110,8 @@ func (a *App) Start(ctx context.Context, liveSessions func() []string) error {
 		a.every(loops, pollInterval, func(ctx context.Context) error { return a.poll(ctx, liveSessions()) })
 	})
 	a.loop(func() { a.every(loops, takeOverInterval, a.takeOverSweeps) })
-	a.loop(func() { a.every(loops, cleanUpInterval, a.cleanUp) })
-	a.loop(func() { a.every(loops, retentionInterval, a.retain) })
+	a.loop(func() { a.every(loops, cleanUpInterval, unhurried(a.cleanUp)) })
+	a.loop(func() { a.every(loops, retentionInterval, unhurried(a.retain)) })
 	return nil
 }
 
@@ -135,6 +135,19 @@ const (
 	// Months come and go slowly, and their tables are made months ahead: an hour that fails is made good by the next.
 	retentionInterval = time.Hour
 )
+
+// housekeeping is how long a round of what deletes and drops may take: after a long rest there may be a lot of it, and what is
+// stopped half-way has done nothing. All other work has db.Patience for each statement.
+const housekeeping = 10 * time.Minute
+
+// unhurried gives a task as long.
+func unhurried(task func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, housekeeping)
+		defer cancel()
+		return task(ctx)
+	}
+}
 
 func (a *App) loop(fn func()) { a.loops.Go(fn) }
 

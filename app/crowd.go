@@ -27,6 +27,9 @@ var (
 	crowdFactor = []org.AuthenticatorKind{org.KindTOTP, org.KindTOTP, org.KindTOTP, org.KindSecurityKey, org.KindPhone}
 )
 
+// crowdPatience is how long that may take: a hundred thousand people are a few statements, of which each is long.
+const crowdPatience = 10 * time.Minute
+
 // SeedCrowd adds a large organization to the demo, owned by the demo's owner, with as many members: to try the screens with.
 // Nobody can sign in as them. It does nothing where the organization is there already, or where there is no demo.
 func (a *App) SeedCrowd(ctx context.Context, members int) (done bool, err error) {
@@ -40,6 +43,8 @@ func (a *App) SeedCrowd(ctx context.Context, members int) (done bool, err error)
 	if err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, crowdPatience)
+	defer cancel()
 	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
 		// As whoever creates an organization: its owner's factors stay as they are until it is there.
 		if _, err := tx.LockUser(ctx, owner.ID); err != nil {

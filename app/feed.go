@@ -72,7 +72,11 @@ func (f *feed) join(ctx context.Context, organizationID string) (*watcher, error
 			return w, nil
 		}
 		f.mu.Unlock()
-		sequences, err := f.app.DB.AuditSequences(ctx, []string{organizationID})
+		var sequences map[string]int
+		err := f.app.patiently(ctx, func() (err error) {
+			sequences, err = f.app.DB.AuditSequences(ctx, []string{organizationID})
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("find the end of the log: %w", err)
 		}
@@ -114,7 +118,8 @@ func (f *feed) wake(t *topic) {
 	}
 }
 
-// read reads the new entries of the topics that are woken, until none is.
+// read reads the new entries of the topics that are woken, until none is. It reads for everybody, so it must not wait for a
+// connection that has gone dead: the statement has db.Patience, and then they are read again.
 func (f *feed) read() {
 	ctx := f.reading
 	for {
@@ -129,7 +134,12 @@ func (f *feed) read() {
 		logs, err := f.app.DB.AuditSince(ctx, after, page)
 		if err != nil {
 			if ctx.Err() == nil {
-				f.app.Log.WarnContext(ctx, "new entries were not read; the poll will try again", "err", err)
+				f.app.Log.WarnContext(ctx, "new entries were not read; they will be asked for again", "err", err)
+			}
+			f.again(topics)
+			select {
+			case <-ctx.Done():
+			case <-time.After(faultPause):
 			}
 			continue
 		}
@@ -152,6 +162,15 @@ func (f *feed) woken() (topics []*topic, after map[string]int) {
 	}
 	f.reads = len(topics) > 0
 	return topics, after
+}
+
+// again takes back that topics were read.
+func (f *feed) again(topics []*topic) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range topics {
+		t.woken = true
+	}
 }
 
 // hand queues entries for everybody who watches. Sweeps end without an entry, so even none is a sign of life.

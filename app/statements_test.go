@@ -35,6 +35,16 @@ type statement struct{ text, answer string }
 // between gives a database's URL that leads through it.
 func (s *statements) between(t *testing.T, url string) string {
 	t.Helper()
+	return relay(t, url, func(client, server net.Conn) {
+		sent := make(chan *statement, 1000) // and not answered
+		go func() { defer func() { _ = client.Close() }(); _ = s.backward(client, server, sent) }()
+		go func() { defer func() { _ = server.Close() }(); _ = s.forward(server, client, sent) }()
+	})
+}
+
+// relay gives a database's URL whose connections pass is given, with those that it is to pass on to.
+func relay(t *testing.T, url string, pass func(client, server net.Conn)) string {
+	t.Helper()
 	config, err := pgx.ParseConfig(url)
 	must(t, err)
 	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // the path of a socket has at most 107 bytes, and TempDir holds the test's name
@@ -55,9 +65,7 @@ func (s *statements) between(t *testing.T, url string) string {
 				_ = client.Close()
 				return
 			}
-			sent := make(chan *statement, 1000) // and not answered
-			go func() { defer func() { _ = client.Close() }(); _ = s.backward(client, server, sent) }()
-			go func() { defer func() { _ = server.Close() }(); _ = s.forward(server, client, sent) }()
+			pass(client, server)
 		}
 	}()
 	return fmt.Sprintf("postgres://%s@/%s?host=%s&port=5432&sslmode=disable", config.User, config.Database, dir)

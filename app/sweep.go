@@ -274,11 +274,14 @@ func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, 
 		defer a.feed.leave(w)
 		var last org.Sweep
 		for {
-			now, err := a.DB.Sweep(ctx, id)
-			if err == nil {
-				// Asked after it was read: what is delivered is older than the answer.
-				_, err = a.read(ctx, sweep.OrganizationID, org.SeeSecurity)
-			}
+			var now *org.Sweep
+			err := a.patiently(ctx, func() (err error) {
+				if now, err = a.DB.Sweep(ctx, id); err == nil {
+					// Asked after it was read: what is delivered is older than the answer.
+					_, err = a.read(ctx, sweep.OrganizationID, org.SeeSecurity)
+				}
+				return err
+			})
 			if err != nil {
 				yield(nil, err)
 				return

@@ -255,8 +255,8 @@ func (r *reader) readOn(ctx context.Context) error {
 	}
 }
 
-// How often a statement of a watch is tried again that failed without being refused, and how long is waited before: for as long as
-// a failover may take.
+// How often a statement of a watch is tried again that failed without being refused, or had no answer within db.Patience, and how
+// long is waited before: for as long as a failover may take.
 const (
 	faultTries = 20
 	faultPause = 500 * time.Millisecond
@@ -361,7 +361,11 @@ func (a *App) watchViewer(ctx context.Context, organizationID string, deliver fu
 	defer a.feed.leave(w)
 	var told *org.Member
 	for {
-		now, err := a.ViewerIn(ctx, organizationID)
+		var now *org.Member
+		err := a.patiently(ctx, func() (err error) {
+			now, err = a.ViewerIn(ctx, organizationID)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -75,6 +75,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = poolSize
 	}
+	config.PingTimeout, config.ConnConfig.Tracer = pingPatience, bound{}
+	if config.ConnConfig.ConnectTimeout == 0 { // connect_timeout of the URL
+		config.ConnConfig.ConnectTimeout = connectPatience
+	}
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, "SET ROLE "+AppRole); err != nil {
 			return fmt.Errorf("become the role %[1]s (GRANT %[1]s TO the role of DATABASE_URL, or let DATABASE_URL sign in as %[1]s): %[2]w", AppRole, err)
