@@ -250,7 +250,7 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 		if err != nil {
 			return s.errorFrame(op, gqlerror.List{recovered(ctx, s.exec, err)}), nil
 		}
-		err = s.outbox.put(frame{op: op, kind: "next", payload: payload}, s.transport.WriteTimeout)
+		err = s.queue(frame{op: op, kind: "next", payload: payload}, func() bool { return subscription.Err() != nil })
 		if errors.Is(err, errOutboxFull) {
 			s.tooSlow(subscription.Err() != nil)
 		}
@@ -326,7 +326,7 @@ func (s *socket) finish(op *operation, f frame) {
 	}
 	deadline := time.NewTimer(s.transport.WriteTimeout)
 	defer deadline.Stop()
-	if err := s.outbox.put(f, s.transport.WriteTimeout); err != nil {
+	if err := s.queue(f, func() bool { return f.written != nil }); err != nil {
 		if errors.Is(err, errOutboxFull) {
 			s.tooSlow(f.written != nil)
 		}

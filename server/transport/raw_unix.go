@@ -23,7 +23,7 @@ func rawConnection(connection net.Conn) syscall.RawConn {
 }
 
 // tryWrite writes as much as the kernel has room for. It says that it is not done where there is none: it is called again
-// when there is, or not, when the time is over.
+// when there is, or when a part of the client's time is over.
 func (w *writer) tryWrite(descriptor uintptr) bool {
 	for len(w.rest) > 0 {
 		n, err := syscall.Write(int(descriptor), w.rest)
@@ -32,8 +32,7 @@ func (w *writer) tryWrite(descriptor uintptr) bool {
 			w.rest = w.rest[n:]
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EAGAIN):
-			w.wait()
-			return false
+			return !w.wait(unsent(int(descriptor)))
 		case err == nil:
 			w.failed = io.ErrUnexpectedEOF
 			return true

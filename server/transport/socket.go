@@ -60,6 +60,7 @@ type socket struct {
 	reason  string
 	live    map[string]*operation
 	running int
+	taken   int // counts the moments at which the client, while behind, has taken in something
 	// asked counts the operations that were begun; askedBefore is what endIdle saw of it.
 	asked, askedBefore int
 }
@@ -112,13 +113,43 @@ func (s *socket) isClosing() bool {
 }
 
 // allowWriting sets until when the client may take in what is being written, zero for no end, unless the socket is ending:
-// then its own deadline stands.
-func (s *socket) allowWriting(until time.Time) {
+// then its own deadline stands, which it says.
+func (s *socket) allowWriting(until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
 		_ = s.wire.SetWriteDeadline(until) // An error shows at the write.
 	}
+	return !s.closed
+}
+
+// takesIn notes that the client, which is behind, has taken in something: that is a sign of life too, as pings wait behind
+// what it has not read.
+func (s *socket) takesIn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken++
+	if !s.closed && s.asked > 0 { // before it has asked for something, connection_init has its own time
+		_ = s.connection.SetReadDeadline(time.Now().Add(2 * s.transport.PingInterval)) // An error shows at the next read.
+	}
+}
+
+// queue queues a frame. Where there is no room it waits until the client has taken in nothing for the write timeout, or is
+// to learn that it lost access: that has one write timeout.
+func (s *socket) queue(f frame, lost func() bool) error {
+	for {
+		before := s.hasTaken()
+		err := s.outbox.put(f, s.transport.WriteTimeout)
+		if !errors.Is(err, errOutboxFull) || s.hasTaken() == before || lost() {
+			return err
+		}
+	}
+}
+
+func (s *socket) hasTaken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
 
 // listen gives the client the time until its next sign of life, unless the socket is ending.
@@ -310,7 +341,7 @@ func (s *socket) begin(m message) {
 
 // send queues a message of the connection itself.
 func (s *socket) send(f frame) {
-	if err := s.outbox.put(f, s.transport.WriteTimeout); errors.Is(err, errOutboxFull) {
+	if err := s.queue(f, func() bool { return false }); errors.Is(err, errOutboxFull) {
 		s.close(websocket.CloseTryAgainLater, "Too slow")
 	}
 }

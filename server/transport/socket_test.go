@@ -449,6 +449,46 @@ func TestAStalledClientIsCut(t *testing.T) {
 	other.expectQuiet()
 }
 
+// A client that reads slowly, but reads, is kept, whatever waits for it: many messages or a large one.
+func TestWhoReadsSlowlyIsKept(t *testing.T) {
+	t.Parallel()
+	const timeout = 500 * time.Millisecond
+	for what, size := range map[string]int{"many messages": 1000, "large ones": 1 << 20} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout, ws.PingInterval = timeout, 3*timeout/2 }))
+			c := a.connect(t, "ann")
+			wire := c.NetConn().(*net.TCPConn)
+			if err := wire.SetReadBuffer(8 << 10); err != nil {
+				t.Fatal(err)
+			}
+			s := a.watch(c, "x")
+			go func() {
+				for event := strings.Repeat("x", size); ; {
+					select {
+					case s.events <- event:
+					case <-s.done:
+						return
+					}
+				}
+			}()
+			tick := time.NewTicker(timeout / 20)
+			defer tick.Stop()
+			piece := make([]byte, 2<<10) // 80 KiB a second
+			_ = wire.SetReadDeadline(time.Now().Add(patience))
+			for began := time.Now(); time.Since(began) < 8*timeout; <-tick.C {
+				if _, err := wire.Read(piece); err != nil {
+					t.Fatalf("closed after %s: %v", time.Since(began), err)
+				}
+			}
+			if got := a.ws.Stats().Sockets; got != 1 {
+				t.Errorf("%d sockets are open", got)
+			}
+			receive(t, s.done) // It reads no more.
+		})
+	}
+}
+
 func TestAStuckMessageIsCut(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, config(func(ws *transport.WebSocket) { ws.WriteTimeout = 100 * time.Millisecond }))

@@ -73,8 +73,8 @@ type WebSocket struct {
 
 	// InitTimeout is how long a socket may wait with connection_init (4408). Default 3 s.
 	InitTimeout time.Duration
-	// WriteTimeout is how long one message may take to be written, and how long an operation
-	// waits for room in the socket's queue, before the socket is closed. Default 2 s.
+	// WriteTimeout is how long a client that is behind may take in nothing, and how long the frame that tells of lost access
+	// may take to be written, before the socket is closed. Who reads slowly, but reads, is kept. Default 2 s.
 	WriteTimeout time.Duration
 	// PingInterval is the time between pings, both the protocol's message and the control frame.
 	// A socket from which nothing came for two intervals is closed. Default 15 s.

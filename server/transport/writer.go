@@ -2,7 +2,9 @@ package transport
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -15,6 +17,12 @@ const (
 	maxBatchFrames = 16
 	maxBatchBytes  = 64 << 10
 )
+
+// waitParts is how often in a write timeout it is looked at whether a client has taken in something.
+const waitParts = 8
+
+// writePiece is how many bytes a client must take in within the write timeout where nobody knows what the kernel holds.
+const writePiece = 4 << 10
 
 // The first bytes of what a server writes (RFC 6455, section 5.2): final, and not masked.
 const (
@@ -198,6 +206,8 @@ type writer struct {
 	rest   []byte             // what is still to be written
 	failed error              // why it was not
 	waited bool               // it has waited for a socket, and others have taken its place
+	behind int                // bytes that the client had not taken in when that was last looked at
+	since  time.Time          // when they last became fewer
 	try    func(uintptr) bool // its method, once for all turns
 }
 
@@ -277,13 +287,10 @@ func (w *writer) write() error {
 		return nil
 	}
 	w.rest, w.failed = w.bytes, nil
-	if raw := w.socket.raw; raw != nil {
-		if err := raw.Write(w.try); err != nil {
-			w.failed = err
-		}
+	if w.socket.raw != nil {
+		w.writeRaw()
 	} else {
-		w.wait()
-		_, w.failed = w.socket.wire.Write(w.rest)
+		w.writePieces()
 	}
 	if w.failed != nil {
 		return fmt.Errorf("write to a WebSocket: %w", w.failed)
@@ -294,14 +301,65 @@ func (w *writer) write() error {
 	return nil
 }
 
-// wait gives the socket its time, before the writer waits until it can be written, and the writer's place to another.
-func (w *writer) wait() {
-	if w.waited {
-		return
+// writeRaw writes the rest without waiting, as far as there is room, and then waits part by part of the write timeout.
+func (w *writer) writeRaw() {
+	for last := false; ; {
+		err := w.socket.raw.Write(w.try)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || last {
+			w.failed = err
+			return
+		}
+		// The end of a socket has set its own deadline, which may have come just after the part's was over.
+		last = !w.socket.allowWriting(w.part())
 	}
-	w.waited = true
-	w.socket.allowWriting(time.Now().Add(w.socket.transport.WriteTimeout))
-	w.socket.transport.writers.leave()
+}
+
+// writePieces writes the rest where it cannot be written without waiting, a piece in each write timeout.
+func (w *writer) writePieces() {
+	s := w.socket
+	w.giveWay()
+	for len(w.rest) > 0 && w.failed == nil {
+		s.allowWriting(time.Now().Add(s.transport.WriteTimeout))
+		var n int
+		n, w.failed = s.wire.Write(w.rest[:min(len(w.rest), writePiece)])
+		w.rest = w.rest[n:]
+		s.takesIn()
+	}
+}
+
+// wait is called where the kernel has no room for the rest, with the bytes that it holds. It says whether the client
+// has time left: it has the write timeout anew whenever it has taken in something, so that who reads slowly is kept, and who
+// reads nothing is not.
+func (w *writer) wait(unsent int) bool {
+	now, behind := time.Now(), len(w.rest)+unsent
+	switch {
+	case !w.waited:
+		w.since = now
+		w.giveWay()
+	case behind < w.behind:
+		w.since = now
+		w.socket.takesIn()
+	case now.Sub(w.since) >= w.socket.transport.WriteTimeout:
+		w.failed = os.ErrDeadlineExceeded
+		return false
+	}
+	w.behind = behind
+	w.socket.allowWriting(w.part())
+	return true
+}
+
+// part is when it is to be looked at again what the client has taken in.
+func (w *writer) part() time.Time { return time.Now().Add(w.socket.transport.WriteTimeout / waitParts) }
+
+// giveWay gives the writer's place to another, before it waits.
+func (w *writer) giveWay() {
+	if !w.waited {
+		w.waited = true
+		w.socket.transport.writers.leave()
+	}
 }
 
 // mayWrite asks, right before a frame is written, whether anyone still wants it, and frees
