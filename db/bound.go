@@ -21,6 +21,11 @@ const (
 	connectPatience = 5 * time.Second
 )
 
+// idleTransaction is how long PostgreSQL keeps a transaction, in milliseconds, of which it hears nothing between two statements: else
+// one whose network has died holds its organization's lock until the kernel gives the connection up, which takes hours. What Muster
+// does between two statements takes moments.
+const idleTransaction = "60000"
+
 // bound puts an end to every statement that has none: pgx goes on with the context that a tracer gives it.
 type bound struct{}
 

@@ -53,7 +53,7 @@ func TestEveryStatementEnds(t *testing.T) {
 			t.Parallel()
 			ended := make(chan error, 1)
 			began := time.Now()
-			go func() { ended <- run(context.WithoutCancel(t.Context())) }()
+			go func() { ended <- run(t.Context()) }()
 			select {
 			case err := <-ended:
 				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took < db.Patience {
@@ -71,4 +71,15 @@ func TestEveryStatementEnds(t *testing.T) {
 		_, err := d.Pool().Exec(ctx, `SELECT pg_sleep($1)`, (db.Patience + time.Second).Seconds())
 		must(t, err)
 	})
+}
+
+// TestNobodyIsWaitedForInATransaction: PostgreSQL ends a transaction whose client has gone without a word, and with it its locks.
+func TestNobodyIsWaitedForInATransaction(t *testing.T) {
+	t.Parallel()
+	d, _ := open(t)
+	var timeout string
+	must(t, d.Pool().QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&timeout))
+	if timeout != "1min" {
+		t.Errorf("a silent transaction is waited for %s, want 1min", timeout)
+	}
 }
