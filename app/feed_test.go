@@ -239,6 +239,7 @@ func TestWokenTogetherAreReadTogether(t *testing.T) {
 		}
 		within(t, "the reader", a.loops.Wait)
 	})
+	reads = slices.DeleteFunc(reads, func(run string) bool { return strings.Contains(run, "pg_notify") }) // of what was written before
 	if len(reads) != 1 || !strings.Contains(reads[0], "FROM unnest") {
 		t.Errorf("read by %q, want one statement", reads)
 	}
