@@ -17,8 +17,6 @@ import (
 	"muster/server/settings"
 )
 
-var errNoSession = errors.New("the token of connection_init belongs to no session: sign in again")
-
 // greet tells whoever started the server where everything is, and a demo's passwords, once.
 func greet(w io.Writer, s settings.Settings, demo *app.Demo) {
 	var b strings.Builder

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -142,6 +143,8 @@ func bearer(authorization string) string {
 	}
 	return authorization
 }
+
+var errNoSession = fmt.Errorf("%w: the token of connection_init belongs to no session: sign in again", transport.ErrForbidden)
 
 // authenticate finds the session of a socket: of connection_init's payload, of the Authorization header, or of the cookie.
 // Who names a session that does not hold is refused; who names none may ask what needs none.

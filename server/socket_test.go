@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"muster/secret"
 )
 
 // socket is a client of graphql-transport-ws.
@@ -126,4 +128,20 @@ func (s *socket) ends(id string) string {
 	}
 	code, _ := errors[0].Extensions["code"].(string)
 	return code
+}
+
+// A token that belongs to no session is refused. While nobody can look that up it is not: the client is told to come back.
+func TestRefusedIsNotUnknown(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	p := m.signUp(t, "Paula")
+	if code := m.init(t, secret.NewToken()).closedWith(); code != 4403 {
+		t.Errorf("a token of nobody's was closed with %d, want 4403", code)
+	}
+	m.exec(t, `ALTER TABLE sessions RENAME TO gone`)
+	if code := m.init(t, p.Token).closedWith(); code != websocket.CloseTryAgainLater {
+		t.Errorf("a session that could not be looked up was closed with %d, want 1013", code)
+	}
+	m.exec(t, `ALTER TABLE gone RENAME TO sessions`)
+	m.dial(t, p.Token)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -215,12 +216,15 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // sessions makes an API authenticate by connection_init: the authorization is the session's key,
-// and "stranger" is refused.
+// "stranger" is refused, and for "unknown" nobody can say.
 func sessions(_ *api, ws *transport.WebSocket, _ *transport.HTTP, _ *transport.Limits) {
 	ws.Authenticate = func(ctx context.Context, _ *http.Request, payload map[string]any) (context.Context, string, error) {
 		key := transport.Authorization(payload)
-		if key == "stranger" {
-			return nil, "", errors.New("no such session")
+		switch key {
+		case "stranger":
+			return nil, "", fmt.Errorf("%w: no such session", transport.ErrForbidden)
+		case "unknown":
+			return nil, "", errors.New("the database does not answer")
 		}
 		return context.WithValue(ctx, userKey{}, "user of "+key), key, nil
 	}

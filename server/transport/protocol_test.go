@@ -65,6 +65,12 @@ func TestProtocol(t *testing.T) {
 		c.send(`{"type":"connection_init","payload":{"authorization":"stranger"}}`)
 		c.expectClose(4403, "Forbidden", "connection_ack")
 	})
+	t.Run("an init about which nobody can say anything is 1013", func(t *testing.T) {
+		t.Parallel()
+		c := a.dial(t)
+		c.send(`{"type":"connection_init","payload":{"authorization":"unknown"}}`)
+		c.expectClose(1013, "Try again later", "connection_ack")
+	})
 	t.Run("an invalid message is 4400", func(t *testing.T) {
 		t.Parallel()
 		for _, raw := range []string{

@@ -314,8 +314,7 @@ func (s *socket) begin(m message) {
 			err = errTimeout
 		}
 		if err != nil {
-			s.transport.Logger.InfoContext(s.ctx, "a WebSocket was not accepted", "error", err)
-			s.close(closeForbidden, "Forbidden")
+			s.notAccepted(err)
 			return
 		}
 		s.ctx, key = authenticated, sessionKey
@@ -337,6 +336,19 @@ func (s *socket) begin(m message) {
 	s.begun, s.request = true, nil
 	s.listen(2 * s.transport.PingInterval)
 	s.send(frame{kind: "connection_ack"})
+}
+
+// notAccepted closes a socket without an acknowledgement: only who was refused is told not to come back with the same.
+func (s *socket) notAccepted(err error) {
+	if errors.Is(err, ErrForbidden) {
+		s.transport.Logger.InfoContext(s.ctx, "a WebSocket was not accepted", "error", err)
+		s.close(closeForbidden, "Forbidden")
+		return
+	}
+	if !s.isClosing() { // else nobody waits for it any more
+		s.transport.Logger.WarnContext(s.ctx, "nobody could say whether to accept a WebSocket", "error", err)
+	}
+	s.close(websocket.CloseTryAgainLater, "Try again later")
 }
 
 // send queues a message of the connection itself.

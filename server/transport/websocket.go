@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,6 +32,9 @@ const (
 	closeTooMany        = 4429 // a second connection_init; too many sockets of a session
 )
 
+// ErrForbidden is what Authenticate's error wraps where what the client has named is refused.
+var ErrForbidden = errors.New("forbidden")
+
 // closeGrace is how long a client has to answer a close frame before the connection is cut.
 const closeGrace = time.Second
 
@@ -49,9 +53,10 @@ type WebSocket struct {
 	CheckOrigin func(r *http.Request) bool
 	// Authenticate is called at connection_init with the request and the message's payload (nil
 	// when there is none; see [Authorization]). It answers the context of everything that the
-	// socket does, and a key that stands for the session, "" for none. An error closes the
-	// socket with 4403. The context that it gets ends with the socket, or after OperationTimeout
-	// if it has not answered by then; the one that it answers must come from it. It may be nil.
+	// socket does, and a key that stands for the session, "" for none. [ErrForbidden] closes the
+	// socket with 4403, and any other error, which says nothing about the client, with 1013. The
+	// context that it gets ends with the socket, or after OperationTimeout if it has not answered
+	// by then, which is 1013 too; the one that it answers must come from it. It may be nil.
 	Authenticate func(ctx context.Context, r *http.Request, payload map[string]any) (context.Context, string, error)
 	// Account answers whose session a context of Authenticate's is, "" for nobody's: an account's, or an organization's, whose
 	// service tokens together are one account here. MaxAccountSockets and MaxAccountOperations count by it, and it has a
@@ -67,7 +72,7 @@ type WebSocket struct {
 	Client func(r *http.Request) netip.Addr
 	// Alone makes every subscription be executed for its subscriber alone: what sharing is compared with.
 	Alone bool
-	// Logger gets panics of the transport's own goroutines and refusals of Authenticate. Panics
+	// Logger gets panics of the transport's own goroutines and the errors of Authenticate. Panics
 	// of resolvers go through the executor's recover function. Default: [slog.Default].
 	Logger *slog.Logger
 
