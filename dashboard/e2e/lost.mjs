@@ -23,6 +23,7 @@ await check(
     await rejoining(await another(), problems, shoot);
     await joining(await another(), problems, shoot);
     await silence(await another(), problems, shoot);
+    await unstyled(await another(), problems, shoot);
     await questions(page, problems, shoot);
     await nothingKept(await another());
   },
@@ -101,6 +102,19 @@ async function silence(context, problems, shoot) {
   await mutate(owner.token, 'createTeam', 'team { id }', { organizationId, slug: 'heard', name: 'Heard' });
   await page.getByRole('listitem').filter({ hasText: 'created the team Heard' }).waitFor();
   await meanwhile(page);
+}
+
+/** A screen whose style sheet does not come the first time has it when it is opened. */
+async function unstyled(context, problems, shoot) {
+  const page = await context.newPage();
+  const { at, follow } = on(page, { shoot: (label) => shoot(`unstyled-${label}`, page), problems });
+  let refused = 0;
+  await page.route(/\/assets\/AuditLog-.*\.css/, (route) => (refused++ === 0 ? route.abort() : route.fallback()));
+  const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('/assets/AuditLog-'));
+  await signIn(page, `${base}/teams`, owner);
+  await failed;
+  await follow('Audit log');
+  await at('Audit log');
 }
 
 /** What somebody else changes while a form about it is open: it is told, and saving what was not touched does not undo it. */
