@@ -84,12 +84,11 @@ func (a *App) runSweep(ctx context.Context, id string) (more bool, err error) {
 
 // sweepPace is how long a batch is to keep others from the organization: batches get smaller where they take longer and larger
 // where they do not, so that a slow or busy database delays nobody more than a quick one. smallBatch is from how few on they
-// do: a batch of fewer takes as long as its commit. sweepRest is between two batches: whoever waits for the organization's row does so
-// for the version that the batch has replaced, and wakes up to find the next one taken, batch after batch, if that comes at once.
+// do: a batch of fewer takes as long as its commit. Who waits for the organization has it before the next batch does
+// (db.Tx.LockOrganization).
 const (
 	sweepPace  = 90 * time.Millisecond
 	smallBatch = 100
-	sweepRest  = 5 * time.Millisecond
 )
 
 // paced is how many the next batch is to remove at most, after one of size that has held the organization for as long.
@@ -137,10 +136,6 @@ func (b *batches) next(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 		b.size = paced(len(ids), held, b.app.SweepBatch)
-		select {
-		case <-time.After(sweepRest):
-		case <-ctx.Done():
-		}
 		return more, nil
 	}
 	impact, err := b.app.DB.Impact(ctx, b.sweep.OrganizationID)

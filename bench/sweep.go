@@ -154,13 +154,15 @@ SELECT $2::float8 / count(DISTINCT created_at) FROM audit_entries WHERE organiza
 	return s.check(ctx, a, id)
 }
 
-// longestWait is how long somebody else had to wait for an organization at most, who asked for it again and again until it was over.
+// longestWait is how long somebody else had to wait for an organization at most, who asked for it again and again until it was over,
+// as everything does that changes one (db.Tx.LockOrganization).
 func (a *arena) longestWait(ctx context.Context, id string, over <-chan struct{}) (longest time.Duration, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		began := time.Now()
-		if _, err := a.DB.Exec(ctx, `SELECT FROM organizations WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
+		if _, err := a.DB.Exec(ctx, `
+SELECT FROM organizations o WHERE o.id = $1 AND pg_advisory_xact_lock(hashtextextended(o.id, 0)) IS NOT NULL FOR NO KEY UPDATE`, id); err != nil {
 			return 0, err
 		}
 		longest = max(longest, time.Since(began))

@@ -22,11 +22,19 @@ func (q Queries) OrganizationBySlug(ctx context.Context, slug string) (*org.Orga
 // LockOrganization locks an organization's row until the transaction ends, as a statement of its own: within the one that
 // acts, the snapshot would be older than the lock. NO KEY, so that rows which reference it can still be inserted.
 func (t *Tx) LockOrganization(ctx context.Context, id string) (*org.Organization, error) {
-	return one[org.Organization](ctx, t.pg, organizationQuery+`WHERE o.id = $1 FOR NO KEY UPDATE`, id)
+	return one[org.Organization](ctx, t.pg, organizationQuery+`WHERE o.id = $1 AND `+queue+` IS NOT NULL FOR NO KEY UPDATE`, id)
 }
+
+// queue waits for those who have come for the organization o before. Rows know no such order: who waits for one waits for the
+// version that is being replaced, and whoever comes as that is committed takes the new one before those who waited wake up. A
+// sweep would, batch after batch. What protects the organization is its row's lock all the same.
+const queue = `pg_advisory_xact_lock(hashtextextended(o.id, 0))`
 
 // LockOrganizations locks several, in the order of their ids, so that two who need the same ones never wait in a circle.
 func (t *Tx) LockOrganizations(ctx context.Context, ids []string) ([]*org.Organization, error) {
+	if _, err := t.pg.Exec(ctx, `SELECT `+queue+` FROM (SELECT id FROM organizations WHERE id = ANY($1) ORDER BY id) o`, ids); err != nil {
+		return nil, err
+	}
 	return all[org.Organization](ctx, t.pg, organizationQuery+`WHERE o.id = ANY($1) ORDER BY o.id FOR NO KEY UPDATE`, ids)
 }
 
