@@ -105,25 +105,25 @@ func AccountOf(ctx context.Context) string {
 }
 
 // Resume is Authenticate for each operation of a socket: the session that the socket began with, read again. The context
-// is one that Authenticate gave.
+// is one that Authenticate gave. A moment without a database is waited out, as long as ctx lets it.
 func (a *App) Resume(ctx context.Context) (context.Context, error) {
 	r := *request(ctx)
 	r.cookie, r.known = nil, false
 	if r.session == nil {
 		return WithRequest(ctx, &r), nil
 	}
-	s, err := a.DB.Session(ctx, r.session.ID)
-	if err != nil {
-		return ctx, fmt.Errorf("find the session: %w", err)
-	}
-	if !s.Alive(a.Now(), a.SessionIdle) {
-		return ctx, org.ErrUnauthenticated
-	}
-	r.session = s
-	if err := a.use(ctx, s); err != nil {
-		return ctx, err
-	}
-	return WithRequest(ctx, &r), nil
+	err := a.patiently(ctx, func() error {
+		s, err := a.DB.Session(ctx, r.session.ID)
+		if err != nil {
+			return fmt.Errorf("find the session: %w", err)
+		}
+		if !s.Alive(a.Now(), a.SessionIdle) {
+			return org.ErrUnauthenticated
+		}
+		r.session = s
+		return a.use(ctx, s)
+	})
+	return WithRequest(ctx, &r), err
 }
 
 // use notes that a session is used. Where that is noted already for this minute, nothing is asked of the database.

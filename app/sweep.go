@@ -258,14 +258,21 @@ func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, 
 	if _, err := caller(ctx); err != nil {
 		return nil, err
 	}
-	sweep, err := a.DB.Sweep(ctx, id)
+	// Asked after it was read: what is delivered is older than the answer.
+	look := func() (sweep *org.Sweep, err error) {
+		err = a.patiently(ctx, func() (err error) {
+			defer outlast(ctx)
+			if sweep, err = a.DB.Sweep(ctx, id); err == nil {
+				_, err = a.read(ctx, sweep.OrganizationID, org.SeeSecurity)
+			}
+			return err
+		})
+		return sweep, err
+	}
+	sweep, err := look()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.read(ctx, sweep.OrganizationID, org.SeeSecurity); err != nil {
-		return nil, err
-	}
-	request(ctx).lasting = true
 	return func(yield func(*org.Sweep, error) bool) {
 		w, err := a.feed.join(ctx, sweep.OrganizationID)
 		if err != nil {
@@ -275,14 +282,7 @@ func (a *App) WatchSweep(ctx context.Context, id string) (iter.Seq2[*org.Sweep, 
 		defer a.feed.leave(w)
 		var last org.Sweep
 		for {
-			var now *org.Sweep
-			err := a.patiently(ctx, func() (err error) {
-				if now, err = a.DB.Sweep(ctx, id); err == nil {
-					// Asked after it was read: what is delivered is older than the answer.
-					_, err = a.read(ctx, sweep.OrganizationID, org.SeeSecurity)
-				}
-				return err
-			})
+			now, err := look()
 			if err != nil {
 				yield(nil, err)
 				return

@@ -36,21 +36,25 @@ func (a *App) WatchRemovals(ctx context.Context, organizationID string, after *i
 }
 
 func watch[T any](ctx context.Context, a *App, organizationID string, after *int, filter *org.AuditLogFilter, event func(*org.AuditLogEntry) T) (*Watch[T], error) {
-	// The end of the log is found before the gate is asked: what may have changed the answer comes after the end, and is
-	// asked about when it is read.
-	ends, err := a.DB.AuditSequences(ctx, []string{organizationID})
-	if err != nil {
-		return nil, fmt.Errorf("find the end of the log: %w", err)
-	}
-	access, err := a.read(ctx, organizationID, org.SeeAudit)
-	if err != nil {
-		return nil, err
-	}
-	request(ctx).lasting = true
-	if err := filter.Check(); err != nil {
-		return nil, err
-	}
-	position, err := a.startOfWatch(ctx, organizationID, after, ends[organizationID])
+	var access *org.Access
+	var position int
+	err := a.patiently(ctx, func() error {
+		defer outlast(ctx)
+		// The end of the log is found before the gate is asked: what may have changed the answer comes after the end, and is
+		// asked about when it is read.
+		ends, err := a.DB.AuditSequences(ctx, []string{organizationID})
+		if err != nil {
+			return fmt.Errorf("find the end of the log: %w", err)
+		}
+		if access, err = a.read(ctx, organizationID, org.SeeAudit); err != nil {
+			return err
+		}
+		if err := filter.Check(); err != nil {
+			return err
+		}
+		position, err = a.startOfWatch(ctx, organizationID, after, ends[organizationID])
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +63,9 @@ func watch[T any](ctx context.Context, a *App, organizationID string, after *int
 		role:   access.Member.Role, event: event,
 	}, nil
 }
+
+// outlast says that a first try to begin a watch has been made: from now on the session is read again whenever something is decided by it.
+func outlast(ctx context.Context) { request(ctx).lasting = true }
 
 // startOfWatch is the sequence after which a watch begins, of a log that ends at end.
 func (a *App) startOfWatch(ctx context.Context, organizationID string, after *int, end int) (int, error) {
@@ -263,7 +270,8 @@ const (
 )
 
 // patiently runs what asks the database for those who watch until it does not fail: nothing is told meanwhile, but a broken
-// connection or a moment without a primary ends nobody's watch. A refusal is an answer.
+// connection or a moment without a primary ends nobody's watch, nor what begins then, which has less time: ctx ends with it. A refusal
+// is an answer.
 func (a *App) patiently(ctx context.Context, statement func() error) error {
 	for tries := 1; ; tries++ {
 		err := statement()
@@ -337,14 +345,18 @@ func (r *reader) pick(ctx context.Context) error {
 // with the gate's refusal as soon as the caller loses access. A place is a state and no history: it is read again, in one
 // query, only after entries that may have changed it, and told once however many they were.
 func (a *App) WatchViewer(ctx context.Context, organizationID string) (iter.Seq2[*org.Member, error], error) {
-	m, err := a.ViewerIn(ctx, organizationID)
+	var m *org.Member
+	err := a.patiently(ctx, func() (err error) {
+		defer outlast(ctx)
+		m, err = a.ViewerIn(ctx, organizationID)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if m == nil {
 		return nil, org.Refuse(org.CodeForbidden, "A service token has no place of its own in the organization. Watch as a person, or by a personal token.")
 	}
-	request(ctx).lasting = true
 	return func(yield func(*org.Member, error) bool) {
 		if err := a.watchViewer(ctx, organizationID, func(m *org.Member) bool { return yield(m, nil) }); err != nil && ctx.Err() == nil {
 			yield(nil, err)

@@ -106,7 +106,7 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 		}
 		return own
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil { // else it is not the request whose time is over
 		return &gqlerror.Error{
 			Message: "The request took too long and was stopped. Ask for less at a time.", Path: graphql.GetPath(ctx),
 			Extensions: map[string]any{"code": string(org.CodeQueryTooLarge)},

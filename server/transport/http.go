@@ -72,7 +72,7 @@ func (t HTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecu
 	if t.Timeout <= 0 {
 		t.Timeout = defaultTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(r.Context(), t.Timeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), t.Timeout, tooLong(t.Timeout))
 	defer cancel()
 
 	media, acceptable := negotiate(r.Header.Values("Accept"))
@@ -137,7 +137,7 @@ func (t HTTP) execute(
 		ctx = begun
 	}
 	responses, ctx := exec.DispatchOperation(ctx, operation)
-	response := presentTimeout(ctx, responses(ctx), t.Timeout)
+	response := presentTimeout(ctx, responses(ctx))
 	if t.Headers != nil {
 		t.Headers(ctx, w.Header())
 	}

@@ -32,9 +32,21 @@ const defaultTimeout = 5 * time.Second
 // maxMessage is the size in bytes of the largest request body or socket message.
 const maxMessage = 64 << 10
 
-// errTimeout is the cause of a context that ended because an operation took too long, so that
-// it can be told from a client that went away.
-var errTimeout = errors.New("the operation took too long")
+// timeout is the cause of a context that ended because an operation took too long, so that it can
+// be told from a client that went away: what the client is told.
+type timeout struct{ code, message string }
+
+func (t *timeout) Error() string { return t.message }
+
+// tooLong ends a query or mutation: it has asked for too much.
+func tooLong(limit time.Duration) *timeout {
+	return &timeout{codeTooLarge, fmt.Sprintf("The request took longer than %g s. Ask for less at once, or try again later.", limit.Seconds())}
+}
+
+// notBegun ends what has not begun in time, which is no fault of what was asked for.
+func notBegun(limit time.Duration) *timeout {
+	return &timeout{codeInternal, fmt.Sprintf("The operation could not begin within %g s: Muster or its database is busy. Try again in a moment.", limit.Seconds())}
+}
 
 // refusal is an error that this package gives by itself, in the shape that all errors have.
 func refusal(code, format string, args ...any) *gqlerror.Error {
@@ -52,10 +64,6 @@ func tooMany(wait time.Duration, format string, args ...any) *gqlerror.Error {
 }
 
 func internalError() *gqlerror.Error { return refusal(codeInternal, "Internal error") }
-
-func timeoutMessage(limit time.Duration) string {
-	return fmt.Sprintf("The request took longer than %g s. Ask for less at once, or try again later.", limit.Seconds())
-}
 
 // decodeRequest reads the parameters of one operation, as a request body and as the payload of
 // a subscribe message. Names are matched exactly. Its errors say what is wrong and never repeat
@@ -233,17 +241,18 @@ func recovered(ctx context.Context, exec graphql.GraphExecutor, panicked any) (p
 
 // presentTimeout makes the faults in a response that came too late say so: what a resolver makes
 // of a context that ended is of no use to anyone. What was answered in time stays.
-func presentTimeout(ctx context.Context, response *graphql.Response, limit time.Duration) *graphql.Response {
-	if !errors.Is(context.Cause(ctx), errTimeout) {
+func presentTimeout(ctx context.Context, response *graphql.Response) *graphql.Response {
+	late, ok := errors.AsType[*timeout](context.Cause(ctx))
+	if !ok {
 		return response
 	}
 	if response == nil {
-		return &graphql.Response{Errors: gqlerror.List{refusal(codeTooLarge, "%s", timeoutMessage(limit))}}
+		return &graphql.Response{Errors: gqlerror.List{refusal(late.code, "%s", late.message)}}
 	}
 	for _, fault := range response.Errors {
 		if code, _ := fault.Extensions["code"].(string); code == "" || code == codeInternal {
-			fault.Message = timeoutMessage(limit)
-			fault.Extensions = map[string]any{"code": codeTooLarge}
+			fault.Message = late.message
+			fault.Extensions = map[string]any{"code": late.code}
 		}
 	}
 	return response

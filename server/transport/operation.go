@@ -197,9 +197,15 @@ func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
 // subscription that has come to where others are. It ends its turn when it has begun: a query or mutation when it runs, as
 // those by HTTP do, and a subscription when it has its first event or what it missed has been read.
 func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op *operation, r request, turn *turn) (*frame, *rest) {
-	limit := s.transport.OperationTimeout
-	timer := time.AfterFunc(limit, func() { cancel(errTimeout) })
-	defer timer.Stop()
+	limit, began := s.transport.OperationTimeout, time.Now()
+	timer := time.AfterFunc(limit, func() {
+		s.transport.Logger.WarnContext(ctx, "an operation on a WebSocket could not begin in time")
+		cancel(notBegun(limit))
+	})
+	defer func() { timer.Stop() }()
+	if r.after != nil { // It has begun before: what it waits for now ends in its own time.
+		timer.Stop()
+	}
 
 	epoch := s.transport.epoch.Load()
 	ctx = graphql.StartOperationTrace(ctx)
@@ -219,6 +225,9 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 	subscription := &stream.Subscription{After: r.after}
 	if created.Operation.Operation != ast.Subscription {
 		turn.end()
+		if timer.Stop() {
+			timer = time.AfterFunc(limit-time.Since(began), func() { cancel(tooLong(limit)) })
+		}
 	}
 	document, sharable := shareKey(created)
 	subscription.Share = sharable && !r.alone && !s.transport.Alone
@@ -238,7 +247,7 @@ func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op
 			return s.end(ctx, op, created, answered, subscription.Err()), nil
 		}
 		turn.end()
-		response = presentTimeout(ctx, response, limit)
+		response = presentTimeout(ctx, response)
 		if len(response.Data) == 0 && len(response.Errors) > 0 {
 			return s.errorFrame(op, response.Errors), nil // It did not run.
 		}
@@ -288,7 +297,7 @@ func (s *socket) end(ctx context.Context, op *operation, created *graphql.Operat
 		return s.cutOff(ctx, op, created, why)
 	}
 	if !answered {
-		if late := presentTimeout(ctx, nil, s.transport.OperationTimeout); late != nil {
+		if late := presentTimeout(ctx, nil); late != nil {
 			return s.errorFrame(op, present(ctx, s.exec, created, late.Errors...).Errors)
 		}
 	}
@@ -307,7 +316,7 @@ func (s *socket) refuse(
 	ctx context.Context, op *operation, created *graphql.OperationContext, errs ...*gqlerror.Error,
 ) *frame {
 	response := present(ctx, s.exec, created, errs...)
-	return s.errorFrame(op, presentTimeout(ctx, response, s.transport.OperationTimeout).Errors)
+	return s.errorFrame(op, presentTimeout(ctx, response).Errors)
 }
 
 func (s *socket) errorFrame(op *operation, errs gqlerror.List) *frame {

@@ -311,7 +311,7 @@ func (s *socket) begin(m message) {
 		timer := time.AfterFunc(s.transport.OperationTimeout, s.cancel)
 		authenticated, sessionKey, err := s.transport.Authenticate(s.ctx, s.request, payload)
 		if !timer.Stop() && err == nil {
-			err = errTimeout
+			err = context.DeadlineExceeded
 		}
 		if err != nil {
 			s.notAccepted(err)

@@ -231,12 +231,41 @@ func TestOperationTimeout(t *testing.T) {
 	}
 	c.expect("complete", "q", "")
 	c.subscribe("l", "subscription{late}")
-	c.expectError("l", "QUERY_TOO_LARGE")
+	c.expectError("l", "INTERNAL") // It has asked for nothing but to begin.
 	slowBegin.Store(true)
 	c.subscribe("b", "{ping}")
-	c.expectError("b", "QUERY_TOO_LARGE")
+	c.expectError("b", "INTERNAL")
 	s.emit(t, "a subscription that has started has no timeout")
 	c.expect("next", "stays", "")
+}
+
+// What has begun once, and goes on by itself, is not cut off because its session takes longer to be looked up again: it waits as
+// those do that have stayed where they were.
+func TestGoingOnHasNoTimeout(t *testing.T) {
+	t.Parallel()
+	const limit = 300 * time.Millisecond
+	var begun atomic.Int32
+	a := newAPI(t, func(a *api, ws *transport.WebSocket, h *transport.HTTP, l *transport.Limits) {
+		sessions(a, ws, h, l)
+		ws.OperationTimeout = limit
+		ws.Begin = func(ctx context.Context) (context.Context, error) {
+			if begun.Add(1) > 1 {
+				select {
+				case <-ctx.Done():
+				case <-time.After(2 * limit):
+				}
+			}
+			return ctx, ctx.Err()
+		}
+	})
+	c := a.connect(t, "ann")
+	c.send(`{"id":"s","type":"subscribe","payload":{"query":"subscription { log(after: 0, name: \"odd fail\") }"}}`)
+	eventually(t, "it is in a group", func() bool { return a.ws.Members() == 1 })
+	a.journal.write(1, false) // It cannot be executed for all.
+	c.expect("next", "s", "")
+	if n := begun.Load(); n < 2 {
+		t.Errorf("it began %d times: it did not go on by itself", n)
+	}
 }
 
 // The client has done what it had to in time: whoever has no answer yet is not one who was refused.
