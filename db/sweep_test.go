@@ -46,36 +46,55 @@ SELECT 'mem_' || lpad(n::text, 9, '0'), $1, $1 || n, 'MEMBER', status, gone, gon
 }
 
 // TestKeptFiguresCostAsMuchAsTheirRows: what keeps the figures of an organization reads each row of a statement once, also where a
-// connection has kept a plan for statements of one row.
+// connection has kept a plan for statements of one row; and no account but those of its rows, also where it has kept none.
 func TestKeptFiguresCostAsMuchAsTheirRows(t *testing.T) {
 	t.Parallel()
 	config, err := pgx.ParseConfig(dbtest.URL(t))
 	must(t, err)
 	var told strings.Builder
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { told.WriteString(n.Message) }
-	conn, err := pgx.ConnectConfig(t.Context(), config)
-	must(t, err)
-	t.Cleanup(func() { must(t, conn.Close(context.WithoutCancel(t.Context()))) })
 	const n = 500
-	exec(t, conn, `INSERT INTO organizations (id, slug, name) VALUES ('one', 'one', 'One')`)
-	crowd(t, conn, "one", n)
-	for range 20 { // more than PostgreSQL plans anew
-		exec(t, conn, `UPDATE members SET last_seen_at = now() WHERE organization_id = 'one' AND user_id = 'usr_one_7'`)
-	}
-	exec(t, conn, `
+	for i, kept := range []bool{false, true} {
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		must(t, err)
+		t.Cleanup(func() { must(t, conn.Close(context.WithoutCancel(t.Context()))) })
+		o := fmt.Sprint("org", i)
+		for id, n := range map[string]int{o: n, o + "-other": 20 * n} {
+			exec(t, conn, `INSERT INTO organizations (id, slug, name) VALUES ($1, $1, $1)`, id)
+			crowd(t, conn, id, n)
+		}
+		exec(t, conn, `VACUUM ANALYZE users, members`)
+		if kept {
+			for range 20 { // more than PostgreSQL plans anew
+				exec(t, conn, `UPDATE members SET last_seen_at = now() WHERE organization_id = $1 AND user_id = 'usr_' || $1 || '_7'`, o)
+			}
+		} else {
+			exec(t, conn, `DISCARD PLANS`)
+		}
+		exec(t, conn, `
 LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_analyze = on;
 SET auto_explain.log_timing = off; SET auto_explain.log_level = notice`)
-	exec(t, conn, `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = now(), reinstatable_until = now() WHERE organization_id = 'one' AND user_id IS NOT NULL`)
-	scans := regexp.MustCompile(`Named Tuplestore Scan.*\(actual rows=(\d+) loops=(\d+)\)`).FindAllStringSubmatch(told.String(), -1)
-	read := 0
-	for _, scan := range scans {
+		told.Reset()
+		exec(t, conn, `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = now(), reinstatable_until = now() WHERE organization_id = $1 AND user_id IS NOT NULL`, o)
+		plan := told.String()
+		if read := rowsRead(t, plan, `Named Tuplestore Scan`); read != 2*n { // as they were, and as they are
+			t.Errorf("with a kept plan %t: %d rows were read for %d that changed:\n%s", kept, read, n, plan)
+		}
+		if read := rowsRead(t, plan, `(?:Seq|Index) Scan(?: using \w+)? on users`); read != n {
+			t.Errorf("with a kept plan %t: %d accounts were read for %d rows that changed:\n%s", kept, read, n, plan)
+		}
+	}
+}
+
+// rowsRead is how many rows the nodes of a plan gave.
+func rowsRead(t *testing.T, plan, node string) (read int) {
+	t.Helper()
+	for _, scan := range regexp.MustCompile(node+`.*\(actual rows=(\d+) loops=(\d+)\)`).FindAllStringSubmatch(plan, -1) {
 		rows, err := strconv.Atoi(scan[1])
 		must(t, err)
 		loops, err := strconv.Atoi(scan[2])
 		must(t, err)
 		read += rows * loops
 	}
-	if read != 2*n { // as they were, and as they are
-		t.Errorf("%d rows were read for %d that changed:\n%s", read, n, told.String())
-	}
+	return read
 }

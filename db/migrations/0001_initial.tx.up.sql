@@ -362,7 +362,8 @@ CREATE INDEX members_window ON members (reinstatable_until) WHERE status = 'REMO
 -- anyway, and by the database, so that no writer can forget them. One update for a statement, however many rows it changes;
 -- none where it changes nobody's standing, since those who only note a visit hold no lock. Who brings a person in holds the
 -- person's lock: no factor comes or goes between the look at it and the commit. What was and what is are added up rather than
--- compared row by row: a plan that was made for one row and kept would compare each of a sweep's rows with all of them.
+-- compared row by row: a plan that was made for one row and kept would compare each of a sweep's rows with all of them. And an
+-- account is looked up for each row, not joined: for many rows PostgreSQL would read all accounts that there are.
 CREATE TYPE member_move AS (organization_id text, user_id text, status text, n integer);
 CREATE FUNCTION keep_member_counts() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -387,8 +388,8 @@ BEGIN
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'ACTIVE'), 0) AS active,
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'INVITED'), 0) AS invited,
                  coalesce(sum(m.n) FILTER (WHERE m.status = 'REMOVED_FOR_2FA'), 0) AS removed,
-                 coalesce(sum(m.n) FILTER (WHERE u.two_factor <> 'DISABLED'), 0) AS two_factor
-            FROM unnest(moves) m LEFT JOIN users u ON u.id = m.user_id AND m.status = 'ACTIVE' GROUP BY 1) c
+                 coalesce(sum(m.n) FILTER (WHERE CASE m.status WHEN 'ACTIVE' THEN (SELECT two_factor FROM users WHERE id = m.user_id) <> 'DISABLED' END), 0) AS two_factor
+            FROM unnest(moves) m GROUP BY 1) c
    WHERE o.id = c.organization_id;
   RETURN NULL;
 END $$;
