@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"muster/db"
+	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )
@@ -174,7 +175,7 @@ func (a *App) OperatorCreateOwner(ctx context.Context, slug, email, name string)
 	if email, err = org.ParseEmail("email", email); err != nil {
 		return nil, err
 	}
-	if name, err = org.ParseActorName("name", name, 100); err != nil {
+	if name, err = org.ParseActorName("name", name, 100, lookalike.Form); err != nil {
 		return nil, err
 	}
 	nothing, err := a.hashPassword(ctx, secret.NewToken())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muster/db"
+	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )
@@ -33,7 +34,7 @@ func (a *App) SignUp(ctx context.Context, in SignUpInput) (*SignUpPayload, error
 	if err != nil {
 		return nil, err
 	}
-	name, err := org.ParseActorName("name", in.Name, 100)
+	name, err := org.ParseActorName("name", in.Name, 100, lookalike.Form)
 	if err != nil {
 		return nil, err
 	}

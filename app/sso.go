@@ -9,6 +9,7 @@ import (
 
 	"muster/app/provider"
 	"muster/db"
+	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )
@@ -379,7 +380,7 @@ func (a *App) lockProvider(ctx context.Context, tx *db.Tx, organizationID string
 // joinBySSO makes an account and a membership for somebody whom the provider names for the first time.
 func (a *App) joinBySSO(ctx context.Context, tx *db.Tx, o *org.Organization, sso *org.SSO, who *provider.Identity) (userID string, err error) {
 	r := request(ctx)
-	user := &org.User{ID: db.NewID(db.UserID), Name: org.ClaimedName(who.Name, o), Issuer: &sso.Issuer}
+	user := &org.User{ID: db.NewID(db.UserID), Name: org.ClaimedName(who.Name, o, lookalike.Form), Issuer: &sso.Issuer}
 	if err := tx.CreateProviderUser(ctx, user); err != nil {
 		return "", fmt.Errorf("create the account: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"muster/db"
+	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )
@@ -220,7 +221,7 @@ func (a *App) RevokeServiceToken(ctx context.Context, in RevokeServiceTokenInput
 func (a *App) newToken(name string, scopes []string, expires *time.Time) (*org.Token, error) {
 	token := &org.Token{ID: db.NewID(db.TokenID)}
 	var err error
-	if token.Name, err = org.ParseActorName("name", name, 60); err != nil {
+	if token.Name, err = org.ParseActorName("name", name, 60, lookalike.Form); err != nil {
 		return nil, err
 	}
 	if token.Scopes, err = org.ParseScopes("scopes", scopes); err != nil {

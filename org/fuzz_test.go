@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"muster/lookalike"
 	"muster/org"
 )
 
@@ -113,11 +114,11 @@ func FuzzClaimedName(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, claim string) {
-		name := org.ClaimedName(claim, &org.Organization{Name: strings.Repeat("n", 100)})
+		name := org.ClaimedName(claim, &org.Organization{Name: strings.Repeat("n", 100)}, lookalike.Form)
 		if strings.ContainsAny(name, "<>@") || strings.EqualFold(name, "Muster") {
 			t.Errorf("%q became %q, which reads as somebody else", claim, name)
 		}
-		if got, err := org.ParseActorName("name", name, 100); err != nil || got != name {
+		if got, err := org.ParseActorName("name", name, 100, lookalike.Form); err != nil || got != name {
 			t.Errorf("%q became %q, %v", claim, name, err)
 		}
 	})

@@ -3,10 +3,6 @@ package org
 import (
 	"slices"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 // How logs and mails name who is no person of the organization. Nobody who acts has one of these names: see ParseActorName.
@@ -44,31 +40,21 @@ func (m *Member) Label() string {
 }
 
 // ParseActorName checks the name of who acts and is named by logs and mails, a person or a token: a name, as ParseName has it, that
-// nobody reads as somebody's address or as Muster itself.
-func ParseActorName(field, s string, limit int) (string, error) {
+// nobody reads as somebody's address or as Muster itself. What names that look the same have in common, form says.
+func ParseActorName(field, s string, limit int, form func(string) string) (string, error) {
 	s, err := ParseName(field, s, limit)
 	switch {
 	case err != nil:
 		return "", err
-	case strings.ContainsFunc(s, addressMark):
+	case strings.ContainsFunc(s, addressMark(form)):
 		return "", BadInput(field, "A name has none of < > @, with which logs write addresses. Leave the address out.")
-	case slices.ContainsFunc([]string{SystemLabel, OperatorLabel, ElsewhereLabel}, func(label string) bool { return looks(s) == looks(label) }):
+	case slices.ContainsFunc([]string{SystemLabel, OperatorLabel, ElsewhereLabel}, func(label string) bool { return form(s) == form(label) }):
 		return "", BadInput(field, "Logs and mails use this name for what Muster itself says. Choose another.")
 	}
 	return s, nil
 }
 
-// addressMark finds what an address is written with, in any of its widths.
-func addressMark(r rune) bool { return strings.ContainsAny(norm.NFKC.String(string(r)), "<>@") }
-
-// looks is what names that look the same have in common: without regard to case and width, to space, and to what takes none.
-// Letters of another script that look alike are different.
-func looks(name string) string {
-	shown := strings.Map(func(r rune) rune {
-		if joiner(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
-			return -1
-		}
-		return r
-	}, cases.Fold().String(norm.NFKC.String(name)))
-	return strings.Join(strings.Fields(norm.NFKC.String(shown)), " ")
+// addressMark finds what an address is written with, in any of the widths that have one form.
+func addressMark(form func(string) string) func(rune) bool {
+	return func(r rune) bool { return strings.ContainsAny(form(string(r)), "<>@") }
 }

@@ -119,20 +119,21 @@ func (i *LinkedIdentity) CheckUnlink(m *Member, otherWays bool) error {
 
 // ClaimedName makes an account's name of what a provider calls somebody: what ParseActorName takes, cut to its length, and of
 // an address what stands before it or its @.
-func ClaimedName(claim string, o *Organization) string {
+func ClaimedName(claim string, o *Organization, form func(string) string) string {
+	mark := addressMark(form)
 	claim = strings.ToValidUTF8(claim, "")
-	if i := strings.IndexFunc(claim, addressMark); i >= 0 {
+	if i := strings.IndexFunc(claim, mark); i >= 0 {
 		claim = claim[:i]
 	}
 	claim = strings.TrimSpace(claim)
 	if utf8.RuneCountInString(claim) > 100 {
 		claim = string([]rune(claim)[:100])
 	}
-	if name, err := ParseActorName("name", claim, 100); err == nil {
+	if name, err := ParseActorName("name", claim, 100, form); err == nil {
 		return name
 	}
 	somebody := []rune("Somebody of " + strings.Map(func(r rune) rune {
-		if addressMark(r) {
+		if mark(r) {
 			return -1
 		}
 		return r

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"muster/lookalike"
 	"muster/org"
 )
 
@@ -198,11 +199,11 @@ func TestClaimedName(t *testing.T) {
 		"Olivia Owner <olivia@acme.example>": "Olivia Owner", "ada@corp.example": "ada", "Ada＜ada＠corp.example＞": "Ada", "@ada": "Somebody of Acme",
 		"Muster": "Somebody of Acme", "Muster <x>": "Somebody of Acme", strings.Repeat("ä", 99) + " b": strings.Repeat("ä", 99),
 	} {
-		if got := org.ClaimedName(claim, relaxed()); got != want {
+		if got := org.ClaimedName(claim, relaxed(), lookalike.Form); got != want {
 			t.Errorf("%q: got %q, want %q", claim, got, want)
 		}
 	}
-	if got := org.ClaimedName("", &org.Organization{Name: "R@D <Berlin>"}); got != "Somebody of RD Berlin" {
+	if got := org.ClaimedName("", &org.Organization{Name: "R@D <Berlin>"}, lookalike.Form); got != "Somebody of RD Berlin" {
 		t.Errorf("an organization with marks in its name: %q", got)
 	}
 }

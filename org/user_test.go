@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"muster/lookalike"
 	"muster/org"
 )
 
@@ -174,7 +175,7 @@ func TestParseActorName(t *testing.T) {
 	for _, name := range []string{
 		"Ada Lovelace", "Max Muster", "Muster AG", "علی", "می\u200cرود", "👩\u200d💻", "Ada (Berlin)", "Another organizer", "operator",
 	} {
-		if got, err := org.ParseActorName("name", name, 100); err != nil || got != name {
+		if got, err := org.ParseActorName("name", name, 100, lookalike.Form); err != nil || got != name {
 			t.Errorf("%q: got %q, %v", name, got, err)
 		}
 	}
@@ -184,7 +185,7 @@ func TestParseActorName(t *testing.T) {
 		"operator (command line)", "Operator  (Command\u00a0Line)", "Operator （command line）", "another Organization", "Another\u2003organization",
 		"", "Ada\u202e", "A\x00", "\ufeffMuster",
 	} {
-		_, err := org.ParseActorName("name", name, 100)
+		_, err := org.ParseActorName("name", name, 100, lookalike.Form)
 		if f := refusedField(err); f != "name" {
 			t.Errorf("%q: got %s, want the name refused", name, f)
 		}
