@@ -27,7 +27,7 @@ type frame struct {
 	payload []byte        // JSON, nil for none
 	more    [][]byte      // the payloads of the messages that follow in a run
 	last    bool          // the operation's last frame: its id is free once this is written
-	written chan struct{} // closed when the frame is on the wire; nil when nobody waits for it
+	written chan struct{} // closed when the frame is on the wire, or has been passed over since its client wants it no more; nil when nobody waits for it
 }
 
 // outbox is the bounded queue in front of a socket's writer. One oversized frame fits into an

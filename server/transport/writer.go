@@ -248,8 +248,6 @@ func (w *writer) turn(s *socket) (more bool) {
 	for i := range w.taken() {
 		if f := &w.frames[i]; s.mayWrite(f) {
 			w.add(f)
-		} else {
-			f.written = nil
 		}
 	}
 	if err := w.write(); err != nil {
