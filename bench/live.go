@@ -73,12 +73,20 @@ type live struct {
 
 // dialect is how the client tells a server's deliveries from all else, where it does not speak graphql-transport-ws.
 type dialect struct {
+	accepted string // stands in the answer to what a socket says first
 	delivery string // stands in a message once for each entry
 	longest  int    // bytes that a message may have
 }
 
 // graphQL is what Muster speaks. A message is one delivery, and no longer in what tells it from others.
-var graphQL = dialect{delivery: `"type":"next"`, longest: 1 << 10}
+var graphQL = dialect{accepted: `"type":"connection_ack"`, delivery: `"type":"next"`, longest: 1 << 10}
+
+// A server is asked to accept so many sockets at once, and has so long for each: whether it takes a thousand sign-ins in one moment
+// is not what the live paths measure, and on a busy machine some of a thousand would be too late.
+const (
+	openTogether = 32
+	acceptWithin = time.Minute
+)
 
 // audience is the sockets of one side.
 type audience struct {
@@ -184,8 +192,15 @@ func (l *live) publish(ctx context.Context, a *arena, n int) error {
 	return err
 }
 
-// open opens sockets, lets all of them ask at once what they have to ask, and waits until each has what it missed.
-func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin func(i int) (page string, says []string), missed func(i int) int64) error {
+// open opens sockets, a few at a time, lets all of them ask at once what they have to ask, and waits until each has what it missed.
+func (au *audience) open(
+	ctx context.Context, a *arena, s *server, n int, begin func(i int) (page string, says []string), missed func(i int) int64,
+) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%d sockets of %s: %w", n, s.name, err)
+		}
+	}()
 	if au.speaks == (dialect{}) {
 		au.speaks = graphQL
 	}
@@ -198,7 +213,7 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 	au.wanted.Store(backlog)
 	asks := make([]string, n) // after connection_init
 	opening, opened := errgroup.WithContext(ctx)
-	opening.SetLimit(32)
+	opening.SetLimit(openTogether)
 	for i := range n {
 		opening.Go(func() error {
 			page, says := begin(i)
@@ -212,6 +227,9 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 			ask := ""
 			if len(says) == 2 {
 				ask = says[1]
+				if err := au.introduce(opened, connection, says[0]); err != nil {
+					return err
+				}
 			}
 			asks[i] = ask
 			go func() {
@@ -221,10 +239,7 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 					au.wakeUp()
 				}
 			}()
-			if ask == "" {
-				return nil
-			}
-			return au.say(connection, says[0])
+			return nil
 		})
 	}
 	if err := opening.Wait(); err != nil {
@@ -246,6 +261,26 @@ func (au *audience) open(ctx context.Context, a *arena, s *server, n int, begin 
 			time.Since(began).Round(time.Millisecond), au.again.Load())
 	}
 	return nil
+}
+
+// introduce says what a socket says first, and waits until it is accepted.
+func (au *audience) introduce(ctx context.Context, connection *websocket.Conn, first string) error {
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() }) // another one has failed
+	defer stop()
+	if err := au.say(connection, first); err != nil {
+		return err
+	}
+	if err := connection.SetReadDeadline(time.Now().Add(acceptWithin)); err != nil {
+		return err
+	}
+	_, answer, err := connection.ReadMessage()
+	if err != nil {
+		return fmt.Errorf("not accepted: %w", err)
+	}
+	if !bytes.Contains(answer, []byte(au.speaks.accepted)) {
+		return fmt.Errorf("not accepted: %.300s", answer)
+	}
+	return connection.SetReadDeadline(time.Time{})
 }
 
 func (au *audience) say(connection *websocket.Conn, what string) error {

@@ -134,10 +134,11 @@ func (a *arena) measure(ctx context.Context, p path) (*result, error) {
 	return out, p.Finish()
 }
 
+// side does one side's round, on this server or on the one that the path measures in its place: the meter knows which.
 func (a *arena) side(ctx context.Context, s *server, run func(context.Context, *arena, *meter) error) (sample, error) {
 	m := &meter{server: s}
 	if err := run(ctx, a, m); err != nil {
-		return sample{}, fmt.Errorf("%s: %w", s.name, err)
+		return sample{}, fmt.Errorf("%s: %w", m.server.name, err)
 	}
 	return m.sample, nil
 }

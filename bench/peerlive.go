@@ -25,7 +25,7 @@ type livePeer struct {
 }
 
 // centrifugeJSON is centrifuge's protocol: up to 16 entries, of 400 bytes, are in one message.
-var centrifugeJSON = dialect{delivery: `"pub":{`, longest: 16 << 10}
+var centrifugeJSON = dialect{accepted: `"connect":{`, delivery: `"pub":{`, longest: 16 << 10}
 
 // peerLivePaths are the live log with the peers in the limit's place.
 func peerLivePaths() []path {

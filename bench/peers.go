@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // Other people's programs, which stand where the limit stands in other paths, under the same load. Those from npm are scripts
@@ -79,7 +80,11 @@ func (a *arena) installNPM(ctx context.Context, _ string) error {
 	if err := os.CopyFS(dir, sources); err != nil {
 		return err
 	}
-	a.say("installing the peers by npm: half a gigabyte, which goes again with this run")
+	cache, err := toldBy(ctx, "npm", "config", "get", "cache", "--loglevel=silent")
+	if err != nil {
+		return err
+	}
+	a.say("installing the peers by npm: half a gigabyte, which goes again with this run; what npm downloads for it stays in its cache, %s", cache)
 	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts")
 	npm.Dir = dir
 	if out, err := output(npm); ctx.Err() != nil {
@@ -90,8 +95,22 @@ func (a *arena) installNPM(ctx context.Context, _ string) error {
 	return nil
 }
 
+// toldBy is what a program answers in a line.
+func toldBy(ctx context.Context, program string, args ...string) (string, error) {
+	out, err := output(exec.CommandContext(ctx, program, args...))
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // compilePeer builds a Go peer from its module.
 func (a *arena) compilePeer(ctx context.Context, name string) error {
+	cache, err := toldBy(ctx, "go", "env", "GOMODCACHE")
+	if err != nil {
+		return err
+	}
+	a.say("building %s; the modules that Go downloads for it stay in its cache, %s", name, cache)
 	program := filepath.Join(a.dir, name)
 	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("bench", "peers", name), "-mod=readonly", "-o", program, ".")
 	if out, err := output(build); ctx.Err() != nil {

@@ -39,6 +39,28 @@ func TestPeersNeedNode(t *testing.T) {
 	}
 }
 
+// TestWhatStaysIsNamed: the folder of a run goes with it, and what npm and Go have downloaded into caches of their own does not.
+func TestWhatStaysIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, program := range []string{"npm", "go"} {
+		script := "#!/bin/sh\ncase $1 in config|env) echo /of/" + program + ";; esac\n"
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	for peer, stays := range map[string]string{"mercurius": "/of/npm", "centrifuge": "/of/go"} {
+		var told strings.Builder
+		a := &arena{dir: t.TempDir(), stderr: &told}
+		if err := a.installPeers(t.Context(), []path{{Peer: peer}}); err != nil {
+			t.Errorf("%s: %v", peer, err)
+		}
+		if !strings.Contains(told.String(), "in its cache, "+stays+"\n") {
+			t.Errorf("%s: told %q", peer, told.String())
+		}
+	}
+}
+
 // TestPeersArePinned: each peer has its program here; npm's packages are named with one version each, and the lock file has those,
 // with a checksum for all and no address to get them from, so that everybody's npm asks where it asks for everything. All are free
 // to use: they are not passed on.
