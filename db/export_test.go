@@ -38,6 +38,11 @@ func (d *DB) LooksForSweep(ctx context.Context, organizationID, after string, li
 	return d.looks(ctx, nonCompliant, []any{organizationID, after, limit})
 }
 
+// LooksForSession are Looks for what every request with a session begins with.
+func (d *DB) LooksForSession(ctx context.Context, tokenHash []byte, slug string) (looks int, plan string, err error) {
+	return d.looks(ctx, sessionByToken, []any{tokenHash, slug})
+}
+
 // looks are the most that a plan for these arguments takes, and, where Muster lets PostgreSQL keep one, a plan for any.
 func (d *DB) looks(ctx context.Context, sql string, args []any) (looks int, plan string, err error) {
 	conn, err := d.pool.Acquire(ctx)
@@ -58,6 +63,9 @@ func (d *DB) looks(ctx context.Context, sql string, args []any) (looks int, plan
 	var literals []string
 	for _, arg := range args {
 		text := fmt.Sprint(arg)
+		if raw, ok := arg.([]byte); ok {
+			text = fmt.Sprintf(`\x%x`, raw)
+		}
 		if strings.HasPrefix(text, "[") { // a list of words
 			text = `{"` + strings.ReplaceAll(strings.Trim(text, "[]"), " ", `","`) + `"}`
 		}

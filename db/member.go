@@ -93,7 +93,7 @@ var memberDetails = []struct {
 	},
 	{
 		func(d org.MemberDetails) bool { return d.Provider },
-		`coalesce(p.trust_second_factor, false), EXISTS (SELECT FROM identities d
+		`coalesce(p.trust_second_factor, false), p.issuer IS NOT NULL AND EXISTS (SELECT FROM identities d
          WHERE d.user_id = m.user_id AND d.organization_id = m.organization_id AND d.issuer = p.issuer)`,
 		`LEFT JOIN sso_connections p ON p.organization_id = m.organization_id`,
 		func(r *memberRow) []any { return []any{&r.trusted, &r.linked} },
@@ -122,7 +122,7 @@ func (q memberQuery) from() string {
 // page is the query for a page of members, whose accounts are looked up one after the other: PostgreSQL does not know how short a
 // page is, and would read everybody's.
 func (q memberQuery) page(members string) string {
-	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT JOIN LATERAL (SELECT * FROM users WHERE id = m.user_id LIMIT 1) u ON true" + q.joins + "\n"
+	return "SELECT " + q.columns + "\n  FROM " + members + " m LEFT" + itsAccount("m") + q.joins + "\n"
 }
 
 // memberSQL is the query for members with these details.

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,11 +11,12 @@ import (
 )
 
 // sessionColumns are read before every operation, and so by position: finding columns by name costs as much as the rest.
-const (
-	sessionColumns = `s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
+const sessionColumns = `s.id, s.user_id, s.organization_id, s.began_by, s.proved_at, s.fresh_at, s.fresh_by, s.mailbox_proved_at, s.invitation_member_id, s.invitation_hash,
        s.ip_address, s.user_agent, s.created_at, s.used_at, s.expires_at, s.ended_at,
        u.name, u.email, u.email_verified_at IS NOT NULL, u.two_factor, u.issuer`
-	sessionJoins = ` FROM sessions s JOIN users u ON u.id = s.user_id`
+
+var (
+	sessionJoins = ` FROM sessions s` + itsAccount("s")
 	sessionQuery = `SELECT ` + sessionColumns + sessionJoins + ` WHERE `
 )
 
@@ -134,11 +134,14 @@ func (q Queries) SessionByCookie(ctx context.Context, hash []byte, slug string) 
 	return q.sessionAndPlace(ctx, sessionByCookie, hash, slug)
 }
 
-const sessionAndPlace = `SELECT ` + sessionColumns + `, place.*` + sessionJoins + ` LEFT JOIN LATERAL (%s WHERE o.slug = $2 AND m.user_id = s.user_id) place ON true WHERE `
-
+// sessionAndPlace is a session with its place in the organization with the short name $2; u is the account of both.
 var (
-	sessionByToken  = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from()) + `s.token_hash = $1`
-	sessionByCookie = fmt.Sprintf(sessionAndPlace, memberSQL(org.GateDetails).from()) + `s.cookie_hash = $1`
+	placeSQL        = memberSQL(org.GateDetails)
+	sessionAndPlace = `SELECT ` + sessionColumns + `, place.*` + sessionJoins + `
+  LEFT JOIN LATERAL (SELECT ` + placeSQL.columns + ` FROM members m` + placeSQL.joins + ` WHERE o.slug = $2 AND m.user_id = s.user_id LIMIT 1) place ON true
+ WHERE `
+	sessionByToken  = sessionAndPlace + `s.token_hash = $1`
+	sessionByCookie = sessionAndPlace + `s.cookie_hash = $1`
 )
 
 func (q Queries) sessionAndPlace(ctx context.Context, sql string, hash []byte, slug string) (*org.Session, *org.Member, error) {

@@ -19,10 +19,10 @@ type tokenRow struct {
 	RevokedAt     *time.Time
 }
 
-const tokenQuery = `
+var tokenQuery = `
 SELECT k.id, k.name, k.scopes, k.organization_id, k.proved_at, k.created_at, k.used_at AS last_used_at, k.expires_at, k.revoked_at,
        u.id AS user_id, u.name AS user_name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.two_factor, u.issuer
-  FROM api_tokens k JOIN users u ON u.id = k.user_id WHERE `
+  FROM api_tokens k` + itsAccount("k") + ` WHERE `
 
 func (r *tokenRow) maker() *org.User {
 	return &org.User{ID: r.UserID, Name: r.UserName, Email: r.Email, EmailVerified: &r.EmailVerified, TwoFactor: &r.TwoFactor, Issuer: r.Issuer}

@@ -29,6 +29,12 @@ SELECT NOT EXISTS (SELECT FROM users WHERE coalesce(email, '') <> ALL($1)) AND N
 	return only, err
 }
 
+// itsAccount joins the account u of a row, looked up by itself: PostgreSQL would merge the few rows of a table with many accounts
+// that came later, and read all who came before the last one, with every request of theirs.
+func itsAccount(row string) string {
+	return ` JOIN LATERAL (SELECT * FROM users WHERE id = ` + row + `.user_id LIMIT 1) u ON true`
+}
+
 // LockUser locks a user's row until the transaction ends. Whoever holds it never asks for an organization's lock.
 func (t *Tx) LockUser(ctx context.Context, id string) (*org.User, error) {
 	return one[org.User](ctx, t.pg, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, id)
