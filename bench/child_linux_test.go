@@ -75,7 +75,7 @@ func TestChildEndsWithBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = keeper.Wait() // was killed
-	if err := out.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := out.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadAll(in); err != nil {
@@ -101,7 +101,7 @@ func TestChildOutlivesThread(t *testing.T) {
 	if err := <-asked; err != nil {
 		t.Fatal(err)
 	}
-	tick, patience := time.NewTicker(time.Millisecond), time.After(10*time.Second)
+	tick, patience := time.NewTicker(time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for ended := false; !ended; {
 		select {

@@ -120,12 +120,12 @@ func (p *process) kill() {
 }
 
 // ended waits for the end and gives the exit status; -1 when a signal ended it.
-func (p *process) ended(t testing.TB, within time.Duration) int {
+func (p *process) ended(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.exited:
-	case <-time.After(within):
-		t.Fatalf("still running after %s\nstderr:\n%s", within, p.log.String())
+	case <-time.After(patience):
+		t.Fatalf("still running after %s\nstderr:\n%s", patience, p.log.String())
 	}
 	return p.cmd.ProcessState.ExitCode()
 }

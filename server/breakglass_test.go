@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestBreakGlass: the operator's commands as processes, beside a running server and without one: an owner of a new
@@ -77,7 +76,7 @@ func TestBreakGlass(t *testing.T) {
 	}
 
 	p.interrupt(t)
-	if status := p.ended(t, 10*time.Second); status != 0 {
+	if status := p.ended(t); status != 0 {
 		t.Fatalf("the server ended with %d", status)
 	}
 	status, _, stderr = run(t, bin, env, "reset-2fa", "--user", ren.Email)

@@ -291,7 +291,7 @@ func TestProductionSettings(t *testing.T) {
 		t.Errorf("a form: %d", got.Status)
 	}
 	p.interrupt(t)
-	if status := p.ended(t, patience); status != 0 {
+	if status := p.ended(t); status != 0 {
 		t.Errorf("it ended with status %d", status)
 	}
 }

@@ -92,7 +92,7 @@ func stopCleanly(t *testing.T, p *process, dataDir string) {
 		t.Error("no PostgreSQL was running")
 	}
 	p.interrupt(t)
-	if status := p.ended(t, 10*time.Second); status != 0 {
+	if status := p.ended(t); status != 0 {
 		t.Errorf("Ctrl-C ended it with status %d, want 0; %s", status, p.log.String())
 	}
 	if pid, running := postgresPID(dataDir); running {
@@ -359,7 +359,7 @@ func TestInterruptedFirstRun(t *testing.T) {
 				}
 				if random.IntN(3) == 0 {
 					p.interrupt(t)
-					if status := p.ended(t, 10*time.Second); status != 0 {
+					if status := p.ended(t); status != 0 {
 						t.Errorf("Ctrl-C: status %d, want 0; %s", status, p.log.String())
 					}
 				} else {
