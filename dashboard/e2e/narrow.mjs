@@ -93,6 +93,12 @@ await check(
     await dialog.getByText(/^Mia/).waitFor();
     await holds('require');
     await page.goto(`${base}/audit-log`);
+    // On a wide screen an entry is one line, of which its sentence has the most.
+    await page.setViewportSize({ width: 1200, height: 844 });
+    await page.locator('.log-message').first().waitFor();
+    const least = await page.locator('.log-row').evaluateAll((rows) => Math.min(...rows.map((row) => row.querySelector('.log-message').clientWidth / row.clientWidth)));
+    if (least < 0.5) problems.push(`an entry's sentence has ${Math.round(least * 100)} % of its line, want half at least`);
+    await page.setViewportSize({ width, height: 844 });
     await page.locator('.log-message').first().click();
     await dialog.getByText('From where').waitFor();
     await holds('entry');
