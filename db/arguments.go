@@ -35,10 +35,10 @@ func (a *arguments) limit(rows int) string {
 
 // first are a query's first rows in this order, up to the limit. A plan for any page is told how many they are at most: else it takes a
 // tenth of all for a page.
-func (a *arguments) first(query, order, limit string) string {
+func (a *arguments) first(query, order, limit string, most int) string {
 	order = " ORDER BY " + order + " LIMIT "
 	if !a.anew {
-		query = "SELECT * FROM (" + query + order + strconv.Itoa(a.most) + ") m"
+		query = "SELECT * FROM (" + query + order + strconv.Itoa(most) + ") m"
 	}
 	return "(" + query + order + limit + ")"
 }

@@ -191,7 +191,7 @@ func auditPage(organizationID, position string, sequence int, order string, limi
 		and("e.created_at < ", "timestamptz", microsecond(*f.Until))
 	}
 	rows := a.limit(limit)
-	page := a.first("SELECT * FROM audit_entries e WHERE "+strings.Join(where, " AND "), "sequence "+order, rows)
+	page := a.first("SELECT * FROM audit_entries e WHERE "+strings.Join(where, " AND "), "sequence "+order, rows, a.most)
 	return auditSQL(want, from+page) + " ORDER BY e.sequence " + order + " LIMIT " + rows, a.given()
 }
 

@@ -83,6 +83,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		if _, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = "+idleTransaction); err != nil {
 			return fmt.Errorf("bound how long a transaction may be silent: %w", err)
 		}
+		// What is reckoned dear is compiled first, which takes longer than any statement of Muster's.
+		if _, err := conn.Exec(ctx, "SET jit = off"); err != nil {
+			return fmt.Errorf("turn off the compiling of statements: %w", err)
+		}
 		if _, err := conn.Exec(ctx, "SET ROLE "+AppRole); err != nil {
 			return fmt.Errorf("become the role %[1]s (GRANT %[1]s TO the role of DATABASE_URL, or let DATABASE_URL sign in as %[1]s): %[2]w", AppRole, err)
 		}

@@ -22,8 +22,8 @@ type MemberList struct {
 
 // Members are one more than the page holds, in order of joining. What a page costs does not grow with the organization: it is read
 // along an index from where it begins; of several standings a page is taken of each, and the page of them all is the first of those.
-// A search takes whom the index of names and addresses gives, or looks at one member after the other until the page is full,
-// whichever PostgreSQL reckons to be less for the text that is searched for; so it is with teams.
+// A search looks at one member after the other until the page is full, or takes whom the index of parts of texts gives, whichever is
+// less for the text that is searched for (see walk.search). With teams PostgreSQL reckons what is less.
 func (q Queries) Members(ctx context.Context, l MemberList) ([]*org.Member, error) {
 	sql, args := l.query()
 	if sql == "" {
@@ -41,7 +41,7 @@ func (l MemberList) query() (sql string, args []any) {
 		f = &org.MemberFilter{}
 	}
 	searched := f.Query != nil && *f.Query != ""
-	a := arguments{anew: searched || len(f.Teams) > 0 || l.Affected}
+	a := &arguments{anew: len(f.Teams) > 0 || l.Affected}
 	organization, after, limit := a.add("text", l.Organization.ID), a.add("text", l.Page.After), a.limit(l.Page.First+1)
 	statuses, states := f.Status, f.TwoFactor
 	if !l.Manager || l.Affected {
@@ -53,49 +53,56 @@ func (l MemberList) query() (sql string, args []any) {
 		states = []org.TwoFactorState{org.TwoFactorDisabled}
 	}
 	// Each standing has its members in the order of their ids in an index that calls this order POSIX, as no other one does: else
-	// PostgreSQL takes the index of all members, and believes that the next of a standing will be among the first of them.
-	where, by, standings := []string{"m.organization_id = " + organization}, "m.id", ""
+	// PostgreSQL takes the index of all members, and believes that the next of a standing will be among the first of them. Of the two
+	// indexes of standings only the one of statuses alone has these by that name, so that neither is taken for the other.
+	w := walk{arguments: a, from: "members m", where: []string{"m.organization_id = " + organization}, by: "m.id"}
 	switch {
 	case len(f.Role) > 0 || len(states) > 0:
 		status, role, twoFactor := standingsOf(statuses, f.Role, states)
-		standings = fmt.Sprintf("unnest(%s, %s, %s) s (status, role, two_factor)", a.add("text[]", status), a.add("text[]", role), a.add("text[]", twoFactor))
-		where = append(where, "m.status = s.status", "m.role = s.role", "m.two_factor = s.two_factor")
+		w.standings = fmt.Sprintf("unnest(%s, %s, %s) s (status, role, two_factor)", a.add("text[]", status), a.add("text[]", role), a.add("text[]", twoFactor))
+		w.of, w.many = []string{"m.status = s.status", "m.role = s.role", "m.two_factor = s.two_factor"}, len(status)
 	case len(statuses) > 0:
-		standings = fmt.Sprintf("unnest(%s) s (status)", a.add("text[]", slices.Compact(slices.Sorted(slices.Values(statuses)))))
-		where = append(where, "m.status = s.status")
+		status := slices.Compact(slices.Sorted(slices.Values(statuses)))
+		w.standings = fmt.Sprintf("unnest(%s) s (status)", a.add("text[]", status))
+		w.of, w.many = []string{`m.status COLLATE "POSIX" = s.status`}, len(status)
 	}
-	if standings != "" {
-		by = `m.id COLLATE "POSIX"`
+	if w.standings != "" {
+		w.by = `m.id COLLATE "POSIX"`
 	}
-	where = append(where, by+" > "+after)
 	if len(f.Teams) > 0 {
-		where = append(where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = %s AND mt.team_id = ANY(%s))",
+		w.where = append(w.where, fmt.Sprintf("m.id IN (SELECT mt.member_id FROM member_teams mt WHERE mt.organization_id = %s AND mt.team_id = ANY(%s))",
 			organization, a.add("text[]", f.Teams)))
 	}
-	pages := func(of string, also ...string) string {
-		return a.first("SELECT m.* FROM "+of+" WHERE "+strings.Join(slices.Concat(where, also), " AND "), by, limit)
-	}
-	const people = "members m JOIN users u ON u.id = m.user_id"
-	page := pages("members m")
 	switch {
 	case l.Affected && l.Unmailable:
-		page = pages(people, "NOT "+vouched, "u.email IS NULL")
+		w.from = "members m JOIN users u ON u.id = m.user_id"
+		w.where = append(w.where, "NOT "+vouched, "u.email IS NULL")
 	case l.Affected:
-		page = pages("members m", "NOT "+vouched)
-	case searched && l.Manager:
-		pattern := a.add("text", containing(*f.Query))
-		page = pages(people, fmt.Sprintf("(u.name ILIKE %[1]s OR u.email ILIKE %[1]s)", pattern)) + " UNION ALL " +
-			pages("members m", "m.status = 'INVITED'", "m.email ILIKE "+pattern)
+		w.where = append(w.where, "NOT "+vouched)
 	case searched:
-		page = pages(people, "u.name ILIKE "+a.add("text", containing(*f.Query)))
+		return w.search(*f.Query, l.Manager, organization, after, max(l.Page.First+1, fewest), limit), a.given()
 	}
-	if standings != "" {
-		return "(SELECT page.* FROM " + standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", a.given()
+	return w.page(after, limit, a.most), a.given()
+}
+
+// walk is a way through an organization's members in the order of their ids, along an index.
+type walk struct {
+	*arguments
+	from      string
+	where     []string
+	by        string   // the order, by the name that it has in the index
+	standings string   // a table s of those that are asked for; "" where all are
+	of        []string // what a member of a standing has in common with it
+	many      int      // standings
+}
+
+// page are the first members after an id, up to a limit, which is no more than most.
+func (w walk) page(after, limit string, most int) string {
+	page := w.first("SELECT m.* FROM "+w.from+" WHERE "+strings.Join(slices.Concat(w.where, w.of, []string{w.by + " > " + after}), " AND "), w.by, limit, most)
+	if w.standings == "" {
+		return page
 	}
-	if searched {
-		return "(SELECT page.* FROM (" + page + ") page ORDER BY page.id LIMIT " + limit + ")", a.given()
-	}
-	return page, a.given()
+	return "(SELECT page.* FROM " + w.standings + " CROSS JOIN LATERAL (" + page + ") page ORDER BY page.id LIMIT " + limit + ")"
 }
 
 const inOrder = "ORDER BY m.id"

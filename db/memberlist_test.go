@@ -49,36 +49,53 @@ func TestPagesOfMembersDoNotGrow(t *testing.T) {
 	crowd(t, admin, small.ID, 300)
 	crowd(t, admin, large.ID, 20_000)
 	crowd(t, admin, swept.ID, 10_000)
+	alike := &org.Organization{ID: addOrganization(t, d, "alike")} // of whom all are active members without a second factor
+	exec(t, admin, `INSERT INTO users (id, name, email) SELECT 'usr_alike' || n, 'Éowyn Zwölf', n || '@alike.example' FROM generate_series(1, 10000) n`)
+	exec(t, admin, `
+INSERT INTO members (id, organization_id, user_id, role, status)
+SELECT 'mem_alike' || lpad(n::text, 9, '0'), $1, 'usr_alike' || n, 'MEMBER', 'ACTIVE' FROM generate_series(1, 10000) n`, alike.ID)
 	exec(t, admin, `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = now(), reinstatable_until = now()
  WHERE organization_id = $1 AND status = 'ACTIVE' AND id < 'mem_' || $1 || '_000009900'`, swept.ID)
 	exec(t, admin, `VACUUM ANALYZE`)
 	filter := func(f org.MemberFilter) db.MemberList { return db.MemberList{Manager: true, Filter: &f} }
 	for name, l := range map[string]db.MemberList{
-		"the first":             {Manager: true},
-		"for a member":          {},
-		"the invited":           filter(org.MemberFilter{Status: []org.MemberStatus{org.StatusInvited}}),
-		"the owner":             filter(org.MemberFilter{Role: []org.Role{org.RoleOwner}}),
-		"without 2FA":           filter(org.MemberFilter{TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
-		"managers and admins":   filter(org.MemberFilter{Role: []org.Role{org.RoleManager, org.RoleAdmin}}),
-		"owners without 2FA":    filter(org.MemberFilter{Role: []org.Role{org.RoleOwner}, TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
-		"removed":               filter(org.MemberFilter{Status: []org.MemberStatus{org.StatusRemovedFor2FA}}),
-		"a rare name":           filter(org.MemberFilter{Query: ptr("quimby")}),
-		"a rare address":        filter(org.MemberFilter{Query: ptr("@zebra.")}),
-		"an invited address":    filter(org.MemberFilter{Query: ptr("yonder")}),
-		"nobody's name":         filter(org.MemberFilter{Query: ptr("nobody is called so")}),
-		"a name for a member":   {Filter: &org.MemberFilter{Query: ptr("quimby")}},
-		"a part of all names":   filter(org.MemberFilter{Query: ptr("person")}),
-		"a rare name of a role": filter(org.MemberFilter{Query: ptr("quimby"), Role: []org.Role{org.RoleMember}}),
-		"everybody's team":      filter(org.MemberFilter{Teams: []string{"all"}}),
-		"a small team":          filter(org.MemberFilter{Teams: []string{"few"}}),
-		"an empty team":         filter(org.MemberFilter{Teams: []string{"none"}}),
-		"two teams without 2FA": filter(org.MemberFilter{Teams: []string{"all", "few"}, TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
-		"the affected":          {Manager: true, Affected: true},
-		"the unmailable":        {Manager: true, Affected: true, Unmailable: true},
+		"the first":                       {Manager: true},
+		"for a member":                    {},
+		"the invited":                     filter(org.MemberFilter{Status: []org.MemberStatus{org.StatusInvited}}),
+		"the owner":                       filter(org.MemberFilter{Role: []org.Role{org.RoleOwner}}),
+		"without 2FA":                     filter(org.MemberFilter{TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
+		"managers and admins":             filter(org.MemberFilter{Role: []org.Role{org.RoleManager, org.RoleAdmin}}),
+		"owners without 2FA":              filter(org.MemberFilter{Role: []org.Role{org.RoleOwner}, TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
+		"removed":                         filter(org.MemberFilter{Status: []org.MemberStatus{org.StatusRemovedFor2FA}}),
+		"a rare name":                     filter(org.MemberFilter{Query: ptr("quimby")}),
+		"a rare address":                  filter(org.MemberFilter{Query: ptr("@zebra.")}),
+		"an invited address":              filter(org.MemberFilter{Query: ptr("yonder")}),
+		"nobody's name":                   filter(org.MemberFilter{Query: ptr("nobody is called so")}),
+		"a name for a member":             {Filter: &org.MemberFilter{Query: ptr("quimby")}},
+		"a rare letter":                   filter(org.MemberFilter{Query: ptr("Q")}),
+		"a rare pair":                     filter(org.MemberFilter{Query: ptr("zE")}),
+		"nobody's letter":                 filter(org.MemberFilter{Query: ptr("ß")}),
+		"nobody's pair":                   filter(org.MemberFilter{Query: ptr("qq")}),
+		"a pair for a member":             {Filter: &org.MemberFilter{Query: ptr("xa")}},
+		"a name that others have":         filter(org.MemberFilter{Query: ptr("zwölf")}),
+		"a letter that others have":       filter(org.MemberFilter{Query: ptr("É")}),
+		"a long text":                     filter(org.MemberFilter{Query: ptr(strings.Repeat("person 17", 20))}),
+		"a part of all names":             filter(org.MemberFilter{Query: ptr("person")}),
+		"a part of all names without 2FA": filter(org.MemberFilter{Query: ptr("person"), TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
+		"a letter of all names":           filter(org.MemberFilter{Query: ptr("e")}),
+		"secure":                          filter(org.MemberFilter{TwoFactor: []org.TwoFactorState{org.TwoFactorSecure}}),
+		"active owners":                   filter(org.MemberFilter{Status: []org.MemberStatus{org.StatusActive}, Role: []org.Role{org.RoleOwner}}),
+		"a rare name of a role":           filter(org.MemberFilter{Query: ptr("quimby"), Role: []org.Role{org.RoleMember}}),
+		"everybody's team":                filter(org.MemberFilter{Teams: []string{"all"}}),
+		"a small team":                    filter(org.MemberFilter{Teams: []string{"few"}}),
+		"an empty team":                   filter(org.MemberFilter{Teams: []string{"none"}}),
+		"two teams without 2FA":           filter(org.MemberFilter{Teams: []string{"all", "few"}, TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}),
+		"the affected":                    {Manager: true, Affected: true},
+		"the unmailable":                  {Manager: true, Affected: true, Unmailable: true},
 	} {
 		l.Page.First = 50
 		looks := map[*org.Organization]int{}
-		for _, o := range []*org.Organization{small, large, swept} {
+		for _, o := range []*org.Organization{small, large, swept, alike} {
 			l := l
 			l.Organization = o
 			if l.Filter != nil && l.Filter.Teams != nil { // the organization's own are meant
@@ -95,7 +112,8 @@ func TestPagesOfMembersDoNotGrow(t *testing.T) {
 				t.Errorf("%s takes %d looks in %s: %s", name, n, o.ID, plan)
 			}
 		}
-		t.Logf("%s: %d looks in the small one, %d in the large one, %d where most are removed", name, looks[small], looks[large], looks[swept])
+		t.Logf("%s: %d looks in the small one, %d in the large one, %d where most are removed, %d where all are alike",
+			name, looks[small], looks[large], looks[swept], looks[alike])
 	}
 	deep := db.MemberList{Organization: large, Manager: true, Page: org.PageRequest{First: 50, After: "mem_" + large.ID + "_000015000"}}
 	if n, plan, err := d.Looks(t.Context(), deep); err != nil || n > 500 {

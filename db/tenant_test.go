@@ -40,8 +40,8 @@ var (
 	findable = map[string]string{
 		"members_id":                 "node(id) and mutations name a member and no organization",
 		"members_user":               "a person's memberships; it has the organization, so that it can be unique",
-		"members_invited_search":     "parts of addresses have no order to begin with the organization",
-		"audit_actors_search":        "so have parts of labels",
+		"member_texts_parts":         "each part in it begins with a mark of the organization",
+		"audit_actors_search":        "parts of labels have no order to begin with the organization",
 		"members_window":             "the clean-up looks at all organizations",
 		"teams_id":                   "node(id) and mutations name a team",
 		"projects_id":                "node(id) names a project",

@@ -20,7 +20,7 @@ WHERE o.audit_seq <> coalesce(e.last, 0) OR o.audit_seq <> coalesce(e.entries, 0
 ORDER BY o.id`
 
 // Miscounted lists, as one text each, the organizations whose kept figures are not those of their members, or whose newest
-// day of the history does not say the same, the members whose copy of their account's 2FA state is not the account's, and those
+// day of the history does not say the same, the members whose copy of their account's 2FA state, name or address is not the account's, and those
 // who have done something that a log tells and are not kept by their newest label.
 const Miscounted = `
 SELECT format('%s keeps %s active, %s invited, %s removed, %s with 2FA; there are %s, %s, %s, %s; its newest day says %s active, %s removed, %s with 2FA',
@@ -41,6 +41,11 @@ WHERE (o.active_count, o.invited_count, o.removed_count, o.two_factor_count) <> 
 UNION ALL
 SELECT format('the member %s of %s has a copy that says %s where the account says %s', m.id, m.organization_id, m.two_factor, u.two_factor)
 FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.two_factor <> coalesce(u.two_factor, '')
+UNION ALL
+SELECT format('the member %s of %s has a copy to be found by that says %s, %s where %s, %s is right', coalesce(m.id, t.member_id),
+	coalesce(m.organization_id, t.organization_id), t.name, t.email, u.name, coalesce(u.email, m.email))
+FROM members m LEFT JOIN users u ON u.id = m.user_id FULL JOIN member_texts t ON (t.organization_id, t.member_id) = (m.organization_id, m.id)
+WHERE m.id IS NULL OR t.member_id IS NULL OR (t.name, t.email) IS DISTINCT FROM (u.name, coalesce(u.email, m.email))
 UNION ALL
 SELECT format('%s is kept as %s among those in the log of %s, which says %s', e.actor_id, a.label, e.organization_id, e.actor_label)
 FROM (

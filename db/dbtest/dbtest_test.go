@@ -125,6 +125,15 @@ func TestCheck(t *testing.T) {
 				INSERT INTO m VALUES (1, 'a', 'ACTIVE', 'DISABLED')`,
 			says: "the member mem_1 of 1 has a copy that says DISABLED where the account says SECURE",
 		},
+		"a name that is found by the old one": {
+			sql: `INSERT INTO o VALUES (1, 0, 1, 0, 0, 0); INSERT INTO d VALUES (1, '2026-01-02', 1, 0, 0); INSERT INTO u VALUES ('a', 'DISABLED', 'Ada', 'a@x');
+				INSERT INTO m VALUES (1, 'a', 'ACTIVE'); INSERT INTO t VALUES (1, 'mem_1', 'Adam', 'a@x')`,
+			says: "the member mem_1 of 1 has a copy to be found by that says Adam, a@x where Ada, a@x is right",
+		},
+		"somebody who is found and is not there": {
+			sql:  `INSERT INTO o VALUES (1, 0); INSERT INTO t VALUES (1, 'mem_1', 'Ada', NULL)`,
+			says: "the member mem_1 of 1 has a copy to be found by that says Ada,  where ,  is right",
+		},
 		"actors by their newest label": {
 			sql: `INSERT INTO o VALUES (1, 2); INSERT INTO e VALUES (1, 1, 'a', 'Ann'), (1, 2, 'a', 'Anna'); INSERT INTO a VALUES (1, 'a', 'Anna')`,
 		},
@@ -148,12 +157,14 @@ func TestCheck(t *testing.T) {
 				CREATE TABLE o (id int, audit_seq bigint, active_count bigint DEFAULT 0, invited_count bigint DEFAULT 0,
 					removed_count bigint DEFAULT 0, two_factor_count bigint DEFAULT 0, slug text DEFAULT 'acme');
 				CREATE TABLE e (organization_id int, sequence bigint, actor_id text, actor_label text); CREATE TABLE a (organization_id int, actor_id text, label text);
-				CREATE TABLE m (organization_id int, user_id text, status text, two_factor text, id text DEFAULT 'mem_1');
+				CREATE TABLE m (organization_id int, user_id text, status text, two_factor text, id text DEFAULT 'mem_1', email text);
+				CREATE TABLE t (organization_id int, member_id text, name text, email text);
 				CREATE TABLE d (organization_id int, day date, active bigint, two_factor bigint, removed bigint);
-				CREATE TABLE u (id text, two_factor text);
+				CREATE TABLE u (id text, two_factor text, name text, email text);
 				`+test.sql+`;
 				UPDATE m SET two_factor = coalesce((SELECT u.two_factor FROM u WHERE u.id = m.user_id), '') WHERE two_factor IS NULL;
-				ALTER TABLE a RENAME TO audit_actors;
+				INSERT INTO t SELECT organization_id, m.id, name, coalesce(u.email, m.email) FROM m LEFT JOIN u ON u.id = user_id WHERE NOT EXISTS (SELECT FROM t);
+				ALTER TABLE t RENAME TO member_texts; ALTER TABLE a RENAME TO audit_actors;
 				ALTER TABLE o RENAME TO organizations; ALTER TABLE e RENAME TO audit_entries; ALTER TABLE m RENAME TO members;
 				ALTER TABLE d RENAME TO compliance_days; ALTER TABLE u RENAME TO users`)
 			if err != nil {
