@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"muster/db"
 	"muster/db/dbtest"
@@ -22,19 +23,7 @@ func TestOrderIsTheSameInEveryLanguage(t *testing.T) {
 	for _, language := range []string{"et-EE", "cs-CZ"} {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
-			own := dbtest.URL(t)
-			at, err := url.Parse(own)
-			must(t, err)
-			name := "language_" + strings.ToLower(strings.ReplaceAll(language, "-", "_"))
-			exec(t, dbtest.Admin(t, own), fmt.Sprintf(
-				`CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '%s' LC_COLLATE 'C' LC_CTYPE 'C'`, name, language,
-			))
-			at.Path = "/" + name
-			must(t, db.Migrate(t.Context(), at.String(), 0))
-			d, err := db.Open(context.WithoutCancel(t.Context()), at.String())
-			must(t, err)
-			t.Cleanup(d.Close)
-			admin := dbtest.Admin(t, at.String())
+			d, admin := openIn(t, language)
 
 			o := &org.Organization{ID: addOrganization(t, d, "acme")}
 			var want []string
@@ -94,6 +83,24 @@ func TestOrderIsTheSameInEveryLanguage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// openIn is open with a database in one of ICU's languages.
+func openIn(t *testing.T, language string) (*db.DB, *pgx.Conn) {
+	t.Helper()
+	own := dbtest.URL(t)
+	at, err := url.Parse(own)
+	must(t, err)
+	name := at.Path[1:] + "_" + strings.ToLower(strings.ReplaceAll(language, "-", "_"))
+	exec(t, dbtest.Admin(t, own), fmt.Sprintf(
+		`CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '%s' LC_COLLATE 'C' LC_CTYPE 'C'`, name, language,
+	))
+	at.Path = "/" + name
+	must(t, db.Migrate(t.Context(), at.String(), 0))
+	d, err := db.Open(context.WithoutCancel(t.Context()), at.String())
+	must(t, err)
+	t.Cleanup(d.Close)
+	return d, dbtest.Admin(t, at.String())
 }
 
 // TestIdsAreOrderedByTheirBytes: no column of an id follows the database's language.

@@ -121,7 +121,7 @@ SELECT 'mem_alike' || lpad(n::text, 9, '0'), $1, 'usr_alike' || n, 'MEMBER', 'AC
 	}
 }
 
-// TestPagesOfMembersKeepTheirPlan: PostgreSQL plans a page of everybody or of standings five times, to see what that is worth, and then keeps
+// TestPagesOfMembersKeepTheirPlan: PostgreSQL plans a page of everybody, of standings or of a search five times, to see what that is worth, and then keeps
 // one plan for any organization, cursor, length and standing.
 func TestPagesOfMembersKeepTheirPlan(t *testing.T) {
 	t.Parallel()
@@ -134,6 +134,7 @@ func TestPagesOfMembersKeepTheirPlan(t *testing.T) {
 		"a plain page": {Manager: true},
 		"for a member": {},
 		"without 2FA":  {Manager: true, Filter: &org.MemberFilter{TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}},
+		"a search":     {Manager: true, Filter: &org.MemberFilter{Query: ptr("quimby")}},
 	} {
 		for i := range 20 {
 			if l.Organization = small; i%2 > 0 {

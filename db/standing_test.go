@@ -22,18 +22,21 @@ var standingChanges = map[string]string{
 	"invite": `INSERT INTO members (id, organization_id, email, role, status, two_factor) SELECT $3, $1, $3, 'MEMBER', 'INVITED', 'SECURE' WHERE $2 <> ''`,
 	"accept": `UPDATE members SET user_id = $2, email = NULL, status = 'ACTIVE'
  WHERE id = (SELECT min(id) FROM members WHERE organization_id = $1 AND status = 'INVITED' AND id <> $3)`,
-	"move":   `UPDATE members SET user_id = $2 WHERE id = (SELECT max(id) FROM members WHERE organization_id = $1 AND status <> 'INVITED' AND id <> $3)`,
-	"leave":  `DELETE FROM members WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
-	"remove": `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = now(), reinstatable_until = now() WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
-	"tamper": `UPDATE members SET two_factor = 'tampered' WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
-	"gain":   `INSERT INTO authenticators (id, user_id, kind, name, confirmed_at) SELECT $3, $2, (ARRAY['TOTP', 'PHONE', 'SECURITY_KEY'])[1 + length($3) % 3], 'x', now() WHERE $1 <> ''`,
-	"lose":   `DELETE FROM authenticators WHERE user_id = $2 AND $1 <> $3`,
+	"move":      `UPDATE members SET user_id = $2 WHERE id = (SELECT max(id) FROM members WHERE organization_id = $1 AND status <> 'INVITED' AND id <> $3)`,
+	"leave":     `DELETE FROM members WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
+	"remove":    `UPDATE members SET status = 'REMOVED_FOR_2FA', removed_at = now(), reinstatable_until = now() WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
+	"tamper":    `UPDATE members SET two_factor = 'tampered' WHERE organization_id = $1 AND user_id = $2 AND id <> $3`,
+	"gain":      `INSERT INTO authenticators (id, user_id, kind, name, confirmed_at) SELECT $3, $2, (ARRAY['TOTP', 'PHONE', 'SECURITY_KEY'])[1 + length($3) % 3], 'x', now() WHERE $1 <> ''`,
+	"rename":    `UPDATE users SET name = $3 WHERE id = $2 AND $1 <> $3`,
+	"readdress": `UPDATE users SET email = CASE WHEN length($3) % 3 > 0 THEN $3 END WHERE id = $2 AND $1 <> $3`,
+	"correct":   `UPDATE members SET email = $3 WHERE id = (SELECT min(id) FROM members WHERE organization_id = $1 AND status = 'INVITED' AND $2 <> $3)`,
+	"lose":      `DELETE FROM authenticators WHERE user_id = $2 AND $1 <> $3`,
 }
 
-// TestCopiesOfTwoFactorAreTheAccounts: whatever happens to accounts and places, in whatever order and at the same time, a member's
-// copy of the 2FA state is the account's in the end, also where nobody takes a lock; and where locks are taken in the order that they
+// TestCopiesOfAccountsAreTheAccounts: whatever happens to accounts and places, in whatever order and at the same time, a member's
+// copies of 2FA state, name and address are the account's in the end, also where nobody takes a lock; and where locks are taken in the order that they
 // always are, nothing waits for what waits for it.
-func TestCopiesOfTwoFactorAreTheAccounts(t *testing.T) {
+func TestCopiesOfAccountsAreTheAccounts(t *testing.T) {
 	t.Parallel()
 	for _, locked := range []bool{true, false} {
 		t.Run(fmt.Sprintf("locked %v", locked), func(t *testing.T) {
@@ -100,16 +103,16 @@ func TestCopiesOfTwoFactorAreTheAccounts(t *testing.T) {
 	}
 }
 
-// TestWhoJoinsWaitsForTheirTwoFactor: somebody is brought in while their 2FA state changes, without a lock that says so: the copy is
-// what the state is in the end, and neither transaction has seen the other.
-func TestWhoJoinsWaitsForTheirTwoFactor(t *testing.T) {
+// TestWhoJoinsWaitsForTheirAccount: somebody is brought in while their 2FA state and name change, without a lock that says so: the copies are
+// what the account says in the end, and neither transaction has seen the other.
+func TestWhoJoinsWaitsForTheirAccount(t *testing.T) {
 	t.Parallel()
 	d, admin := open(t)
 	o := addOrganization(t, d, "one")
 	exec(t, admin, `INSERT INTO users (id, name) VALUES ('ada', 'Ada')`)
 	changing, err := d.Pool().Begin(t.Context())
 	must(t, err)
-	_, err = changing.Exec(t.Context(), `UPDATE users SET two_factor = 'SECURE' WHERE id = 'ada'`)
+	_, err = changing.Exec(t.Context(), `UPDATE users SET two_factor = 'SECURE', name = 'Augusta' WHERE id = 'ada'`)
 	must(t, err)
 	joined := make(chan error, 1)
 	go func() {
@@ -123,5 +126,8 @@ func TestWhoJoinsWaitsForTheirTwoFactor(t *testing.T) {
 	must(t, <-joined)
 	if copied := value[string](t, admin, `SELECT two_factor FROM members WHERE id = 'mem_ada'`); copied != "SECURE" {
 		t.Errorf("the copy says %q, want SECURE", copied)
+	}
+	if copied := value[string](t, admin, `SELECT name FROM member_texts WHERE member_id = 'mem_ada'`); copied != "Augusta" {
+		t.Errorf("found by %q, want Augusta", copied)
 	}
 }

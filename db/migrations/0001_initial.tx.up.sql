@@ -436,11 +436,12 @@ CREATE TABLE member_texts (
   FOREIGN KEY (organization_id, member_id) REFERENCES members ON DELETE CASCADE
 );
 -- A text's parts of three characters, one from each of its characters on, so that the last two are shorter. Each begins with a mark of
--- the organization: what others' members are called makes no part of this one's more frequent. Two organizations may share a mark.
+-- the organization: what others' members are called makes no part of this one's more frequent. Two organizations may share a mark. Letters
+-- are made small as ILIKE makes them, by the database's language, not by that of ids, which a function takes over from its arguments.
 CREATE FUNCTION text_parts(organization_id text, searched text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT COST 4000 AS $$
 DECLARE
   mark  text := left(md5(organization_id), 6);
-  lower text := lower(searched);
+  lower text := lower(searched COLLATE "default");
   parts text[];
 BEGIN
   FOR i IN 1..length(lower) LOOP
@@ -452,7 +453,7 @@ END $$;
 CREATE FUNCTION text_parts_with(organization_id text, searched text) RETURNS tsquery LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
   mark  text := left(md5(organization_id), 6);
-  lower text := lower(searched);
+  lower text := lower(searched COLLATE "default");
   parts text[];
 BEGIN
   FOR i IN 1..least(greatest(length(lower) - 2, 1), 32) LOOP
