@@ -43,6 +43,9 @@ func crowdPaths(size string, members int, long bool) []path {
 		{"deep", "50 members deep in the list", nil, true},
 		{"rare-name", "the one member with a name", map[string]any{"query": "quimby"}, false},
 		{"common-name", "50 members with a part of a name that one in fifteen has, deep in the list", map[string]any{"query": "weber"}, true},
+		{"rare-pair", "the one member with two letters", map[string]any{"query": "qu"}, false},
+		{"no-pair", "nobody, by two letters that nobody has", map[string]any{"query": "qz"}, false},
+		{"some-name", "50 members with a part of a name that one in two hundred and forty has", map[string]any{"query": "rosa weber"}, false},
 		{"no-name", "nobody, by a part of a name that nobody has", map[string]any{"query": "nobody is called so"}, false},
 		{"rare-2fa", "the three members without a second factor", map[string]any{"twoFactor": []string{"DISABLED"}}, false},
 		{"common-2fa", "50 members with the 2FA state of three in four, deep in the list", map[string]any{"twoFactor": []string{"SECURE"}}, true},
@@ -107,7 +110,7 @@ func (a *arena) fillCrowd(ctx context.Context, members int) (*crowd, error) {
 			args []any
 		}{
 			{`SET LOCAL session_replication_role = replica`, nil},
-			{`DROP INDEX users_search`, nil}, // made of everybody at once in a fraction of the time
+			{`DROP INDEX member_texts_parts`, nil}, // made of everybody at once in a fraction of the time
 			{`INSERT INTO users (id, name, email, email_verified_at, two_factor)
 SELECT format('usr_%s%s', lpad($2::text, 17, '0'), lpad(n::text, 9, '0')),
        CASE n WHEN $2::int * 7 / 10 THEN 'Xaver Quimby' ELSE ($3::text[])[1 + n * 7 % 16] || ' ' || ($4::text[])[1 + n * 11 % 15] END,
@@ -116,10 +119,13 @@ SELECT format('usr_%s%s', lpad($2::text, 17, '0'), lpad(n::text, 9, '0')),
 SELECT format('mem_%s%s', lpad($2::text, 17, '0'), lpad(n::text, 9, '0')), $1, format('usr_%s%s', lpad($2::text, 17, '0'), lpad(n::text, 9, '0')),
        CASE WHEN n = $2::int * 6 / 10 THEN 'OWNER' WHEN n % 5 = 0 THEN 'ADMIN' ELSE 'MEMBER' END, 'ACTIVE', ` + state + `, now()
   FROM generate_series(1, $2::int) n`, []any{id, members}},
+			{`INSERT INTO member_texts (organization_id, member_id, name, email)
+SELECT m.organization_id, m.id, u.name, u.email FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 ON CONFLICT DO NOTHING`, []any{id}},
 			{`UPDATE organizations o SET active_count = m.active, two_factor_count = m.two_factor
   FROM (SELECT count(*) AS active, count(*) FILTER (WHERE two_factor <> 'DISABLED') AS two_factor FROM members WHERE organization_id = $1) m
  WHERE o.id = $1`, []any{id}},
-			{`CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops)`, nil},
+			{`CREATE INDEX member_texts_parts ON member_texts USING gin (text_parts(organization_id, name), text_parts(organization_id, email)) WITH (gin_pending_list_limit = 64)`, nil},
+			{`ALTER INDEX member_texts_parts ALTER 1 SET STATISTICS 0, ALTER 2 SET STATISTICS 0`, nil},
 		} {
 			if _, err := tx.Exec(ctx, statement.sql, statement.args...); err != nil {
 				return fmt.Errorf("%.40s…: %w", statement.sql, err)
@@ -144,12 +150,26 @@ const (
 	crowdOfSome  = crowdColumns + `(SELECT page.* FROM unnest(ARRAY['ACTIVE', 'REMOVED_FOR_2FA']) s CROSS JOIN unnest($3::text[]) r CROSS JOIN unnest($4::text[]) t
  CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.organization_id = $1 AND m.status = s AND m.role = r AND m.two_factor = t AND m.id COLLATE "POSIX" > $2
                       ORDER BY m.id COLLATE "POSIX" LIMIT $limit) page ORDER BY page.id LIMIT $limit) m JOIN users u ON u.id = m.user_id ORDER BY m.id`
-	crowdByText = crowdColumns + `(SELECT page.* FROM (
- (SELECT m.* FROM members m JOIN users u ON u.id = m.user_id WHERE m.organization_id = $1 AND m.id > $2 AND (u.name ILIKE $3 OR u.email ILIKE $3) ORDER BY m.id LIMIT $limit)
- UNION ALL
- (SELECT * FROM members m WHERE m.organization_id = $1 AND m.id > $2 AND m.status = 'INVITED' AND m.email ILIKE $3 ORDER BY m.id LIMIT $limit)) page
- ORDER BY page.id LIMIT $limit) m LEFT JOIN users u ON u.id = m.user_id ORDER BY m.id`
-	crowdImpact = `
+	crowdByText = crowdColumns + `(
+WITH walked AS MATERIALIZED (SELECT * FROM members m WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT 64),
+ near AS MATERIALIZED (SELECT m.* FROM walked m CROSS JOIN LATERAL (` + crowdHasText + `) t ORDER BY m.id LIMIT $limit),
+ looked AS MATERIALIZED (SELECT n.having, n.having = $limit OR (SELECT count(*) FROM walked) < 64 AS over FROM (SELECT count(*) AS having FROM near) n),
+ further AS MATERIALIZED (
+  SELECT CASE WHEN l.over OR l.having = 0 OR 64 * $limit / l.having > l.having * (o.active_count + o.invited_count + o.removed_count) / 64
+              THEN 0 ELSE least(2 * 64 * $limit / l.having, 20000) END AS rows
+    FROM looked l JOIN organizations o ON o.id = $1),
+ far AS MATERIALIZED (SELECT m.* FROM (
+   SELECT * FROM (SELECT * FROM members m WHERE m.organization_id = $1 AND m.id > $2 ORDER BY m.id LIMIT 20000) m ORDER BY m.id LIMIT (SELECT rows FROM further)) m
+  CROSS JOIN LATERAL (` + crowdHasText + `) t ORDER BY m.id LIMIT $limit)
+ SELECT * FROM near WHERE (SELECT over FROM looked)
+ UNION ALL SELECT * FROM far WHERE NOT (SELECT over FROM looked) AND (SELECT count(*) FROM far) = $limit
+ UNION ALL SELECT * FROM (SELECT m.* FROM members m WHERE m.organization_id = $1 AND m.id > $2 AND m.id = ANY(ARRAY(
+   SELECT t.member_id FROM member_texts t WHERE t.organization_id COLLATE "POSIX" = $1 AND text_parts(t.organization_id, t.name) @@ (SELECT text_parts_with($1, $4)) AND t.name ILIKE $3
+   UNION
+   SELECT t.member_id FROM member_texts t WHERE t.organization_id COLLATE "POSIX" = $1 AND text_parts(t.organization_id, t.email) @@ (SELECT text_parts_with($1, $4)) AND t.email ILIKE $3))
+  ORDER BY m.id LIMIT $limit) m WHERE NOT (SELECT over FROM looked) AND (SELECT count(*) FROM far) < $limit) m LEFT JOIN users u ON u.id = m.user_id ORDER BY m.id`
+	crowdHasText = `SELECT FROM member_texts t WHERE t.organization_id = $1 AND t.member_id = m.id AND (t.name ILIKE $3 OR t.email ILIKE $3) LIMIT 1`
+	crowdImpact  = `
 SELECT w.members - x.members, o.active_count - w.members, x.members, w.owners - x.owners
   FROM organizations o
  CROSS JOIN (SELECT count(*) AS members, count(*) FILTER (WHERE role = 'OWNER') AS owners FROM members m
@@ -170,7 +190,7 @@ func (l *limit) crowd(w http.ResponseWriter, r *http.Request) error {
 	sql, args := crowdOfAll, []any{in.organizationID, in.After}
 	switch f := in.Filter; {
 	case f.Query != "":
-		sql, args = crowdByText, append([]any{pgx.QueryExecModeCacheDescribe}, append(args, "%"+f.Query+"%")...)
+		sql, args = crowdByText, append(args, "%"+f.Query+"%", f.Query)
 	case len(f.Role) > 0:
 		sql, args = crowdOfSome, append(args, f.Role, []string{"SECURE", "INSECURE", "DISABLED"})
 	case len(f.TwoFactor) > 0:

@@ -27,6 +27,15 @@ func (d *DB) LooksForAudit(ctx context.Context, organizationID string, before in
 	return d.looks(ctx, sql, args)
 }
 
+// LooksForTeams are Looks for an organization's teams, and LooksForProjects for its projects.
+func (d *DB) LooksForTeams(ctx context.Context, organizationID string) (looks int, plan string, err error) {
+	return d.looks(ctx, d.teams(new([]*org.Team), organizationID).String(), []any{pgx.QueryExecModeCacheDescribe})
+}
+
+func (d *DB) LooksForProjects(ctx context.Context, organizationID string) (looks int, plan string, err error) {
+	return d.looks(ctx, d.projects(new([]*org.Project), organizationID).String(), []any{pgx.QueryExecModeCacheDescribe})
+}
+
 // LooksForActors are Looks for those who did what a log tells.
 func (d *DB) LooksForActors(ctx context.Context, organizationID, query string, limit int) (looks int, plan string, err error) {
 	sql, args := auditActors(organizationID, query, limit)

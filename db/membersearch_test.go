@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -169,4 +170,24 @@ func texts[T ~string](values []T) []string {
 		texts = append(texts, string(v))
 	}
 	return texts
+}
+
+// TestListsOfTeamsDoNotGrow: the thousand teams, and projects, that a list shows are read in their order out of twenty thousand, in the
+// middle of others', and none is sorted.
+func TestListsOfTeamsDoNotGrow(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	large, few := addOrganization(t, d, "large"), addOrganization(t, d, "few")
+	for o, n := range map[string]int{large: 20_000, few: 3000} {
+		exec(t, admin, `INSERT INTO teams (id, organization_id, slug, name) SELECT $1 || n, $1, n, md5($1 || n) FROM generate_series(1, $2::int) n`, o, n)
+		exec(t, admin, `INSERT INTO projects (id, organization_id, team_id, slug, name) SELECT $1 || n, $1, $1 || n, n, md5(n || $1) FROM generate_series(1, $2::int) n`, o, n)
+	}
+	exec(t, admin, `VACUUM ANALYZE`)
+	for what, list := range map[string]func(context.Context, string) (int, string, error){"teams": d.LooksForTeams, "projects": d.LooksForProjects} {
+		n, plan, err := list(t.Context(), large)
+		must(t, err)
+		if t.Logf("%s: %d looks", what, n); n > 6000 || strings.Contains(plan, `"Sort"`) {
+			t.Errorf("%s take %d looks: %s", what, n, plan)
+		}
+	}
 }

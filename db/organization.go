@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 
+	"github.com/uptrace/bun"
+
 	"muster/org"
 )
 
@@ -72,8 +74,18 @@ func slugTaken(err error, constraint, slug string) error {
 // Teams are an organization's, by name.
 func (q Queries) Teams(ctx context.Context, organizationID string) ([]*org.Team, error) {
 	teams := []*org.Team{}
-	err := q.bun.NewSelect().Model(&teams).Where("organization_id = ?", organizationID).OrderExpr("name, id").Limit(1000).Scan(ctx)
+	err := q.teams(&teams, organizationID).Scan(ctx)
 	return teams, err
+}
+
+// teams is the query of Teams, and projects that of Projects for everybody: each is read along an index, and nothing is sorted.
+func (q Queries) teams(teams *[]*org.Team, organizationID string) *bun.SelectQuery {
+	return q.bun.NewSelect().Model(teams).Where("organization_id = ?", organizationID).OrderExpr("name, id").Limit(1000)
+}
+
+func (q Queries) projects(projects *[]*org.Project, organizationID string) *bun.SelectQuery {
+	return q.bun.NewSelect().Model(projects).Relation("Team").Where("project.organization_id = ?", organizationID).
+		OrderExpr("project.name, project.id").Limit(1000)
 }
 
 // Team finds a team by id.
@@ -112,8 +124,7 @@ SELECT p.id, p.organization_id, p.team_id, p.slug, p.name, t.slug AS team_slug, 
 // Projects are an organization's, by name, with their teams; those of one member's teams where memberID is given.
 func (q Queries) Projects(ctx context.Context, organizationID, memberID string) ([]*org.Project, error) {
 	projects := []*org.Project{}
-	query := q.bun.NewSelect().Model(&projects).Relation("Team").Where("project.organization_id = ?", organizationID).
-		OrderExpr("project.name, project.id").Limit(1000)
+	query := q.projects(&projects, organizationID)
 	if memberID != "" {
 		query = query.Where("project.team_id IN (SELECT team_id FROM member_teams WHERE organization_id = ? AND member_id = ?)", organizationID, memberID)
 	}
