@@ -121,6 +121,33 @@ SELECT 'mem_alike' || lpad(n::text, 9, '0'), $1, 'usr_alike' || n, 'MEMBER', 'AC
 	}
 }
 
+// TestPagesOfMembersWhoAreAlikeDoNotGrow: where all members of a database are active and alike, a standing is no rarer than a status for all
+// that PostgreSQL knows, and a page of a standing that nobody has is read along the index that has it all the same.
+func TestPagesOfMembersWhoAreAlikeDoNotGrow(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	o := &org.Organization{ID: addOrganization(t, d, "alike")}
+	exec(t, admin, `INSERT INTO users (id, name, two_factor) SELECT 'usr_' || n, 'Person', 'SECURE' FROM generate_series(1, 10000) n`)
+	exec(t, admin, `
+INSERT INTO members (id, organization_id, user_id, role, status)
+SELECT 'mem_' || lpad(n::text, 9, '0'), $1, 'usr_' || n, 'MEMBER', 'ACTIVE' FROM generate_series(1, 10000) n`, o.ID)
+	exec(t, admin, `VACUUM ANALYZE`)
+	for name, l := range map[string]db.MemberList{
+		"an owner":     {Manager: true, Filter: &org.MemberFilter{Role: []org.Role{org.RoleOwner}}},
+		"without 2FA":  {Manager: true, Filter: &org.MemberFilter{TwoFactor: []org.TwoFactorState{org.TwoFactorDisabled}}},
+		"the affected": {Manager: true, Affected: true},
+		"the invited":  {Manager: true, Filter: &org.MemberFilter{Status: []org.MemberStatus{org.StatusInvited}}},
+		"for a member": {},
+	} {
+		l.Organization, l.Page.First = o, 50
+		n, plan, err := d.Looks(t.Context(), l)
+		must(t, err)
+		if t.Logf("%s: %d looks", name, n); n > 500 {
+			t.Errorf("%s takes %d looks: %s", name, n, plan)
+		}
+	}
+}
+
 // TestPagesOfMembersKeepTheirPlan: PostgreSQL plans a page of everybody, of standings or of a search five times, to see what that is worth, and then keeps
 // one plan for any organization, cursor, length and standing.
 func TestPagesOfMembersKeepTheirPlan(t *testing.T) {
