@@ -53,7 +53,8 @@ func (l MemberList) query() (sql string, args []any) {
 		states = []org.TwoFactorState{org.TwoFactorDisabled}
 	}
 	// Each standing has its members in the order of their ids in an index that calls this order POSIX, as no other one does: else
-	// PostgreSQL takes the index of all members, and believes that the next of a standing will be among the first of them.
+	// PostgreSQL takes the index of all members, and believes that the next of a standing will be among the first of them. Of the two
+	// indexes of standings only the one of statuses alone has these by that name, so that neither is taken for the other.
 	w := walk{arguments: a, from: "members m", where: []string{"m.organization_id = " + organization}, by: "m.id"}
 	switch {
 	case len(f.Role) > 0 || len(states) > 0:
@@ -63,7 +64,7 @@ func (l MemberList) query() (sql string, args []any) {
 	case len(statuses) > 0:
 		status := slices.Compact(slices.Sorted(slices.Values(statuses)))
 		w.standings = fmt.Sprintf("unnest(%s) s (status)", a.add("text[]", status))
-		w.of, w.many = []string{"m.status = s.status"}, len(status)
+		w.of, w.many = []string{`m.status COLLATE "POSIX" = s.status`}, len(status)
 	}
 	if w.standings != "" {
 		w.by = `m.id COLLATE "POSIX"`
