@@ -136,14 +136,16 @@ func (q Queries) Projects(ctx context.Context, organizationID, memberID string) 
 // meet the requirement are the kept figure without them.
 func (q Queries) Impact(ctx context.Context, organizationID string) (*org.Require2FAImpact, error) {
 	const without = `m.organization_id = $1 AND m.status = 'ACTIVE' AND m.two_factor = 'DISABLED' AND NOT ` + vouched
-	return one[org.Require2FAImpact](ctx, q.pg, `
-SELECT o.id AS organization_id, o.reminded_at, (w.members - x.members)::int AS removed_count, (o.active_count - w.members)::int AS compliant_count,
-       x.members::int AS unmailable_count, (w.owners - x.owners)::int AS owners_removed_count
+	i := &org.Require2FAImpact{}
+	err := q.pg.QueryRow(ctx, `
+SELECT o.id, o.reminded_at, (w.members - x.members)::int, (o.active_count - w.members)::int, x.members::int, (w.owners - x.owners)::int
   FROM organizations o
  CROSS JOIN (SELECT count(*) AS members, count(*) FILTER (WHERE m.role = 'OWNER') AS owners FROM members m WHERE `+without+`) w
  CROSS JOIN (SELECT count(*) AS members, count(*) FILTER (WHERE m.role = 'OWNER') AS owners
                FROM members m JOIN users u ON u.id = m.user_id WHERE `+without+` AND u.email IS NULL) x
- WHERE o.id = $1`, organizationID)
+ WHERE o.id = $1`, organizationID).
+		Scan(&i.OrganizationID, &i.RemindedAt, &i.RemovedCount, &i.CompliantCount, &i.UnmailableCount, &i.OwnersRemovedCount)
+	return i, notFound(err)
 }
 
 // MemberCounts are the kept figures of an organization's members.
