@@ -199,7 +199,7 @@ func (s *socket) attempt(op *operation, r request) (*frame, *rest) {
 func (s *socket) execute(ctx context.Context, cancel context.CancelCauseFunc, op *operation, r request, turn *turn) (*frame, *rest) {
 	limit, began := s.transport.OperationTimeout, time.Now()
 	timer := time.AfterFunc(limit, func() {
-		s.transport.Logger.WarnContext(ctx, "an operation on a WebSocket could not begin in time")
+		s.transport.Logger.WarnContext(s.ctx, "an operation on a WebSocket could not begin in time")
 		cancel(notBegun(limit))
 	})
 	defer func() { timer.Stop() }()
