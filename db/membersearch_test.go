@@ -191,3 +191,22 @@ func TestListsOfTeamsDoNotGrow(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchesThatWalkOn: where some of the first have the text the walk goes on. It fills the page where as many of the next have it, and
+// is given up for the index where none of them has.
+func TestSearchesThatWalkOn(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	for slug, has := range map[string]string{"even": "n % 3 = 0", "gone": "n <= 64 AND n % 3 = 0 OR n > 1400"} {
+		o := &org.Organization{ID: addOrganization(t, d, slug)}
+		exec(t, admin, `INSERT INTO users (id, name) SELECT $1 || n, CASE WHEN `+has+` THEN 'Weber' ELSE 'Nobody' END FROM generate_series(1, 1500) n`, slug)
+		exec(t, admin, `
+INSERT INTO members (id, organization_id, user_id, role, status)
+SELECT $1 || lpad(n::text, 4, '0'), $2, $1 || n, 'MEMBER', 'ACTIVE' FROM generate_series(1, 1500) n`, slug, o.ID)
+		l := db.MemberList{Organization: o, Filter: &org.MemberFilter{Query: ptr("web")}, Page: org.PageRequest{First: 50}}
+		want := value[[]string](t, admin, `SELECT array_agg($1 || lpad(n::text, 4, '0') ORDER BY n) FROM generate_series(1, 1500) n WHERE `+has, slug)
+		if diff := cmp.Diff(want, pagesOf(t, d, l)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", slug, diff)
+		}
+	}
+}
