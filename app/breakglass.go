@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"muster/app/lookalike"
 	"muster/db"
-	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"muster/app/lookalike"
 	"muster/db"
-	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
+	"muster/app/lookalike"
 	"muster/app/provider"
 	"muster/db"
-	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"muster/app/lookalike"
 	"muster/db"
-	"muster/lookalike"
 	"muster/org"
 	"muster/secret"
 )

@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"muster/lookalike"
+	"muster/app/lookalike"
 	"muster/org"
 )
 

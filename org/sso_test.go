@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"muster/lookalike"
+	"muster/app/lookalike"
 	"muster/org"
 )
 

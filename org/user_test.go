@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"muster/lookalike"
+	"muster/app/lookalike"
 	"muster/org"
 )
 

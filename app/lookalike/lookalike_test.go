@@ -3,7 +3,7 @@ package lookalike_test
 import (
 	"testing"
 
-	"muster/lookalike"
+	"muster/app/lookalike"
 )
 
 // Whatever looks like a name has its form, and nothing else has.
