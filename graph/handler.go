@@ -106,7 +106,8 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 		}
 		return own
 	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil { // else it is not the request whose time is over
+	// Else it is not the request whose time is over: a statement has its own, and an operation on a socket is ended by the socket.
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &gqlerror.Error{
 			Message: "The request took too long and was stopped. Ask for less at a time.", Path: graphql.GetPath(ctx),
 			Extensions: map[string]any{"code": string(org.CodeQueryTooLarge)},

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"muster/db/dbtest"
 )
 
 // waits is how often a subscription has waited for the database.
@@ -51,5 +53,36 @@ func TestASubscriptionEndsInALongOutage(t *testing.T) {
 			t.Errorf("without %s it ended after %s: nothing was waited out", table, took)
 		}
 		m.exec(t, `ALTER TABLE gone RENAME TO `+table)
+	}
+}
+
+// It is the same where the database says nothing at all: a statement's time ends with the operation's then, and which of the two is
+// seen first is chance.
+func TestASubscriptionEndsWhereTheDatabaseIsSilent(t *testing.T) {
+	t.Parallel()
+	m := start(t)
+	owner := m.signUp(t, "Olivia")
+	o := owner.organization(t)
+	s := m.dial(t, owner.Token)
+	tape := s.record()
+	admin := dbtest.Admin(t, m.DBURL)
+	send := func(statement string) {
+		if _, err := admin.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range []string{"sessions", "organizations"} {
+		send(`BEGIN; LOCK TABLE ` + table + ` IN ACCESS EXCLUSIVE MODE`)
+		ids := []string{table + "1", table + "2", table + "3"}
+		for _, id := range ids {
+			s.subscribe(id, watchAudit, vars{"o": o.ID, "after": 0})
+		}
+		for _, id := range ids {
+			eventually(t, id+" ends", func() bool { return len(tape.of(id)) > 0 })
+			if f := tape.of(id)[0]; f.Type != "error" || !strings.Contains(string(f.Payload), `"INTERNAL"`) {
+				t.Errorf("where %s do not answer it got %s %s, want INTERNAL", table, f.Type, f.Payload)
+			}
+		}
+		send(`ROLLBACK`)
 	}
 }
