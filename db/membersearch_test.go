@@ -210,3 +210,20 @@ SELECT $1 || lpad(n::text, 4, '0'), $2, $1 || n, 'MEMBER', 'ACTIVE' FROM generat
 		}
 	}
 }
+
+// TestSearchesWhereTheFirstAreNotLikeTheRest: what a search costs does not grow where the first members say nothing of how many have
+// the text: those who founded a company have their addresses at another domain than everybody who has come since.
+func TestSearchesWhereTheFirstAreNotLikeTheRest(t *testing.T) {
+	t.Parallel()
+	d, admin := open(t)
+	const n = 20_000
+	o := &org.Organization{ID: addOrganization(t, d, "one")}
+	exec(t, admin, `INSERT INTO users (id, name, email) SELECT 'usr_' || n, 'Person ' || n, n || CASE WHEN n <= 70 THEN '@old.example' ELSE '@new.example' END FROM generate_series(1, $1::int) n`, n)
+	exec(t, admin, `INSERT INTO members (id, organization_id, user_id, role, status) SELECT 'mem_' || lpad(n::text, 9, '0'), $1, 'usr_' || n, 'MEMBER', 'ACTIVE' FROM generate_series(1, $2::int) n`, o.ID, n)
+	exec(t, admin, `VACUUM ANALYZE`)
+	looks, plan, err := d.Looks(t.Context(), db.MemberList{Organization: o, Manager: true, Filter: &org.MemberFilter{Query: ptr("@new")}, Page: org.PageRequest{First: 50}})
+	must(t, err)
+	if t.Logf("%d looks", looks); looks > 3000 {
+		t.Errorf("%d looks for fifty of %d: %s", looks, n, plan)
+	}
+}

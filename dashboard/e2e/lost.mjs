@@ -108,13 +108,27 @@ async function silence(context, problems, shoot) {
 async function unstyled(context, problems, shoot) {
   const page = await context.newPage();
   const { at, follow } = on(page, { shoot: (label) => shoot(`unstyled-${label}`, page), problems });
-  let refused = 0;
-  await page.route(/\/assets\/AuditLog-.*\.css/, (route) => (refused++ === 0 ? route.abort() : route.fallback()));
-  const failed = page.waitForEvent('requestfailed', (request) => request.url().includes('/assets/AuditLog-'));
+  // A network that is cut, and a proxy that says so while the server restarts.
+  const waysToFail = { AuditLog: (route) => route.abort(), Overview: (route) => route.fulfill({ status: 503, contentType: 'text/html', body: 'Later' }) };
+  const failed = Object.entries(waysToFail).map(
+    ([screen, fail]) =>
+      new Promise((resolve) => {
+        let tries = 0;
+        void page.route(new RegExp(`/assets/${screen}-.*\\.css`), async (route) => {
+          if (tries++ > 0) return route.fallback();
+          await fail(route);
+          resolve();
+        });
+      }),
+  );
   await signIn(page, `${base}/teams`, owner);
-  await failed;
+  await Promise.all(failed);
   await follow('Audit log');
   await at('Audit log');
+  await follow('Overview');
+  await at(`${name} & more`); // as it was renamed above
+  const empty = await page.evaluate(() => [...document.styleSheets].filter(({ href, cssRules }) => href !== null && cssRules.length === 0).map(({ href }) => href));
+  if (empty.length > 0) throw new Error(`a screen is shown without its style sheet: ${empty.join(', ')}`);
 }
 
 /** What somebody else changes while a form about it is open: it is told, and saving what was not touched does not undo it. */

@@ -6,8 +6,8 @@ import { NotLoaded } from '../shell/Broken';
 
 const screens: (() => Promise<void>)[] = [];
 
-/** How long a screen that did not come ahead of time is waited for before it is asked for again, in milliseconds. */
-const pauses = [1_000, 4_000, 16_000, 64_000];
+/** How long is waited before each try to fetch a screen ahead of time, in milliseconds. */
+const pauses = [0, 1_000, 4_000, 16_000, 64_000];
 
 /** A screen by its name in a module that is loaded apart. */
 export function lazily<Name extends string>(load: () => Promise<Record<Name, ComponentType>>, name: Name) {
@@ -45,44 +45,48 @@ export async function loadScreens() {
   for (const load of screens) {
     await idle();
     for (const pause of pauses) {
-      try {
-        await load();
-        break;
-      } catch {
-        await online(pause);
-      }
+      await online(pause);
+      if (await load().then(() => true, () => false)) break;
     }
   }
 }
 
 /** Waits for a while, or until there is a network again. */
 const online = (pause: number) =>
-  new Promise<unknown>((resolve) => {
-    window.addEventListener('online', resolve, { once: true });
-    setTimeout(resolve, pause);
+  new Promise<void>((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      window.removeEventListener('online', go);
+      resolve();
+    };
+    const timer = setTimeout(go, pause);
+    window.addEventListener('online', go);
   });
+
+/** The links whose style sheets have not come. */
+const lost = new Set<HTMLLinkElement>();
+
+// An answer that is no style sheet is an empty one to whoever looks at it: only the event says so.
+document.addEventListener(
+  'error',
+  ({ target }) => {
+    if (target instanceof HTMLLinkElement && target.rel === 'stylesheet') lost.add(target);
+  },
+  { capture: true },
+);
 
 /** Asks anew for the style sheets that did not come: Vite asks for each once, and would show a screen without its own. */
 async function restyle() {
-  const links = [...document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')];
   await Promise.all(
-    links.filter(broken).map(
+    [...lost].map(
       (link) =>
         new Promise((resolve, reject) => {
           const anew = link.cloneNode() as HTMLLinkElement;
           anew.addEventListener('load', resolve);
           anew.addEventListener('error', reject);
+          lost.delete(link);
           link.replaceWith(anew);
         }),
     ),
   );
-}
-
-/** Whether a style sheet has not come. One that is on its way is none yet. */
-function broken({ sheet }: HTMLLinkElement) {
-  try {
-    return sheet !== null && sheet.cssRules === null;
-  } catch {
-    return true;
-  }
 }
