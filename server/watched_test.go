@@ -24,7 +24,9 @@ func TestAFaultEndsNoWatch(t *testing.T) {
 	eventually(t, "watching", func() bool {
 		return m.Sockets.Stats() == transport.Stats{Sockets: 1, Operations: 2, Groups: 1}
 	})
-	before := len(tape.of("together"))
+	// A client reads what it is told after it was told.
+	before := o.auditSequence(t, m.admin(t))
+	eventually(t, "everything until now is told", func() bool { return len(tape.of("together")) == before })
 	m.exec(t, `ALTER TABLE sessions RENAME TO gone`)
 	m.exec(t, `
 WITH o AS (UPDATE organizations SET audit_seq = audit_seq + 1 WHERE id = $1 RETURNING id, audit_seq)
