@@ -89,7 +89,7 @@ await check(
     }
     await page.goto(`${base}/settings/security`);
     await page.getByRole('switch', { name: /^Require Two-Factor/ }).click();
-    await page.getByRole('button', { name: 'Show who it is' }).last().click();
+    await dialog.getByRole('button', { name: 'Show who it is' }).click(); // not the one under it
     await dialog.getByText(/^Mia/).waitFor();
     await holds('require');
     await page.goto(`${base}/audit-log`);
