@@ -28,13 +28,7 @@ func TestSocketsOpenAFewAtATime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var waiting, most atomic.Int64
-			listening := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				connection, err := new(websocket.Upgrader).Upgrade(w, r, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer connection.Close()
+			address := listening(t, func(connection *websocket.Conn) {
 				_, _, _ = connection.ReadMessage()
 				n := waiting.Add(1)
 				for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
@@ -45,10 +39,9 @@ func TestSocketsOpenAFewAtATime(t *testing.T) {
 				_, _, _ = connection.ReadMessage()
 				_ = connection.WriteMessage(websocket.TextMessage, []byte(c.answers))
 				_, _, _ = connection.ReadMessage() // until the client leaves
-			}))
-			defer listening.Close()
+			})
 			au := &audience{speaks: c.speaks}
-			err := au.open(t.Context(), &arena{stderr: io.Discard}, &server{name: name, Address: strings.TrimPrefix(listening.URL, "http://")}, sockets,
+			err := au.open(t.Context(), &arena{stderr: io.Discard}, &server{name: name, Address: address}, sockets,
 				func(int) (string, []string) { return "/", []string{"first", "second"} }, func(int) int64 { return 1 })
 			defer au.close()
 			if err != nil {
@@ -72,18 +65,10 @@ func TestFailuresNameWhoFailed(t *testing.T) {
 	if err == nil || err.Error() != "centrifuge: broken" {
 		t.Errorf("a round failed with %v", err)
 	}
-	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		connection, err := new(websocket.Upgrader).Upgrade(w, r, nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer connection.Close()
+	peer.Address = listening(t, func(connection *websocket.Conn) {
 		_, _, _ = connection.ReadMessage()
 		_ = connection.WriteMessage(websocket.TextMessage, []byte(`{"type":"connection_error"}`))
-	}))
-	defer refuses.Close()
-	peer.Address = strings.TrimPrefix(refuses.URL, "http://")
+	})
 	au := &audience{}
 	defer au.close()
 	err = au.open(t.Context(), &arena{stderr: io.Discard}, peer, 1,
@@ -91,4 +76,20 @@ func TestFailuresNameWhoFailed(t *testing.T) {
 	if want := `1 sockets of centrifuge: not accepted: {"type":"connection_error"}`; err == nil || err.Error() != want {
 		t.Errorf("a socket was refused: %v", err)
 	}
+}
+
+// listening is the address of a server that talks so on each socket.
+func listening(t *testing.T, talk func(connection *websocket.Conn)) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connection, err := new(websocket.Upgrader).Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer connection.Close()
+		talk(connection)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -130,22 +128,15 @@ func TestDeliveriesAreCounted(t *testing.T) {
 		{graphQL, []string{`{"type":"connection_ack"}`, `{"id":"1","type":"next","payload":{}}`, `{"id":"1","type":"next","payload":{}}`}, 2},
 		{centrifugeJSON, []string{`{"id":1,"connect":{}}`, strings.Repeat(entry+"\n", 16), entry}, 17},
 	} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			connection, err := new(websocket.Upgrader).Upgrade(w, r, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer connection.Close()
+		address := listening(t, func(connection *websocket.Conn) {
 			for _, message := range c.messages {
 				if err := connection.WriteMessage(websocket.TextMessage, []byte(message)); err != nil {
 					t.Error(err)
 				}
 			}
-		}))
-		defer server.Close()
+		})
 		dialer := websocket.Dialer{}
-		connection, _, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http"), nil)
+		connection, _, err := dialer.DialContext(t.Context(), "ws://"+address, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

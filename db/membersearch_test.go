@@ -212,16 +212,33 @@ SELECT $1 || lpad(n::text, 4, '0'), $2, $1 || n, 'MEMBER', 'ACTIVE' FROM generat
 }
 
 // TestSearchesWhereTheFirstAreNotLikeTheRest: what a search costs does not grow where the first members say nothing of how many have
-// the text: those who founded a company have their addresses at another domain than everybody who has come since.
+// the text: those who founded a company have their addresses at another domain than everybody who has come since. Who has come last
+// of all is found too, past all whom a walk looks at.
 func TestSearchesWhereTheFirstAreNotLikeTheRest(t *testing.T) {
 	t.Parallel()
 	d, admin := open(t)
-	const n = 20_000
+	const n = 23_000
 	o := &org.Organization{ID: addOrganization(t, d, "one")}
-	exec(t, admin, `INSERT INTO users (id, name, email) SELECT 'usr_' || n, 'Person ' || n, n || CASE WHEN n <= 70 THEN '@old.example' ELSE '@new.example' END FROM generate_series(1, $1::int) n`, n)
+	exec(t, admin, `
+INSERT INTO users (id, name, email)
+SELECT 'usr_' || n, 'Person ' || n, n || CASE WHEN n <= 70 THEN '@old.example' WHEN n <= 20500 THEN '@new.example' ELSE '@last.example' END FROM generate_series(1, $1::int) n`, n)
 	exec(t, admin, `INSERT INTO members (id, organization_id, user_id, role, status) SELECT 'mem_' || lpad(n::text, 9, '0'), $1, 'usr_' || n, 'MEMBER', 'ACTIVE' FROM generate_series(1, $2::int) n`, o.ID, n)
 	exec(t, admin, `VACUUM ANALYZE`)
-	looks, plan, err := d.Looks(t.Context(), db.MemberList{Organization: o, Manager: true, Filter: &org.MemberFilter{Query: ptr("@new")}, Page: org.PageRequest{First: 50}})
+	list := db.MemberList{Organization: o, Manager: true, Page: org.PageRequest{First: 50}}
+	for text, first := range map[string]int{"@new": 71, "@last": 20_501} {
+		list.Filter = &org.MemberFilter{Query: &text}
+		page, err := d.Members(t.Context(), list)
+		must(t, err)
+		var got, want []string
+		for i, m := range page {
+			got, want = append(got, m.ID), append(want, fmt.Sprintf("mem_%09d", first+i))
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(page) != 51 {
+			t.Errorf("%q finds %d (-want +got):\n%s", text, len(page), diff)
+		}
+	}
+	list.Filter = &org.MemberFilter{Query: ptr("@new")}
+	looks, plan, err := d.Looks(t.Context(), list)
 	must(t, err)
 	if t.Logf("%d looks", looks); looks > 3000 {
 		t.Errorf("%d looks for fifty of %d: %s", looks, n, plan)
